@@ -1,0 +1,86 @@
+"""Every activity's entrance: its log lines name Sovereign and step, its failures become Temporal's."""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from sovereign_dns.failures import Failure, Kind
+from sovereign_dns.messages import DecideIntent, Task
+
+NEEDS_A_HAND_RETRY = timedelta(seconds=60)
+FIRST_LOOK_AGAIN = timedelta(seconds=1)
+LATEST_LOOK_AGAIN = timedelta(seconds=15)
+
+_log = structlog.get_logger(__name__)
+
+
+class ClassifyFailures(Interceptor):
+    """Turns a classified `Failure` into an `ApplicationError` that carries its retry rule."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        """Temporal's hook: the name of the argument is its own."""
+        return _Entrance(next)
+
+
+class _Entrance(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        info = activity.info()
+        context = {
+            "sovereign": _sovereign(input.args),
+            "step": info.activity_id if info.activity_type != info.activity_id else info.activity_type,
+            "attempt": info.attempt,
+            "workflow_id": info.workflow_id,
+            "run_id": info.workflow_run_id,
+        }
+        with structlog.contextvars.bound_contextvars(**context):
+            try:
+                result = await super().execute_activity(input)
+            except Failure as failure:
+                _log.log(_level(failure), "step not done", error_type=failure.error_type, message=str(failure))
+                raise as_application_error(failure, attempt=info.attempt) from failure
+            _log.info("step done", outcome=getattr(result, "outcome", None))
+            return result
+
+
+def _sovereign(arguments: Any) -> str | None:
+    match arguments:
+        case [Task(owner=owner)]:
+            return owner.sovereign_fqdn
+        case [DecideIntent(request=request)]:
+            return request.sovereign_fqdn
+        case _:
+            return None
+
+
+def _level(failure: Failure) -> int:
+    return 20 if failure.kind is Kind.NOT_YET else 30
+
+
+def as_application_error(failure: Failure, *, attempt: int) -> ApplicationError:
+    """The failure as Temporal keeps it: type, whether and when to try again, and the evidence."""
+    category = ApplicationErrorCategory.BENIGN if failure.kind is Kind.NOT_YET else ApplicationErrorCategory.UNSPECIFIED
+    return ApplicationError(
+        str(failure),
+        *([] if failure.evidence is None else [failure.evidence]),
+        type=failure.error_type,
+        non_retryable=failure.kind is Kind.REFUSED,
+        next_retry_delay=_retry_delay(failure, attempt),
+        category=category,
+    )
+
+
+def _retry_delay(failure: Failure, attempt: int) -> timedelta | None:
+    """None leaves it to the activity's retry policy (an outage: 1 s doubling to 60 s)."""
+    if failure.retry_after is not None:
+        return timedelta(seconds=max(failure.retry_after, 1.0))
+    match failure.kind:
+        case Kind.NEEDS_A_HAND:
+            return NEEDS_A_HAND_RETRY
+        case Kind.NOT_YET:
+            return min(FIRST_LOOK_AGAIN * 1.5 ** min(attempt - 1, 20), LATEST_LOOK_AGAIN)
+        case _:
+            return None

@@ -1,0 +1,20 @@
+"""What depends on the environment, decided once for a run and recorded in its history."""
+
+from temporalio import activity
+
+from sovereign_dns.intent import NamingRules, ProvisioningIntent, derive_intent
+from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
+
+
+class EnvironmentActivities:
+    """Holds the environment's rules, and whether the namespace knows our search attributes."""
+
+    def __init__(self, rules: NamingRules, *, search_attributes_usable: bool) -> None:
+        self._rules = rules
+        self._search_attributes_usable = search_attributes_usable
+
+    @activity.defn(name=DECIDE_INTENT)
+    async def decide_intent(self, task: DecideIntent) -> ProvisioningIntent:
+        """Decides hosts, records and certificates of a request, or refuses it."""
+        intent = derive_intent(task.request, self._rules)
+        return intent.changed(search_attributes_usable=self._search_attributes_usable)

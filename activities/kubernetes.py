@@ -1,0 +1,39 @@
+"""The steps `certificate-request` and `certificate-ready`, on the Kubernetes API."""
+
+from temporalio import activity
+
+from sovereign_dns.clients.certificates import Certificates
+from sovereign_dns.failures import NotYetIssued
+from sovereign_dns.messages import AwaitCertificate, CertificateReport, RequestCertificate
+
+
+class KubernetesActivities:
+    """Asks cert-manager for a Certificate, and looks whether it is issued."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._certificates = certificates
+
+    @activity.defn(name="certificate-request")
+    async def request_certificate(self, task: RequestCertificate) -> CertificateReport:
+        """Makes the Certificate exist as wanted, or finds that it does."""
+        if task.dry_run:
+            outcome, certificate = await self._certificates.plan(task.wanted, takeover=task.takeover)
+            return CertificateReport(outcome=f"dry run: {outcome}", certificate=certificate)
+        outcome, certificate = await self._certificates.request(task.wanted, takeover=task.takeover)
+        return CertificateReport(outcome=outcome, certificate=certificate)
+
+    @activity.defn(name="certificate-ready")
+    async def certificate_ready(self, task: AwaitCertificate) -> CertificateReport:
+        """Looks once; `NotYetIssued` says why not yet."""
+        status = await self._certificates.status(task.namespace, task.name)
+        if status is None:
+            raise NotYetIssued(
+                f"Certificate {task.namespace}/{task.name} is gone: somebody deleted it after this run had asked for "
+                "it. Start the run again to ask for it again."
+            )
+        if not status.ready:
+            raise NotYetIssued(
+                f"Certificate {task.namespace}/{task.name} is not issued yet: {status.reason}", evidence=status
+            )
+        expiry = f", valid until {status.not_after:%Y-%m-%d}" if status.not_after else ""
+        return CertificateReport(outcome=f"issued{expiry}", certificate=status)

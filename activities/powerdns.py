@@ -1,0 +1,130 @@
+"""The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
+
+import asyncio
+
+from temporalio import activity
+
+from sovereign_dns import names
+from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.delegation import plan_delegation
+from sovereign_dns.failures import OwnershipConflict, ProtectedName, ZoneMissing, ZoneWrongKind
+from sovereign_dns.intent import DomainIntent
+from sovereign_dns.messages import CreateZone, RecordsReport, ServedZone, UpsertRecords, ZoneReport
+from sovereign_dns.records import ZonePlan, plan_zone, summary, wildcards_over
+
+
+class PowerDNSActivities:
+    """Reads before it writes, and sends only differences: one atomic PATCH a zone."""
+
+    def __init__(self, powerdns: PowerDNS) -> None:
+        self._powerdns = powerdns
+
+    @activity.defn(name="zone-create")
+    async def create_zone(self, task: CreateZone) -> ZoneReport:
+        """Makes a parent domain a signed zone, delegated from the hosted zone above it, or finds that it is."""
+        zone = await self._powerdns.zone(task.domain)
+        if zone is not None and not zone.writable:
+            raise ZoneWrongKind(
+                f"zone {task.domain} is of kind {zone.kind} in PowerDNS: it gets its records from another server, and "
+                "what we wrote would be lost at its next transfer. Make it Native (or Primary), or take it out of "
+                "parentDomains; this run goes on by itself."
+            )
+        if zone is None and not task.may_create:
+            raise ProtectedName(
+                f"parentDomains: {task.domain} holds a protected name (CATALYST_PROTECTED_FQDNS) and is no zone in "
+                "PowerDNS; no request may create it"
+            )
+        if zone is None and task.dry_run:
+            return ZoneReport(outcome="dry run: would be created, signed")
+        outcome = f"was there already, {'signed' if zone.dnssec else 'unsigned'}" if zone else "created, signed"
+        if zone is None and not await self._powerdns.create_zone(task.domain, task.nameservers):
+            outcome = "was there already"
+        plan = await self._delegate(task)
+        if plan is not None and plan.writes:
+            outcome += f", {'to be ' if task.dry_run else ''}delegated from {plan.zone}"
+        return ZoneReport(outcome=outcome, changes=plan.changes if plan else [])
+
+    async def _delegate(self, task: CreateZone) -> ZonePlan | None:
+        """Writes what the hosted zone above lacks of the delegation, on every run: an earlier one may have died."""
+        above = names.parent_of(task.domain)
+        hosted = await self._powerdns.hosted(names.lineage(above)) if above else set()
+        parent_zone = names.longest_hosted_suffix(task.domain, hosted)
+        if parent_zone is None:
+            return None
+        apex, keys = await asyncio.gather(
+            self._powerdns.rrsets(task.domain, [task.domain], "NS"), self._powerdns.ds_records(task.domain)
+        )
+        nameservers = [content for rrset in apex if rrset.type == "NS" for content in rrset.served]
+        async with self._powerdns.sole_writer([parent_zone]):
+            present = await self._powerdns.rrsets(parent_zone, [task.domain])
+            plan = plan_delegation(
+                parent_zone, task.domain, nameservers, keys, present, task.owner, takeover=task.takeover
+            )
+            await self._apply([plan], dry_run=task.dry_run)
+        return plan
+
+    @activity.defn(name="records-upsert")
+    async def upsert_records(self, task: UpsertRecords) -> RecordsReport:
+        """Makes the authoritative zone of every name hold exactly the addresses asked for."""
+        parts = await self._parts_by_zone(task.intent)
+        async with self._powerdns.sole_writer(parts):
+            planned = await asyncio.gather(*(self._plan(zone, part, task) for zone, part in parts.items()))
+            plans = [plan for plan, _ in planned]
+            await self._apply(plans, dry_run=task.dry_run)
+        changes = [change for plan in plans for change in plan.changes]
+        return RecordsReport(
+            outcome=summary(changes, planned=task.dry_run),
+            changes=changes,
+            hazards=[hazard for plan in plans for hazard in plan.hazards],
+            zones=[served for _, served in planned],
+        )
+
+    async def _parts_by_zone(self, intent: DomainIntent) -> dict[str, DomainIntent]:
+        """The intent, split by the zone that really answers: the longest hosted suffix of each name.
+
+        A record in the parent of an existing child zone would be accepted and never served. The parent domain
+        itself counts as hosted: the step before made it so, or, in a dry run, would have.
+        """
+        owner_names = [rrset.name for rrset in intent.rrsets] + intent.remove_wildcards
+        candidates = {ancestor for name in owner_names for ancestor in names.lineage(name, intent.domain)}
+        hosted = await self._powerdns.hosted(c for c in candidates if "*" not in c) | {intent.domain}
+        zone_of = {name: names.longest_hosted_suffix(name, hosted) or intent.domain for name in owner_names}
+        host_zone = names.longest_hosted_suffix(intent.host, hosted) or intent.domain
+        return {
+            zone: intent.changed(
+                rrsets=[rrset for rrset in intent.rrsets if zone_of[rrset.name] == zone],
+                remove_wildcards=[name for name in intent.remove_wildcards if zone_of[name] == zone],
+            )
+            for zone in dict.fromkeys([host_zone, *zone_of.values()])
+        }
+
+    async def _plan(self, zone: str, part: DomainIntent, task: UpsertRecords) -> tuple[ZonePlan, ServedZone]:
+        owner_names = list(dict.fromkeys(rrset.name for rrset in part.rrsets))
+        watched = wildcards_over(part.host, zone) if names.is_at_or_below(part.host, zone) else []
+        try:
+            existing, apex = await asyncio.gather(
+                self._powerdns.rrsets(zone, [*owner_names, *watched, *part.remove_wildcards]),
+                self._powerdns.rrsets(zone, [zone], "NS"),
+            )
+        except ZoneMissing:
+            if not task.dry_run:
+                raise
+            existing, apex = [], []
+        plan = plan_zone(zone, part, existing, task.owner, takeover=task.takeover)
+        nameservers = [content for rrset in apex if rrset.type == "NS" for content in rrset.served]
+        return plan, ServedZone(zone=zone, nameservers=nameservers, names=owner_names)
+
+    async def _apply(self, plans: list[ZonePlan], *, dry_run: bool) -> None:
+        """All zones are planned before any is written: a conflict in one leaves every one untouched."""
+        conflicts = [conflict for plan in plans for conflict in plan.conflicts]
+        if conflicts:
+            shown = "; ".join(conflicts[:5]) + (f"; and {len(conflicts) - 5} more" if len(conflicts) > 5 else "")
+            raise OwnershipConflict(
+                f"{shown}. Nothing was written. If those names shall be this Sovereign's from now on, "
+                'send "takeover": true; what was there stays in the result.'
+            )
+        if dry_run:
+            return
+        for plan in plans:
+            if plan.writes:
+                await self._powerdns.change(plan.zone, plan.writes)

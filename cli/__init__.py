@@ -1,0 +1,1 @@
+"""The command line: a client of Temporal like any other."""

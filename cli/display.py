@@ -1,0 +1,106 @@
+"""How a provisioning looks in a terminal; it reads without colours too."""
+
+from collections.abc import Iterable
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, ServerVerdict, StepStatus
+
+_MARKS = {
+    "pending": ("·", "dim"),
+    "running": ("▸", "cyan"),
+    "done": ("✔", "green"),
+    "skipped": ("-", "dim"),
+    "failed": ("✘", "bold red"),
+}
+_PHASE_STYLES = {
+    "complete": "bold green",
+    "planned": "bold green",
+    "provisioning": "cyan",
+    "stalled": "bold yellow",
+    "degraded": "bold yellow",
+    "failed": "bold red",
+    "cancelled": "bold red",
+}
+_CHANGE_MARKS = {
+    "created": ("+", "green"),
+    "replaced": ("~", "yellow"),
+    "removed": ("-", "red"),
+    "unchanged": ("=", "dim"),
+}
+
+
+def whole_status(status: ProvisionResult, waiting: dict[str, str] | None = None) -> RenderableType:
+    """Phase, steps with what they wait for, and hazards."""
+    parts: list[RenderableType] = [
+        Text.assemble((status.sovereign_fqdn, "bold"), "  ", (status.phase, _PHASE_STYLES[status.phase])),
+        steps(status.steps, waiting or {}),
+    ]
+    parts += [hazard_panel(hazard) for hazard in status.hazards]
+    return Group(*parts)
+
+
+def steps(items: Iterable[StepStatus], waiting: dict[str, str]) -> Table:
+    """One line a step; `waiting` holds the last failure by activity id."""
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    table.add_column(width=1)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for step in items:
+        mark, style = _MARKS[step.state]
+        told = step.outcome or (waiting.get(f"{step.step}/{step.domain}", "") if step.state == "running" else "")
+        stalled = "stalled: " if step.stalled else ""
+        table.add_row(Text(mark, style), Text(step.step, style), step.domain, escape(stalled + told))
+    return table
+
+
+def step_line(step: StepStatus) -> str:
+    """One line, for output that nobody watches live."""
+    mark, _ = _MARKS[step.state]
+    return f"{mark} {step.step:<20} {step.domain:<24} {step.outcome or step.state}"
+
+
+def hazard_panel(hazard: Hazard) -> RenderableType:
+    """A hazard can't be overlooked."""
+    return Panel(escape(hazard.message), title=f"hazard: {hazard.kind} {hazard.name}", border_style="bold yellow")
+
+
+def server_lines(servers: Iterable[ServerVerdict]) -> RenderableType:
+    """What each server says."""
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    for server in servers:
+        style = "green" if server.state == "converged" else "bold red"
+        table.add_row(server.server, Text(server.state, style), escape(server.detail))
+    return table
+
+
+def diff(changes: Iterable[RecordChange]) -> RenderableType:
+    """A plan as a diff: what would be created (+), replaced (~), removed (-) or is right (=), zone by zone."""
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    for _ in range(5):
+        table.add_column(no_wrap=True)
+    zone = None
+    for change in changes:
+        if change.zone != zone:
+            zone = change.zone
+            table.add_row("", Text(f"zone {zone}", "bold"))
+        mark, style = _CHANGE_MARKS[change.change]
+        values = ", ".join(change.after) or "nothing"
+        was = (
+            f"{', '.join(change.before)} (TTL {change.before_ttl}) -> "
+            if change.change in {"replaced", "removed"}
+            else ""
+        )
+        table.add_row(Text(mark, style), Text(change.name, style), str(change.ttl), change.type, was + values)
+    return table
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A terminal, or a pipe, in which case nothing is coloured or cut."""
+    terminal = Console(stderr=stderr, highlight=False)
+    return terminal if terminal.is_terminal else Console(stderr=stderr, highlight=False, width=160, soft_wrap=True)

@@ -1,0 +1,82 @@
+"""Following a run: its status by query, and what its pending activities last failed with, from Temporal itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+from sovereign_dns.contract import ProvisionResult
+
+LOOK_EVERY_SECONDS = 0.4
+QUERY_TIMEOUT = timedelta(seconds=5)
+
+Handle = WorkflowHandle[object, ProvisionResult]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A run as of now. `status` is None where no worker answers the query."""
+
+    status: ProvisionResult | None
+    waiting: dict[str, str]
+    running: bool
+    execution_status: WorkflowExecutionStatus | None
+
+
+class NoSuchRunError(Exception):
+    """There is no run of this Sovereign."""
+
+
+def handle_of(client: Client, workflow_id: str) -> Handle:
+    """A handle on the latest run with this id."""
+    return client.get_workflow_handle(workflow_id, result_type=ProvisionResult)
+
+
+async def look(handle: Handle) -> Look:
+    """Looks once.
+
+    Raises:
+        NoSuchRunError: Temporal doesn't know the run.
+    """
+    try:
+        description = await handle.describe()
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise NoSuchRunError(f"no run {handle.id} is known in this namespace") from error
+        raise
+    waiting = {
+        pending.activity_id: _last_failure(pending)
+        for pending in description.raw_description.pending_activities
+        if pending.HasField("last_failure")
+    }
+    running = description.status == WorkflowExecutionStatus.RUNNING
+    return Look(await _status(handle), waiting, running, description.status)
+
+
+def _last_failure(pending: PendingActivityInfo) -> str:
+    failure = pending.last_failure
+    return f"attempt {pending.attempt}: {failure.application_failure_info.type or 'failed'}: {failure.message}"
+
+
+async def _status(handle: Handle) -> ProvisionResult | None:
+    try:
+        status: ProvisionResult | None = await handle.query(
+            "status", result_type=ProvisionResult, rpc_timeout=QUERY_TIMEOUT
+        )
+    except RPCError:
+        return None
+    return status
+
+
+async def follow(handle: Handle) -> AsyncIterator[Look]:
+    """Looks until the run has ended; the last look is of the end."""
+    while True:
+        seen = await look(handle)
+        yield seen
+        if not seen.running:
+            return
+        await asyncio.sleep(LOOK_EVERY_SECONDS)

@@ -1,0 +1,42 @@
+"""`sovereign-dns`. Exit codes: 0 done, 1 failed or degraded, 2 wrong usage."""
+
+import sys
+
+import typer
+from temporalio.service import RPCError
+
+from cli.connection import NoTemporalError
+from cli.demo import demo
+from cli.dev import dev
+from cli.following import NoSuchRunError
+from cli.provisioning import plan, provision, status
+from cli.schema import schema
+
+app = typer.Typer(
+    name="sovereign-dns",
+    help="DNS and TLS of a Sovereign, durable on Temporal and proved by real DNS answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (provision, plan, status, schema, dev, demo):
+    app.command()(command)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except (NoTemporalError, NoSuchRunError) as error:
+        print(f"sovereign-dns: {error}", file=sys.stderr)
+        sys.exit(1)
+    except RPCError as error:
+        print(f"sovereign-dns: Temporal answered {error.status.name}: {error.message}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("sovereign-dns: not followed any further; the run itself goes on", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

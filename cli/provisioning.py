@@ -1,0 +1,228 @@
+"""`provision`, `plan` and `status`."""
+
+import asyncio
+import secrets
+from typing import Annotated
+
+import typer
+from rich.live import Live
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+
+from cli import display, following, request
+from cli.connection import connect
+from cli.following import Handle
+from sovereign_dns.contract import (
+    PROVISION_SOVEREIGN,
+    TASK_QUEUE,
+    ProvisionRequest,
+    ProvisionResult,
+    sovereign_workflow_id,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and nothing else.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result and show the steps.")]
+OptionalFqdn = Annotated[str | None, typer.Argument(help="The Sovereign's FQDN.", show_default=False)]
+
+DONE = {"complete", "planned"}
+
+
+def provision(
+    fqdn: OptionalFqdn = None,
+    ip: request.Ip = None,
+    ipv6: request.Ipv6 = None,
+    console_ip: request.ConsoleIp = None,
+    parent: request.Parents = None,
+    deployment_id: request.DeploymentId = "manual",
+    pool: request.Pool = None,
+    reservation_token_file: request.TokenFile = None,
+    subdomain: request.Subdomains = None,
+    ttl: request.Ttl = 60,
+    certificate: request.Certificate = True,
+    remove_wildcard: request.RemoveWildcards = None,
+    takeover: request.Takeover = False,
+    request_file: request.RequestFile = None,
+    wait: Wait = True,
+    json: Json = False,
+) -> None:
+    """Provision a Sovereign's DNS and TLS, and show the steps until it is done."""
+    wanted = request.build_request(
+        fqdn,
+        ip=ip,
+        ipv6=ipv6,
+        console_ip=console_ip,
+        parents=parent,
+        deployment_id=deployment_id,
+        pool=pool,
+        token_file=reservation_token_file,
+        subdomains=subdomain,
+        ttl=ttl,
+        certificate=certificate,
+        remove_wildcards=remove_wildcard,
+        takeover=takeover,
+        request_file=request_file,
+    )
+    raise typer.Exit(asyncio.run(provision_and_show(wanted, wait=wait, as_json=json)))
+
+
+def plan(
+    fqdn: OptionalFqdn = None,
+    ip: request.Ip = None,
+    ipv6: request.Ipv6 = None,
+    console_ip: request.ConsoleIp = None,
+    parent: request.Parents = None,
+    deployment_id: request.DeploymentId = "manual",
+    pool: request.Pool = None,
+    subdomain: request.Subdomains = None,
+    ttl: request.Ttl = 60,
+    certificate: request.Certificate = True,
+    remove_wildcard: request.RemoveWildcards = None,
+    takeover: request.Takeover = False,
+    request_file: request.RequestFile = None,
+    json: Json = False,
+) -> None:
+    """Show what provisioning would change, as a diff. Reads only."""
+    wanted = request.build_request(
+        fqdn,
+        ip=ip,
+        ipv6=ipv6,
+        console_ip=console_ip,
+        parents=parent,
+        deployment_id=deployment_id,
+        pool=pool,
+        subdomains=subdomain,
+        ttl=ttl,
+        certificate=certificate,
+        remove_wildcards=remove_wildcard,
+        takeover=takeover,
+        request_file=request_file,
+        dry_run=True,
+    )
+    raise typer.Exit(asyncio.run(_plan(wanted, as_json=json)))
+
+
+def status(fqdn: request.Fqdn, json: Json = False) -> None:
+    """Show how far a Sovereign's latest run is, and what it waits for."""
+    raise typer.Exit(asyncio.run(_show_status(fqdn, as_json=json)))
+
+
+async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_json: bool = False) -> int:
+    """Starts the run under the Sovereign's lock and shows its steps. Returns the exit code."""
+    client = await connect()
+    workflow_id = sovereign_workflow_id(wanted.sovereign_fqdn)
+    try:
+        handle = await _start(client, wanted, workflow_id)
+    except WorkflowAlreadyStartedError:
+        display.console(stderr=True).print(
+            f"AlreadyInProgress: a run already works on {wanted.sovereign_fqdn}, under the workflow id {workflow_id}. "
+            f"Follow it with: sovereign-dns status {wanted.sovereign_fqdn}"
+        )
+        return 1
+    if not wait:
+        display.console().print(f"started {workflow_id}")
+        return 0
+    if not as_json:
+        await _show_live(handle)
+    return await _report(handle, as_json=as_json)
+
+
+async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
+    client = await connect()
+    handle = await _start(client, wanted, f"plan/{wanted.sovereign_fqdn}/{secrets.token_hex(4)}")
+    try:
+        result = await handle.result()
+    except WorkflowFailureError as error:
+        return _failed(error)
+    if as_json:
+        print(result.model_dump_json())
+        return 0
+    terminal = display.console()
+    terminal.print(display.steps(result.steps, {}))
+    terminal.print(display.diff(result.records))
+    for hazard in result.hazards:
+        terminal.print(display.hazard_panel(hazard))
+    return 0
+
+
+async def _start(client: Client, wanted: ProvisionRequest, workflow_id: str) -> Handle:
+    return await client.start_workflow(
+        PROVISION_SOVEREIGN,
+        wanted,
+        id=workflow_id,
+        task_queue=TASK_QUEUE,
+        result_type=ProvisionResult,
+        static_summary=f"{wanted.sovereign_fqdn} to {wanted.load_balancer_ip}",
+    )
+
+
+async def _show_live(handle: Handle) -> None:
+    terminal = display.console()
+    if not terminal.is_terminal:
+        await _print_as_it_comes(handle)
+        return
+    with Live(console=terminal, auto_refresh=False) as live:
+        async for seen in following.follow(handle):
+            if seen.status is None:
+                live.update("no worker answers: does one run on this task queue and namespace?", refresh=True)
+            else:
+                live.update(display.whole_status(seen.status, seen.waiting), refresh=True)
+
+
+async def _print_as_it_comes(handle: Handle) -> None:
+    """Each change once, for pipes and logs."""
+    printed: set[str] = set()
+    async for seen in following.follow(handle):
+        for step in seen.status.steps if seen.status else []:
+            line = display.step_line(step)
+            if step.state != "pending" and line not in printed:
+                printed.add(line)
+                print(line, flush=True)
+        for activity_id, failure in seen.waiting.items():
+            if failure not in printed:
+                printed.add(failure)
+                print(f"… {activity_id} waits: {failure}", flush=True)
+
+
+async def _report(handle: Handle, *, as_json: bool) -> int:
+    try:
+        result = await handle.result()
+    except WorkflowFailureError as error:
+        return _failed(error)
+    if as_json:
+        print(result.model_dump_json())
+    else:
+        terminal = display.console()
+        if not terminal.is_terminal:
+            for hazard in result.hazards:
+                terminal.print(f"hazard: {hazard.kind} {hazard.name}: {hazard.message}", markup=False)
+        terminal.print(display.server_lines(result.verification.servers))
+        terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
+    return 0 if result.phase in DONE else 1
+
+
+def _failed(error: WorkflowFailureError) -> int:
+    cause = error.cause
+    told = f"{cause.type}: {cause.message}" if isinstance(cause, ApplicationError) else str(cause)
+    display.console(stderr=True).print(f"failed: {told}", markup=False)
+    return 1
+
+
+async def _show_status(fqdn: str, *, as_json: bool) -> int:
+    client = await connect()
+    normal = fqdn.rstrip(".").lower()
+    seen = await following.look(following.handle_of(client, sovereign_workflow_id(normal)))
+    if seen.status is None:
+        state = seen.execution_status.name if seen.execution_status else "unknown"
+        display.console(stderr=True).print(
+            f"the run is {state}, and no worker answers the query `status`: does one run on this task queue?"
+        )
+        for activity_id, failure in seen.waiting.items():
+            display.console(stderr=True).print(f"{activity_id} waits: {failure}", markup=False)
+        return 1
+    if as_json:
+        print(seen.status.model_dump_json())
+    else:
+        terminal = display.console()
+        terminal.print(display.whole_status(seen.status, seen.waiting))
+        terminal.print(display.server_lines(seen.status.verification.servers))
+    return 0 if seen.running or seen.status.phase in DONE else 1

@@ -1,0 +1,1 @@
+"""The domain of sovereign-dns and its clients. Knows nothing of Temporal."""

@@ -1,0 +1,1 @@
+"""Clients of the outside systems: each call once, each failure classified."""

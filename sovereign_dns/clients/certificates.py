@@ -1,0 +1,220 @@
+"""cert-manager Certificates through the Kubernetes API, by lightkube."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+from lightkube import ApiError, AsyncClient, KubeConfig
+from lightkube.core.exceptions import ConfigError
+from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
+
+from sovereign_dns import issuance
+from sovereign_dns.contract import CertificateStatus
+from sovereign_dns.failures import (
+    CertificateRejected,
+    CertManagerMissing,
+    Failure,
+    IssuerMissing,
+    KubernetesForbidden,
+    KubernetesNotConfigured,
+    KubernetesUnavailable,
+    NamespaceMissing,
+    OwnershipConflict,
+)
+from sovereign_dns.issuance import KubernetesObject, WantedCertificate
+
+FIELD_MANAGER = "sovereign-dns"
+
+TIMEOUT = httpx2.Timeout(15.0, connect=5.0)
+
+_Certificate = create_namespaced_resource("cert-manager.io", "v1", "Certificate", "certificates")
+_CertificateRequest = create_namespaced_resource("cert-manager.io", "v1", "CertificateRequest", "certificaterequests")
+_Order = create_namespaced_resource("acme.cert-manager.io", "v1", "Order", "orders")
+_Challenge = create_namespaced_resource("acme.cert-manager.io", "v1", "Challenge", "challenges")
+
+
+class Certificates:
+    """A client for Certificates. The connection is made at first use, and again after it was refused.
+
+    So a worker starts without a cluster, and a mended kubeconfig needs no restart. Every method raises
+    `KubernetesNotConfigured`, `KubernetesUnavailable`, `KubernetesForbidden` and `CertManagerMissing`.
+    """
+
+    def __init__(self, kubeconfig: Path | None) -> None:
+        self._kubeconfig = kubeconfig
+        self._client: AsyncClient | None = None
+
+    async def request(self, wanted: WantedCertificate, *, takeover: bool) -> tuple[str, CertificateStatus]:
+        """Makes the Certificate exist as wanted. Returns `created`, `changed` or `unchanged`, and its status.
+
+        Raises:
+            OwnershipConflict: it belongs to another Sovereign or another field manager, and no takeover is asked.
+            NamespaceMissing: its namespace doesn't exist.
+            CertificateRejected: the API or an admission webhook refused it.
+        """
+        present = await self._find(wanted.namespace, wanted.name)
+        if present is not None:
+            self._refuse_foreign(present, wanted, takeover=takeover)
+            if issuance.is_as_wanted(present, wanted):
+                return "unchanged", issuance.status_of(present)
+        applied = await self._apply(wanted, force=takeover)
+        return ("changed" if present is not None else "created"), issuance.status_of(applied)
+
+    async def plan(self, wanted: WantedCertificate, *, takeover: bool) -> tuple[str, CertificateStatus]:
+        """What `request` would do, by reading only."""
+        present = await self._find(wanted.namespace, wanted.name)
+        if present is None:
+            return "would be created", CertificateStatus(
+                name=wanted.name, namespace=wanted.namespace, dns_names=wanted.dns_names, reason="dry run"
+            )
+        self._refuse_foreign(present, wanted, takeover=takeover)
+        outcome = "unchanged" if issuance.is_as_wanted(present, wanted) else "would be changed"
+        return outcome, issuance.status_of(present)
+
+    async def status(self, namespace: str, name: str) -> CertificateStatus | None:
+        """A Certificate's status with the deepest known reason why it is not ready, or None where there is none.
+
+        Raises:
+            IssuerMissing: it waits for an issuer that doesn't exist.
+        """
+        certificate = await self._find(namespace, name)
+        if certificate is None:
+            return None
+        status = issuance.status_of(certificate)
+        if status.ready:
+            return status
+        requests = await self._visible(_CertificateRequest, namespace)
+        if words := issuance.missing_issuer(certificate, requests):
+            raise IssuerMissing(
+                f"Certificate {namespace}/{name} waits for an issuer: {words}. "
+                "Create it (kubectl get clusterissuers); issuance then goes on by itself."
+            )
+        orders = await self._visible(_Order, namespace)
+        challenges = await self._visible(_Challenge, namespace)
+        deepest = issuance.deepest_reason(certificate, requests, orders, challenges)
+        return status.changed(reason=deepest or status.reason)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    def _refuse_foreign(self, present: KubernetesObject, wanted: WantedCertificate, *, takeover: bool) -> None:
+        holder = issuance.owner_of(present)
+        if holder is not None and holder != wanted.owner.sovereign_fqdn and not takeover:
+            raise OwnershipConflict(
+                f"Certificate {wanted.namespace}/{wanted.name} belongs to Sovereign {holder}. "
+                'Give this Sovereign another "certificate.name", or send "takeover": true if it shall be its own.'
+            )
+
+    async def _find(self, namespace: str, name: str) -> dict[str, Any] | None:
+        async with self._calling(f"reading Certificate {namespace}/{name}") as client:
+            try:
+                return dict(await client.get(_Certificate, name, namespace=namespace))
+            except ApiError as error:
+                if error.status.code == 404:
+                    return None
+                raise
+
+    async def _apply(self, wanted: WantedCertificate, *, force: bool) -> dict[str, Any]:
+        subject = f"{wanted.namespace}/{wanted.name}"
+        async with self._calling(f"applying Certificate {subject}") as client:
+            manifest = _Certificate.from_dict(issuance.manifest(wanted))
+            try:
+                applied = await client.apply(manifest, field_manager=FIELD_MANAGER, force=force)
+            except ApiError as error:
+                raise _refused_apply(error, wanted) from error
+            return dict(applied)
+
+    async def _visible(self, kind: type[GenericNamespacedResource], namespace: str) -> list[KubernetesObject]:
+        """The namespace's objects of a kind; none where RBAC hides them, since they only serve to say why."""
+        try:
+            async with self._calling(f"listing {kind.__name__}s in {namespace}") as client:
+                return [dict(item) async for item in client.list(kind, namespace=namespace)]
+        except (KubernetesForbidden, CertManagerMissing):
+            return []
+
+    @asynccontextmanager
+    async def _calling(self, doing: str) -> AsyncIterator[AsyncClient]:
+        client = self._connected()
+        try:
+            yield client
+        except Failure:
+            raise
+        except httpx2.HTTPStatusError as error:
+            if error.response is not None and error.response.status_code == 401:
+                await self.close()  # the next attempt reads the kubeconfig afresh
+            raise _classified(error, doing) from error
+        except (httpx2.HTTPError, msgspec.DecodeError, ValueError) as error:
+            raise KubernetesUnavailable(
+                f"the Kubernetes API doesn't answer ({type(error).__name__}: {error}) while {doing}. "
+                "It is tried again until it does."
+            ) from error
+
+    def _connected(self) -> AsyncClient:
+        if self._client is None:
+            try:
+                config = (
+                    KubeConfig.from_file(self._kubeconfig) if self._kubeconfig else KubeConfig.from_service_account()
+                )
+                self._client = AsyncClient(config=config, timeout=TIMEOUT, field_manager=FIELD_MANAGER)
+            except (ConfigError, OSError, ValueError, KeyError) as error:
+                source = f"the kubeconfig {self._kubeconfig}" if self._kubeconfig else "the in-cluster service account"
+                raise KubernetesNotConfigured(
+                    f"no Kubernetes API is configured: {source} can't be used ({error}). "
+                    "Set KUBECONFIG, or run the worker in the cluster with a service account; "
+                    'a request with "certificate": {"enabled": false} does without.'
+                ) from error
+        return self._client
+
+
+def _refused_apply(error: ApiError, wanted: WantedCertificate) -> Exception:
+    subject, details = f"{wanted.namespace}/{wanted.name}", error.status.details
+    if error.status.code == 409:
+        return OwnershipConflict(
+            f"Certificate {subject} is managed by another field manager: {error.status.message}. "
+            'Leave it to that one with another "certificate.name", or send "takeover": true.'
+        )
+    if error.status.code == 404 and details is not None and details.kind == "namespaces":
+        return NamespaceMissing(
+            f"namespace {wanted.namespace} for Certificate {wanted.name} doesn't exist. Create it "
+            f"(kubectl create namespace {wanted.namespace}); this goes on by itself."
+        )
+    if error.status.code in {400, 422}:
+        return CertificateRejected(f"the Kubernetes API refused Certificate {subject}: {error.status.message}")
+    return error
+
+
+def _classified(error: httpx2.HTTPStatusError, doing: str) -> Failure:
+    code = error.response.status_code if error.response is not None else getattr(error, "status", None)
+    said = str(error)
+    match code:
+        case 401:
+            return KubernetesForbidden(
+                f"the Kubernetes API doesn't accept the worker's credentials (401 while {doing}). "
+                "Renew them in the kubeconfig or the service account; the next attempt reads them afresh."
+            )
+        case 403:
+            return KubernetesForbidden(
+                f"RBAC doesn't allow it ({said}) while {doing}. The worker's service account needs get, list, "
+                "create and patch on certificates.cert-manager.io in that namespace."
+            )
+        case 404:
+            return CertManagerMissing(
+                f"the Kubernetes API doesn't know cert-manager's kinds (404 while {doing}). Install cert-manager "
+                "with its CRDs; this goes on by itself."
+            )
+        case _:
+            return KubernetesUnavailable(
+                f"the Kubernetes API answered {code} ({said}) while {doing}. It is tried again until it works.",
+                retry_after=_retry_after(error.response.headers if error.response is not None else {}),
+            )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    text = headers.get("Retry-After", "")
+    return min(float(text), 3600.0) if text.isdigit() else None

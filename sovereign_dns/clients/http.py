@@ -1,0 +1,111 @@
+"""One HTTP call to a backend, with its failures told apart. No retries: those happen in one place, Temporal's."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from sovereign_dns.failures import NeedsAHand, Outage
+
+TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+"""Seconds. A PATCH of a zone with 50,000 rrsets takes PowerDNS about one (measured), more under load."""
+
+LONGEST_RETRY_AFTER_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Who is called, and which error types speak for it."""
+
+    name: str
+    unavailable: type[Outage]
+    unauthorized: type[NeedsAHand]
+    unauthorized_statuses: frozenset[int]
+    mend_unauthorized: str
+
+
+async def call(
+    client: httpx.AsyncClient, backend: Backend, method: str, url: str, *, doing: str, **options: Any
+) -> httpx.Response:
+    """Sends one request and returns any answer that is the backend's own decision (2xx and most 4xx).
+
+    Args:
+        client: the connection pool.
+        backend: names the error types.
+        method: the HTTP method.
+        url: the absolute URL; it never holds a secret.
+        doing: what for, as a sentence goes on after "while": "creating zone omani.works".
+        **options: as for httpx (json, params, headers, auth).
+
+    Raises:
+        Outage: refused connection, timeout, 5xx or 429; with `retry_after` where the answer said so.
+        NeedsAHand: the credentials are not accepted.
+    """
+    at = httpx.URL(url).copy_with(path="/", query=None)
+    try:
+        response = await client.request(method, url, **options)
+    except httpx.InvalidURL as error:
+        raise backend.unavailable(f"{backend.name}'s URL {url!r} is not valid: {error}; mend the setting") from error
+    except httpx.HTTPError as error:
+        raise backend.unavailable(
+            f"{backend.name} at {at} doesn't answer ({_cause(error)}) while {doing}. "
+            "It is tried again until it does; look whether it runs and can be reached from the worker."
+        ) from error
+    if response.status_code in backend.unauthorized_statuses:
+        raise backend.unauthorized(
+            f"{backend.name} at {at} answered {response.status_code} while {doing}: {backend.mend_unauthorized}"
+        )
+    if response.status_code >= 500 or response.status_code == 429:
+        raise backend.unavailable(
+            f"{backend.name} at {at} answered {response.status_code} while {doing}: {excerpt(response)}. "
+            "It is tried again until it works.",
+            retry_after=_retry_after(response),
+        )
+    return response
+
+
+def json_of(response: httpx.Response, backend: Backend, *, doing: str) -> Any:
+    """The answer's JSON.
+
+    Raises:
+        Outage: the body is no JSON, as when a proxy answers in the backend's place.
+    """
+    try:
+        return response.json()
+    except ValueError as error:
+        raise backend.unavailable(
+            f"{backend.name} at {response.request.url.host} answered {response.status_code} with something that is "
+            f"no JSON while {doing}: {excerpt(response)}. Perhaps a proxy answers in its place."
+        ) from error
+
+
+def excerpt(response: httpx.Response) -> str:
+    """The beginning of an answer's body on one line, for an error message."""
+    text = " ".join(response.text.split())
+    return (text[:200] + "...") if len(text) > 200 else text or "no body"
+
+
+def _cause(error: httpx.HTTPError) -> str:
+    match error:
+        case httpx.ConnectTimeout():
+            return "connecting took too long"
+        case httpx.TimeoutException():
+            return "the answer took too long"
+        case httpx.ConnectError():
+            return f"connection failed: {error}"
+        case _:
+            return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds, from either form of the header (RFC 9110 §10.2.3), bounded."""
+    text = response.headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text) if text.isdigit() else (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)

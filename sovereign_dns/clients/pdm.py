@@ -1,0 +1,249 @@
+"""The pool-domain-manager (PDM): the only authority on the names below a pool domain.
+
+Its commit is not idempotent, so `claim` finds out from the list whose an active name is.
+"""
+
+import urllib.parse
+from datetime import datetime
+from enum import Enum
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from sovereign_dns.clients import http
+from sovereign_dns.failures import InvalidInput, NameReserved, NameTaken, PDMUnauthorized, PDMUnavailable
+from sovereign_dns.secrets import Secret
+from sovereign_dns.wire import Message
+
+Parsed = TypeVar("Parsed")
+
+SHORTEST_WAIT_FOR_A_RESERVATION_SECONDS = 5.0
+LONGEST_WAIT_FOR_A_RESERVATION_SECONDS = 60.0
+
+
+class Claim(Message):
+    """A name to hold as active. `reservation_token` is what an earlier reserve handed out, if anything."""
+
+    pool_domain: str
+    subdomain: str
+    sovereign_fqdn: str
+    load_balancer_ip: str
+    created_by: str
+    reservation_token: str | None = None
+
+
+class Allocation(Message):
+    """PDM's row of a name."""
+
+    subdomain: str
+    state: str
+    sovereign_fqdn: str | None = None
+    load_balancer_ip: str | None = None
+    expires_at: datetime | None = None
+    reservation_token: str | None = None
+    created_by: str | None = None
+
+
+class _Allocations(Message):
+    allocations: list[Allocation] | None = None
+
+
+class _Reservation(Message):
+    reservation_token: str
+
+
+class Availability(Message):
+    """PDM's answer to `check`."""
+
+    available: bool
+    reason: str | None = None
+    detail: str | None = None
+
+
+class Claimed(Enum):
+    """How a claim came about."""
+
+    COMMITTED = "committed"
+    COMMITTED_WITHOUT_DNS = "committed; PDM couldn't write its own records, the records step does"
+    RESERVED_AGAIN = "the reservation was gone: reserved again and committed"
+    RESERVED_AGAIN_WITHOUT_DNS = (
+        "the reservation was gone: reserved again and committed; PDM couldn't write its own records, "
+        "the records step does"
+    )
+    ACTIVE_ALREADY = "was active for this Sovereign already"
+
+
+class PDM:
+    """A client of PDM.
+
+    Every method raises `PDMUnavailable` (connection, timeout, 5xx, 429, no JSON) and `PDMUnauthorized` (401).
+    """
+
+    def __init__(self, client: httpx.AsyncClient, url: str, *, user: Secret, password: Secret) -> None:
+        self._client = client
+        self._url = url.rstrip("/")
+        self._user = user
+        self._password = password
+        self._backend = http.Backend(
+            name="PDM",
+            unavailable=PDMUnavailable,
+            unauthorized=PDMUnauthorized,
+            unauthorized_statuses=frozenset({401}),
+            mend_unauthorized=(
+                f"its ingress wants basic auth; put user and password into {user.where} and {password.where}. "
+                "The next attempt reads them afresh"
+            ),
+        )
+
+    async def claim(self, claim: Claim) -> tuple[Claimed, Allocation | None]:
+        """Makes PDM hold the name as active for this Sovereign, whatever happened before.
+
+        Returns how that came about, and PDM's row where it was active already.
+
+        Raises:
+            NameTaken: the name is active for another Sovereign.
+            NameReserved: somebody else holds a reservation.
+            InvalidInput: no name below this pool may be called so.
+        """
+        token = claim.reservation_token
+        if token is not None:
+            outcome = await self._commit(claim, token)
+            if outcome is not None:
+                return await self._settle(claim, outcome, again=False)
+        token = await self._reserve(claim)
+        if token is None:
+            return await self._after_refused_reservation(claim)
+        outcome = await self._commit(claim, token)
+        if outcome is None:
+            raise PDMUnavailable(
+                f"PDM handed out a reservation of {claim.sovereign_fqdn} and didn't know it at commit; tried again"
+            )
+        return await self._settle(claim, outcome, again=True)
+
+    async def find(self, pool_domain: str, subdomain: str) -> Allocation | None:
+        """PDM's row of a name, or None where there is none."""
+        doing = f"listing the names of pool {pool_domain}"
+        response = await self._send("GET", pool_domain, "list", doing=doing)
+        if response.status_code != 200:
+            raise self._unexpected(response, doing)
+        listed = self._parsed(TypeAdapter(_Allocations), response, doing=doing)
+        return next((row for row in listed.allocations or [] if row.subdomain == subdomain), None)
+
+    async def availability(self, pool_domain: str, subdomain: str) -> Availability:
+        """Whether the name could be reserved, and why not."""
+        doing = f"checking {subdomain}.{pool_domain}"
+        response = await self._send("GET", pool_domain, "check", doing=doing, params={"sub": subdomain})
+        return self._parsed(TypeAdapter(Availability), response, doing=doing)
+
+    async def _commit(self, claim: Claim, token: str) -> int | None:
+        """The status of a commit (200, 202, 409), or None where its reservation is gone (403, 404, 410)."""
+        doing = f"committing {claim.sovereign_fqdn}"
+        body = {
+            "subdomain": claim.subdomain,
+            "reservationToken": token,
+            "sovereignFQDN": claim.sovereign_fqdn,
+            "loadBalancerIP": claim.load_balancer_ip,
+        }
+        response = await self._send("POST", claim.pool_domain, "commit", doing=doing, json=body)
+        match response.status_code:
+            case 200 | 202 | 409:
+                return response.status_code
+            case 403 | 404 | 410:
+                return None
+            case 422 | 400:
+                raise InvalidInput(f"pool: PDM refused to commit {claim.sovereign_fqdn}: {http.excerpt(response)}")
+            case _:
+                raise self._unexpected(response, doing)
+
+    async def _settle(self, claim: Claim, status: int, *, again: bool) -> tuple[Claimed, Allocation | None]:
+        match status:
+            case 200:
+                return (Claimed.RESERVED_AGAIN if again else Claimed.COMMITTED), None
+            case 202:
+                return (Claimed.RESERVED_AGAIN_WITHOUT_DNS if again else Claimed.COMMITTED_WITHOUT_DNS), None
+            case _:
+                return await self._active_already(claim, await self.find(claim.pool_domain, claim.subdomain))
+
+    async def _reserve(self, claim: Claim) -> str | None:
+        """A reservation's token, or None where the name is taken (409)."""
+        doing = f"reserving {claim.sovereign_fqdn}"
+        body = {"subdomain": claim.subdomain, "createdBy": claim.created_by}
+        try:
+            response = await self._send("POST", claim.pool_domain, "reserve", doing=doing, json=body)
+        except PDMUnavailable:
+            # For a label on its reserved list PDM answers 500 for ever, which looks like an outage.
+            await self._refuse_impossible_label(claim)
+            raise
+        if response.status_code == 409:
+            return None
+        if response.status_code in {400, 422}:
+            await self._refuse_impossible_label(claim)
+            raise InvalidInput(f"pool: PDM refused to reserve {claim.sovereign_fqdn}: {http.excerpt(response)}")
+        if response.status_code not in {200, 201}:
+            raise self._unexpected(response, doing)
+        return self._parsed(TypeAdapter(_Reservation), response, doing=doing).reservation_token
+
+    async def _refuse_impossible_label(self, claim: Claim) -> None:
+        answer = await self.availability(claim.pool_domain, claim.subdomain)
+        if not answer.available and answer.reason in {"reserved", "invalid-format", "unsupported-pool"}:
+            field = "pool.domain" if answer.reason == "unsupported-pool" else "pool.subdomain"
+            detail = f": {answer.detail}" if answer.detail else ""
+            raise InvalidInput(f"{field}: PDM never hands out {claim.sovereign_fqdn} ({answer.reason}{detail})")
+
+    async def _after_refused_reservation(self, claim: Claim) -> tuple[Claimed, Allocation | None]:
+        row = await self.find(claim.pool_domain, claim.subdomain)
+        if row is None or row.state != "reserved":
+            return await self._active_already(claim, row)
+        if row.created_by == claim.created_by and row.reservation_token:
+            # Our own reservation, whose answer was lost: its creator names this very deployment.
+            outcome = await self._commit(claim, row.reservation_token)
+            if outcome is not None:
+                return await self._settle(claim, outcome, again=True)
+        raise NameReserved(
+            f"{claim.sovereign_fqdn} is reserved in PDM by {row.created_by or 'somebody'} until {row.expires_at}. "
+            "If the reservation expires, this run takes the name; if it becomes active for another, this run fails.",
+            retry_after=_until(row.expires_at),
+        )
+
+    async def _active_already(self, claim: Claim, row: Allocation | None) -> tuple[Claimed, Allocation | None]:
+        if row is None or row.state != "active":
+            raise PDMUnavailable(
+                f"PDM called {claim.sovereign_fqdn} taken and doesn't list it as active: it is being changed by "
+                "somebody else. Tried again"
+            )
+        if (row.sovereign_fqdn or "").rstrip(".").lower() != claim.sovereign_fqdn:
+            raise NameTaken(
+                f"pool: {claim.subdomain}.{claim.pool_domain} is active in PDM for another Sovereign "
+                f"({row.sovereign_fqdn}, created by {row.created_by})"
+            )
+        return Claimed.ACTIVE_ALREADY, row
+
+    async def _send(self, method: str, pool_domain: str, verb: str, *, doing: str, **options: Any) -> httpx.Response:
+        url = f"{self._url}/api/v1/pool/{urllib.parse.quote(pool_domain, safe='')}/{verb}"
+        user = self._user.read()
+        if user:
+            options["auth"] = httpx.BasicAuth(user, self._password.read())
+        return await http.call(self._client, self._backend, method, url, doing=doing, **options)
+
+    def _parsed(self, adapter: TypeAdapter[Parsed], response: httpx.Response, *, doing: str) -> Parsed:
+        try:
+            return adapter.validate_python(http.json_of(response, self._backend, doing=doing))
+        except ValidationError as error:
+            raise PDMUnavailable(
+                f"PDM answered {response.status_code} with JSON that is not of its API while {doing}. "
+                "Perhaps another service answers at its address."
+            ) from error
+
+    def _unexpected(self, response: httpx.Response, doing: str) -> PDMUnavailable:
+        return PDMUnavailable(
+            f"PDM at {self._url} answered {response.status_code} while {doing}, which is not of its API: "
+            f"{http.excerpt(response)}. Look whether POOL_DOMAIN_MANAGER_URL is right."
+        )
+
+
+def _until(moment: datetime | None) -> float:
+    if moment is None:
+        return LONGEST_WAIT_FOR_A_RESERVATION_SECONDS
+    left = (moment - datetime.now(moment.tzinfo)).total_seconds()
+    return min(max(left, SHORTEST_WAIT_FOR_A_RESERVATION_SECONDS), LONGEST_WAIT_FOR_A_RESERVATION_SECONDS)

@@ -1,0 +1,68 @@
+"""The delegation of a child zone that is hosted beside its parent: NS, and DS where the child is signed. Pure.
+
+Without the NS, a validating resolver takes the child's answers for forged as soon as the parent is signed;
+without the DS, a signed child counts as unsigned (RFC 4035 §5.2).
+"""
+
+from collections.abc import Sequence
+
+from sovereign_dns.intent import DesiredRRset, Owner
+from sovereign_dns.records import ZonePlan, plan_rrset
+from sovereign_dns.rrsets import RRset, canonical_content
+
+DELEGATION_TTL_SECONDS = 3600
+"""As PDM writes its own."""
+
+_SHA256 = "2"
+
+
+def plan_delegation(
+    parent_zone: str,
+    child_zone: str,
+    child_nameservers: Sequence[str],
+    child_ds: Sequence[str],
+    present: Sequence[RRset],
+    owner: Owner,
+    *,
+    takeover: bool = False,
+) -> ZonePlan:
+    """Plans what the parent zone lacks of the child's delegation.
+
+    A delegation that is there is left alone, since somebody decided it; a DS set none of whose records matches
+    a key of the child is replaced, since every validating resolver refuses the child because of it.
+
+    Args:
+        parent_zone: the zone above the cut.
+        child_zone: the zone below it, whose apex is the cut.
+        child_nameservers: the child's own NS set, names with their dots.
+        child_ds: the DS records of all its active keys, in every digest; empty where it is unsigned.
+        present: what the parent holds at the cut.
+        owner: whose the written rrsets become.
+        takeover: whether another Sovereign's DS set may be replaced.
+    """
+    plan = ZonePlan(zone=parent_zone)
+    at_the_cut = {rrset.type: rrset for rrset in present if rrset.name == child_zone}
+    if "NS" not in at_the_cut and child_nameservers:
+        plan_rrset(plan, _delegation_rrset(child_zone, "NS", child_nameservers), None, owner, takeover=takeover)
+    if recommended := _recommended(child_ds):
+        ds = at_the_cut.get("DS")
+        if ds is None or not _matches_a_key(ds, child_ds):
+            plan_rrset(plan, _delegation_rrset(child_zone, "DS", recommended), ds, owner, takeover=takeover)
+    return plan
+
+
+def _delegation_rrset(child_zone: str, rrtype: str, values: Sequence[str]) -> DesiredRRset:
+    return DesiredRRset(name=child_zone, type=rrtype, ttl=DELEGATION_TTL_SECONDS, values=list(values))
+
+
+def _recommended(ds_records: Sequence[str]) -> list[str]:
+    """Those with digest SHA-256, the one to publish (RFC 8624 §3.3)."""
+    return [ds for ds in ds_records if len(ds.split()) >= 4 and ds.split()[2] == _SHA256]
+
+
+def _matches_a_key(ds: RRset, child_ds: Sequence[str]) -> bool:
+    return bool({_canonical(content) for content in ds.served} & {_canonical(content) for content in child_ds})
+
+
+def _canonical(ds_record: str) -> str:
+    return canonical_content("DS", " ".join(ds_record.split()))

@@ -1,0 +1,148 @@
+"""How far a provisioning has come: the one place where steps change state. Pure; the caller says what time it is."""
+
+from datetime import datetime, timedelta
+
+from sovereign_dns import verification
+from sovereign_dns.contract import (
+    CertificateStatus,
+    Hazard,
+    Phase,
+    ProvisionRequest,
+    ProvisionResult,
+    RecordChange,
+    Step,
+    StepStatus,
+    VerificationResult,
+)
+
+STALLED_AFTER = timedelta(minutes=2)
+"""A step that has not succeeded for so long makes the phase `stalled`."""
+
+_SETTLED = frozenset({"done", "skipped", "failed"})
+
+
+class Progress:
+    """The state that the query `status` answers, and that becomes the result."""
+
+    def __init__(self, request: ProvisionRequest) -> None:
+        self._result = ProvisionResult(
+            deployment_id=request.deployment_id, sovereign_fqdn=request.sovereign_fqdn, phase="provisioning"
+        )
+        self._steps: dict[tuple[Step, str], StepStatus] = {}
+        self._verified: dict[str, VerificationResult] = {}
+        self._certificates: dict[tuple[str, str], CertificateStatus] = {}
+        self._ended: Phase | None = None
+
+    def snapshot(self) -> ProvisionResult:
+        """The contract's view of now."""
+        return self._result.changed(
+            phase=self.phase,
+            steps=[step.model_copy() for step in self._steps.values()],
+            certificates=list(self._certificates.values()),
+            verification=verification.merged(self._verified.values()),
+        )
+
+    @property
+    def phase(self) -> Phase:
+        """`stalled` while any step is, and back by itself."""
+        if self._ended is not None:
+            return self._ended
+        return "stalled" if any(step.stalled for step in self._steps.values()) else "provisioning"
+
+    def hand_over(self, workflow_id: str) -> None:
+        """Another run, which holds the lock, does the work."""
+        self._result = self._result.changed(handed_over_to=workflow_id)
+
+    def adopt(self, result: ProvisionResult, workflow_id: str) -> ProvisionResult:
+        """Takes over what the run with the lock has reached."""
+        self._result = result.changed(handed_over_to=workflow_id)
+        self._steps = {(step.step, step.domain): step for step in result.steps}
+        self._certificates = {(item.namespace, item.name): item for item in result.certificates}
+        self._verified = {"": result.verification}
+        self._ended = result.phase
+        return self._result
+
+    def expect(self, step: Step, domain: str) -> None:
+        """Announces a step as pending."""
+        self._steps[step, domain] = StepStatus(step=step, domain=domain)
+
+    def start(self, step: Step, domain: str, now: datetime) -> None:
+        """The step runs from now."""
+        self._change(step, domain, state="running", started_at=now)
+
+    def finish(self, step: Step, domain: str, now: datetime, outcome: str) -> None:
+        """The step did what it guarantees."""
+        self._change(step, domain, state="done", outcome=outcome, finished_at=now, stalled=False)
+
+    def skip(self, step: Step, domain: str, now: datetime, reason: str) -> None:
+        """The step was left out, or given up waiting for."""
+        self._change(step, domain, state="skipped", outcome=reason, finished_at=now, stalled=False)
+
+    def fail(self, step: Step, domain: str, now: datetime, reason: str) -> None:
+        """The step's deadline has passed, or it was refused for good."""
+        self._change(step, domain, state="failed", outcome=reason, finished_at=now, stalled=False)
+
+    def _change(self, step: Step, domain: str, **values: object) -> None:
+        self._steps[step, domain] = self._steps[step, domain].changed(**values)
+
+    def domains_of(self, step: Step) -> list[str]:
+        """For which domains the step is expected, in their order."""
+        return [domain for name, domain in self._steps if name == step]
+
+    def status_of(self, step: Step, domain: str) -> StepStatus:
+        """One step's status.
+
+        Raises:
+            KeyError: no such step is expected.
+        """
+        return self._steps[step, domain]
+
+    def is_settled(self, step: Step, domain: str | None = None) -> bool:
+        """Whether the step is done, skipped or failed, for one domain or for all. False while none is known."""
+        states = [status.state for (name, of), status in self._steps.items() if name == step and domain in {None, of}]
+        return bool(states) and all(state in _SETTLED for state in states)
+
+    def next_stall(self) -> datetime | None:
+        """When the next running step counts as stalled, if none succeeds before."""
+        started = [
+            s.started_at for s in self._steps.values() if s.state == "running" and not s.stalled and s.started_at
+        ]
+        return min(started) + STALLED_AFTER if started else None
+
+    def mark_stalled(self, now: datetime) -> None:
+        """Marks what has been running for too long."""
+        for key, step in self._steps.items():
+            if step.state == "running" and step.started_at and now - step.started_at >= STALLED_AFTER:
+                self._steps[key] = step.changed(stalled=True)
+
+    def add_records(self, changes: list[RecordChange]) -> None:
+        """Adds what was found or written. Of one rrset the first word counts: it has the true `before`."""
+        known = {(change.zone, change.name, change.type) for change in self._result.records}
+        fresh = [change for change in changes if (change.zone, change.name, change.type) not in known]
+        self._result = self._result.changed(records=[*self._result.records, *fresh])
+
+    def add_hazards(self, hazards: list[Hazard]) -> None:
+        """Adds hazards, each once."""
+        fresh = [hazard for hazard in hazards if hazard not in self._result.hazards]
+        self._result = self._result.changed(hazards=[*self._result.hazards, *fresh])
+
+    def set_certificate(self, certificate: CertificateStatus) -> None:
+        """The latest word on a Certificate."""
+        self._certificates[certificate.namespace, certificate.name] = certificate
+
+    def set_verification(self, domain: str, picture: VerificationResult) -> None:
+        """The latest picture of a parent domain."""
+        self._verified[domain] = picture
+
+    def end(self, *, dry_run: bool, given_up: bool) -> ProvisionResult:
+        """All steps are settled: complete, or degraded where one failed or was given up."""
+        failed = any(step.state == "failed" for step in self._steps.values())
+        self._ended = "planned" if dry_run else "degraded" if failed or given_up else "complete"
+        return self.snapshot()
+
+    def abort(self, phase: Phase, now: datetime, reason: str) -> None:
+        """The run ends before its steps do."""
+        for key, step in self._steps.items():
+            if step.state == "running":
+                self._steps[key] = step.changed(state="failed", outcome=reason, finished_at=now, stalled=False)
+        self._ended = phase

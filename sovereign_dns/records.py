@@ -1,0 +1,192 @@
+"""The plan for a zone: what is wanted against what is there. Pure, printable, and apart from applying it."""
+
+from collections.abc import Iterable, Sequence
+
+from sovereign_dns import names
+from sovereign_dns.contract import Change, Hazard, RecordChange
+from sovereign_dns.intent import DesiredRRset, DomainIntent, Owner
+from sovereign_dns.rrsets import ADDRESS_TYPES, Comment, RRset, RRsetWrite, owner_comment
+from sovereign_dns.wire import Message
+
+
+class ZonePlan(Message):
+    """What one zone needs. `writes` go out as one atomic PATCH; with `conflicts` nothing may be written."""
+
+    zone: str
+    changes: list[RecordChange] = []
+    writes: list[RRsetWrite] = []
+    conflicts: list[str] = []
+    hazards: list[Hazard] = []
+
+
+def wildcards_over(host: str, zone: str) -> list[str]:
+    """Every wildcard name between a host and the top of its zone, nearest first, `*.<host>` included."""
+    return [f"*.{ancestor}" for ancestor in names.lineage(host, zone)]
+
+
+def plan_zone(
+    zone: str,
+    intent: DomainIntent,
+    existing: Iterable[RRset],
+    owner: Owner,
+    *,
+    takeover: bool = False,
+) -> ZonePlan:
+    """Plans one zone's part of a domain's intent.
+
+    Args:
+        zone: the zone, which answers for all of the intent's names that are passed.
+        intent: holds only the rrsets and the wildcard removals that belong into this zone.
+        existing: what the zone holds at those names and at the wildcards over the host.
+        owner: whose records they become.
+        takeover: whether another Sovereign's rrsets may be replaced.
+    """
+    by_name = _address_rrsets_by_name(existing)
+    plan = ZonePlan(zone=zone)
+    for name in dict.fromkeys(rrset.name for rrset in intent.rrsets):
+        desired = [rrset for rrset in intent.rrsets if rrset.name == name]
+        _plan_name(plan, desired, by_name.get(name, []), owner, takeover=takeover)
+    for wildcard in intent.remove_wildcards:
+        for rrset in by_name.get(wildcard, []):
+            _plan_removal(plan, rrset, owner, takeover=takeover)
+    plan.hazards = _stale_wildcards(zone, intent, by_name)
+    return plan
+
+
+def _address_rrsets_by_name(existing: Iterable[RRset]) -> dict[str, list[RRset]]:
+    by_name: dict[str, list[RRset]] = {}
+    for rrset in existing:
+        if rrset.type in ADDRESS_TYPES:
+            by_name.setdefault(rrset.name, []).append(rrset)
+    return by_name
+
+
+def _plan_name(
+    plan: ZonePlan, desired: Sequence[DesiredRRset], present: Sequence[RRset], owner: Owner, *, takeover: bool
+) -> None:
+    """All address types of a name together: a forgotten AAAA or CNAME leads to a stranger just as an A does."""
+    present_by_type = {rrset.type: rrset for rrset in present}
+    for rrset in desired:
+        plan_rrset(plan, rrset, present_by_type.pop(rrset.type, None), owner, takeover=takeover)
+    for leftover in present_by_type.values():
+        _plan_removal(plan, leftover, owner, takeover=takeover)
+
+
+def plan_rrset(plan: ZonePlan, desired: DesiredRRset, present: RRset | None, owner: Owner, *, takeover: bool) -> None:
+    """Adds to the plan what makes one rrset right, or the conflict that forbids it."""
+    if present is None:
+        plan.changes.append(_creation(plan.zone, desired))
+        plan.writes.append(_write(desired, [], owner))
+    elif _belongs_to_another(plan, present, owner, takeover=takeover):
+        return
+    elif _is_right(present, desired, owner):
+        plan.changes.append(_change_of(plan.zone, present, "unchanged", after=present.served))
+    else:
+        plan.changes.append(_change_of(plan.zone, present, "replaced", after=desired.values, ttl=desired.ttl))
+        plan.writes.append(_write(desired, present.foreign_comments, owner))
+
+
+def _plan_removal(plan: ZonePlan, present: RRset, owner: Owner, *, takeover: bool) -> None:
+    if not _belongs_to_another(plan, present, owner, takeover=takeover):
+        plan.changes.append(_change_of(plan.zone, present, "removed", after=[]))
+        plan.writes.append(RRsetWrite(name=present.name, type=present.type))
+
+
+def _belongs_to_another(plan: ZonePlan, present: RRset, owner: Owner, *, takeover: bool) -> bool:
+    holder = present.owner
+    if takeover or holder is None or holder.sovereign_fqdn == owner.sovereign_fqdn:
+        return False
+    plan.conflicts.append(
+        f"{names.absolute(present.name)} {present.type} in zone {names.absolute(plan.zone)} is "
+        f"{', '.join(present.served)}, written by Sovereign {holder.sovereign_fqdn} (deployment {holder.deployment_id})"
+    )
+    return True
+
+
+def _is_right(present: RRset, desired: DesiredRRset, owner: Owner) -> bool:
+    if not present.holds_exactly(desired.values):
+        return False
+    return desired.only_values or (present.ttl == desired.ttl and present.owner == owner)
+
+
+def _creation(zone: str, desired: DesiredRRset) -> RecordChange:
+    return RecordChange(
+        zone=names.absolute(zone),
+        name=names.absolute(desired.name),
+        type=desired.type,
+        ttl=desired.ttl,
+        after=desired.values,
+        change="created",
+    )
+
+
+def _change_of(zone: str, present: RRset, change: Change, *, after: list[str], ttl: int | None = None) -> RecordChange:
+    return RecordChange(
+        zone=names.absolute(zone),
+        name=names.absolute(present.name),
+        type=present.type,
+        ttl=present.ttl if ttl is None else ttl,
+        before=present.served,
+        before_ttl=present.ttl,
+        before_disabled=present.disabled,
+        after=after,
+        change=change,
+    )
+
+
+def _write(desired: DesiredRRset, kept_comments: Sequence[Comment], owner: Owner) -> RRsetWrite:
+    return RRsetWrite(
+        name=desired.name,
+        type=desired.type,
+        ttl=desired.ttl,
+        values=desired.values,
+        comments=[*kept_comments, owner_comment(owner)],
+    )
+
+
+def _stale_wildcards(zone: str, intent: DomainIntent, by_name: dict[str, list[RRset]]) -> list[Hazard]:
+    hazards: list[Hazard] = []
+    for wildcard in wildcards_over(intent.host, zone):
+        if wildcard in intent.remove_wildcards or any(rrset.name == wildcard for rrset in intent.rrsets):
+            continue
+        strangers = [
+            content
+            for rrset in by_name.get(wildcard, [])
+            for content in rrset.served
+            if not _leads_to(content, rrset.type, intent)
+        ]
+        if strangers:
+            hazards.append(_stale_wildcard(zone, wildcard, strangers, intent.host))
+    return hazards
+
+
+def _leads_to(content: str, rrtype: str, intent: DomainIntent) -> bool:
+    if rrtype in {"A", "AAAA"}:
+        return content in intent.addresses
+    own_names = {names.absolute(rrset.name) for rrset in intent.rrsets}
+    return rrtype in {"CNAME", "ALIAS"} and content.lower() in own_names
+
+
+def _stale_wildcard(zone: str, wildcard: str, content: list[str], host: str) -> Hazard:
+    below = wildcard.removeprefix("*.")
+    return Hazard(
+        kind="stale-wildcard",
+        zone=names.absolute(zone),
+        name=names.absolute(wildcard),
+        content=content,
+        message=(
+            f"{wildcard} sends every name below {below} that has no records of its own to {', '.join(content)}, "
+            f"which is not this Sovereign ({host}). If nobody needs it, remove it, or run again with "
+            f'"removeWildcards": ["{wildcard}"].'
+        ),
+    )
+
+
+def summary(changes: Iterable[RecordChange], *, planned: bool = False) -> str:
+    """The counts in one line: `14 created, 0 replaced, 0 unchanged`, and what was removed, where anything was."""
+    counts = {"created": 0, "replaced": 0, "removed": 0, "unchanged": 0}
+    for change in changes:
+        counts[change.change] += 1
+    removed = f"{counts['removed']} removed, " if counts["removed"] else ""
+    would_be = "dry run: would be " if planned else ""
+    return f"{would_be}{counts['created']} created, {counts['replaced']} replaced, {removed}{counts['unchanged']} unchanged"

@@ -1,0 +1,115 @@
+"""Resource record sets as PowerDNS' API holds them, and the owner that our comment on each names."""
+
+import ipaddress
+import re
+
+from sovereign_dns import names
+from sovereign_dns.intent import Owner
+from sovereign_dns.wire import Message
+
+ADDRESS_TYPES = frozenset({"A", "AAAA", "CNAME", "ALIAS", "LUA"})
+"""The types that decide which address a name resolves to: those of one name are planned together."""
+
+COMMENT_ACCOUNT = "sovereign-dns"
+
+_OWNER_COMMENT = re.compile(r"sovereign=(?P<fqdn>\S+) deployment=(?P<deployment>\S+)")
+
+
+class Comment(Message):
+    """A comment on an rrset. `modified_at` is in seconds since the epoch; PowerDNS sets it where it is 0."""
+
+    content: str
+    account: str = ""
+    modified_at: int = 0
+
+
+class Record(Message):
+    """One record's content; a disabled one is kept by PowerDNS and never served."""
+
+    content: str
+    disabled: bool = False
+
+
+class RRset(Message):
+    """All records of one name and type. The name is without its trailing dot, the TTL in seconds."""
+
+    name: str
+    type: str
+    ttl: int
+    records: list[Record]
+    comments: list[Comment] = []
+
+    @property
+    def served(self) -> list[str]:
+        """The contents that DNS answers."""
+        return [record.content for record in self.records if not record.disabled]
+
+    @property
+    def disabled(self) -> list[str]:
+        """The contents that are kept and not served."""
+        return [record.content for record in self.records if record.disabled]
+
+    @property
+    def owner(self) -> Owner | None:
+        """The Sovereign that wrote it, as its comment says."""
+        return next(filter(None, map(_owner_in, self.comments)), None)
+
+    @property
+    def foreign_comments(self) -> list[Comment]:
+        """What others noted on it, to be kept."""
+        return [comment for comment in self.comments if _owner_in(comment) is None]
+
+    def holds_exactly(self, values: list[str]) -> bool:
+        """Whether it serves these contents, no others, and holds nothing disabled."""
+        mine = {canonical_content(self.type, content) for content in self.served}
+        return mine == {canonical_content(self.type, value) for value in values} and not self.disabled
+
+
+def _owner_in(comment: Comment) -> Owner | None:
+    matched = _OWNER_COMMENT.fullmatch(comment.content)
+    if comment.account != COMMENT_ACCOUNT or matched is None:
+        return None
+    return Owner(sovereign_fqdn=matched["fqdn"], deployment_id=matched["deployment"])
+
+
+def owner_comment(owner: Owner) -> Comment:
+    """The comment that says whose an rrset is."""
+    return Comment(
+        content=f"sovereign={owner.sovereign_fqdn} deployment={owner.deployment_id}", account=COMMENT_ACCOUNT
+    )
+
+
+def canonical_content(rrtype: str, content: str) -> str:
+    """One spelling for equal contents: addresses by value, names in lower case."""
+    if rrtype in {"A", "AAAA"}:
+        try:
+            return str(ipaddress.ip_address(content))
+        except ValueError:
+            return content
+    return content.lower() if rrtype in {"NS", "DS", "CNAME", "ALIAS"} else content
+
+
+class RRsetWrite(Message):
+    """One entry of a PATCH: the whole rrset as it shall be, or, without records, its deletion."""
+
+    name: str
+    type: str
+    ttl: int = 0
+    values: list[str] = []
+    comments: list[Comment] = []
+
+    def as_powerdns(self) -> dict[str, object]:
+        """The JSON of PowerDNS' API. An empty REPLACE would delete, so a deletion is always said by name."""
+        named: dict[str, object] = {"name": names.absolute(self.name), "type": self.type}
+        if not self.values:
+            return named | {"changetype": "DELETE"}
+        return named | {
+            "changetype": "REPLACE",
+            "ttl": self.ttl,
+            "records": [{"content": value, "disabled": False} for value in self.values],
+            "comments": [
+                {"content": comment.content, "account": comment.account}
+                | ({"modified_at": comment.modified_at} if comment.modified_at else {})
+                for comment in self.comments
+            ],
+        }

@@ -1,0 +1,126 @@
+"""The environment, read once by the worker. The names are those that the Catalyst pods mount already.
+
+A secret also comes as `<NAME>_FILE`, a path that is read afresh at each use.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from sovereign_dns import names
+from sovereign_dns.clients.authoritative import split_host_port
+from sovereign_dns.intent import CANONICAL_SUBDOMAINS, CONSOLE_GATEWAY_SUBDOMAINS, NamingRules
+from sovereign_dns.secrets import Secret
+
+DEFAULT_PDM_URL = "http://pool-domain-manager.openova-system.svc.cluster.local:8080"
+DEFAULT_NAMESERVERS = ("ns1.openova.io", "ns2.openova.io", "ns3.openova.io")
+DEFAULT_RESOLVERS = ("8.8.8.8", "1.1.1.1", "9.9.9.9", "208.67.222.222", "4.2.2.1")
+DEFAULT_PROTECTED_FQDNS = ("openova.io", "console.openova.io", "api.openova.io")
+
+
+class SettingsError(Exception):
+    """The environment can't be used; the message names the variable and what is wrong with it."""
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return value
+
+
+def _checked_place(text: str) -> str:
+    split_host_port(text)
+    return text
+
+
+FqdnList = Annotated[list[Annotated[str, AfterValidator(names.normalise_fqdn)]], NoDecode, BeforeValidator(_split)]
+SubdomainList = Annotated[
+    list[Annotated[str, AfterValidator(names.normalise_relative)]], NoDecode, BeforeValidator(_split)
+]
+PlaceList = Annotated[list[Annotated[str, AfterValidator(_checked_place)]], NoDecode, BeforeValidator(_split)]
+TextList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """Everything that the environment decides, but Temporal's own part (`TEMPORAL_*`)."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    catalyst_powerdns_api_url: str
+    catalyst_powerdns_api_key: SecretStr | None = None
+    catalyst_powerdns_api_key_file: Path | None = None
+    catalyst_powerdns_server_id: str = "localhost"
+    pool_domain_manager_url: str = DEFAULT_PDM_URL
+    catalyst_pdm_basic_auth_user: SecretStr | None = None
+    catalyst_pdm_basic_auth_user_file: Path | None = None
+    catalyst_pdm_basic_auth_pass: SecretStr | None = None
+    catalyst_pdm_basic_auth_pass_file: Path | None = None
+    catalyst_expected_ns: FqdnList = Field(default_factory=lambda: list(DEFAULT_NAMESERVERS), min_length=1)
+    catalyst_dns_authoritative: PlaceList = []
+    catalyst_dns_propagation_resolvers: TextList = Field(default_factory=lambda: list(DEFAULT_RESOLVERS))
+    catalyst_sovereign_subdomains: SubdomainList = Field(default_factory=lambda: list(CANONICAL_SUBDOMAINS))
+    catalyst_console_gateway_subdomains: SubdomainList = Field(default_factory=lambda: list(CONSOLE_GATEWAY_SUBDOMAINS))
+    catalyst_allowed_parent_domains: FqdnList = []
+    catalyst_protected_fqdns: FqdnList = Field(default_factory=lambda: list(DEFAULT_PROTECTED_FQDNS))
+    catalyst_allow_non_public_ips: bool = False
+    kubeconfig: Path | None = None
+    sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
+    sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> "Settings":
+        if self.catalyst_powerdns_api_key is None and self.catalyst_powerdns_api_key_file is None:
+            raise ValueError("CATALYST_POWERDNS_API_KEY or CATALYST_POWERDNS_API_KEY_FILE is required")
+        return self
+
+    @property
+    def powerdns_api_key(self) -> Secret:
+        """The key of PowerDNS' API."""
+        return Secret("CATALYST_POWERDNS_API_KEY", self.catalyst_powerdns_api_key, self.catalyst_powerdns_api_key_file)
+
+    @property
+    def pdm_user(self) -> Secret:
+        """The basic-auth user of PDM's public ingress, where it is used."""
+        return Secret(
+            "CATALYST_PDM_BASIC_AUTH_USER", self.catalyst_pdm_basic_auth_user, self.catalyst_pdm_basic_auth_user_file
+        )
+
+    @property
+    def pdm_password(self) -> Secret:
+        """The basic-auth password of PDM's public ingress, where it is used."""
+        return Secret(
+            "CATALYST_PDM_BASIC_AUTH_PASS", self.catalyst_pdm_basic_auth_pass, self.catalyst_pdm_basic_auth_pass_file
+        )
+
+    @property
+    def naming_rules(self) -> NamingRules:
+        """The environment's part in deciding a request."""
+        return NamingRules(
+            subdomains=self.catalyst_sovereign_subdomains,
+            console_gateway_subdomains=self.catalyst_console_gateway_subdomains,
+            nameservers=self.catalyst_expected_ns,
+            allowed_parent_domains=self.catalyst_allowed_parent_domains,
+            protected_fqdns=self.catalyst_protected_fqdns,
+            allow_non_public_ips=self.catalyst_allow_non_public_ips,
+        )
+
+
+def read_settings() -> Settings:
+    """Reads the environment.
+
+    Raises:
+        SettingsError: a variable is missing or can't be understood.
+    """
+    try:
+        return Settings()  # filled from the environment
+    except ValidationError as error:
+        problems = [_problem(dict(item)) for item in error.errors(include_url=False, include_input=False)]
+        raise SettingsError("; ".join(problems)) from None
+
+
+def _problem(item: dict[str, Any]) -> str:
+    variable = str(item["loc"][0]).upper() if item["loc"] else ""
+    reason = "is required" if item["type"] == "missing" else str(item["msg"]).removeprefix("Value error, ")
+    return f"{variable} {reason}".strip()

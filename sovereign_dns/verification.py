@@ -1,0 +1,229 @@
+"""What DNS answers mean: each is compared with what was written, and the worst word decides. Pure.
+
+A wrong address sends users to a stranger, and is told apart from every way of not being there yet.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+
+from sovereign_dns import names
+from sovereign_dns.contract import AnswerEvidence, Outcome, ServerVerdict, VerificationLevel, VerificationResult
+from sovereign_dns.intent import DomainIntent
+from sovereign_dns.rrsets import canonical_content
+from sovereign_dns.wire import Message
+
+WORST_FIRST: tuple[Outcome, ...] = ("misdirected", "bogus", "missing", "refused", "unreachable", "converged")
+"""Shown in this order: what endangers users before what merely isn't there yet."""
+
+_WILDCARD_LABEL = "*"
+
+
+class Expectation(Message):
+    """What a name shall answer for one type. Without values: that it answers nothing of this type."""
+
+    name: str
+    type: str
+    ttl: int
+    values: list[str]
+
+
+class Probe(Message):
+    """A random label below the host: it may be unknown, or lead to the Sovereign, and nothing else."""
+
+    name: str
+    acceptable: list[str]
+
+
+class Answer(Message):
+    """One server's answer to one question, with nothing left out that a verdict needs.
+
+    `error` is set where no usable answer came; `unroutable` where this machine can't even send to the address.
+    """
+
+    name: str
+    type: str
+    rcode: str | None = None
+    authoritative: bool = False
+    values: list[str] = []
+    ttl: int | None = None
+    alias_target: str | None = None
+    alias_values: list[str] = []
+    referral_to: list[str] = []
+    error: str | None = None
+    unroutable: bool = False
+    latency_ms: float | None = None
+    asked_at: datetime | None = None
+
+
+def expectations_of(intent: DomainIntent) -> list[Expectation]:
+    """Both address types of every name: where no IPv6 address was asked for, none may answer.
+
+    A wildcard is not asked for by its own name, which no user does; the probe looks below the host.
+    """
+    wanted = {(rrset.name, rrset.type): rrset for rrset in intent.rrsets if not rrset.name.startswith(_WILDCARD_LABEL)}
+    ttls = {name: rrset.ttl for (name, _), rrset in wanted.items()}
+    return [
+        Expectation(
+            name=name,
+            type=rrtype,
+            ttl=ttl,
+            values=wanted[name, rrtype].values if (name, rrtype) in wanted else [],
+        )
+        for name, ttl in ttls.items()
+        for rrtype in ("A", "AAAA")
+    ]
+
+
+def judge(expectation: Expectation, answer: Answer, *, from_authority: bool = True) -> AnswerEvidence:
+    """The verdict on one answer. Authoritative servers must set AA and answer the TTL as written."""
+    state, detail = _verdict(expectation, answer, from_authority=from_authority)
+    return _evidence(answer, state, detail)
+
+
+def judge_probe(probe: Probe, answer: Answer) -> AnswerEvidence:
+    """The verdict on the random label's answer."""
+    if answer.error is not None or answer.rcode not in {"NOERROR", "NXDOMAIN"}:
+        state, detail = _no_answer(answer)
+        return _evidence(answer, state, detail)
+    strangers = [value for value in _addresses(answer) if not _same(answer.type, value, probe.acceptable)]
+    if strangers:
+        return _evidence(
+            answer,
+            "misdirected",
+            f"a random name below the host leads to {', '.join(strangers)}: a wildcard answers there for a stranger",
+        )
+    return _evidence(answer, "converged", None)
+
+
+def _verdict(expectation: Expectation, answer: Answer, *, from_authority: bool) -> tuple[Outcome, str | None]:
+    if answer.error is not None or answer.rcode not in {"NOERROR", "NXDOMAIN"}:
+        return _no_answer(answer)
+    strangers = [value for value in _addresses(answer) if not _same(answer.type, value, expectation.values)]
+    if strangers:
+        wanted = ", ".join(expectation.values) or f"no {expectation.type} record"
+        return "misdirected", f"answers {', '.join(strangers)}, where {wanted} was written: users reach a stranger"
+    if answer.alias_target is not None:
+        return "misdirected", f"is an alias (CNAME) to {answer.alias_target}, where addresses were written"
+    if answer.referral_to:
+        return "missing", (
+            f"refers to {', '.join(answer.referral_to)}: the name lies below a delegation, which hides what was "
+            "written above it"
+        )
+    if from_authority and not answer.authoritative:
+        return "refused", "answers without authority (AA not set): the server doesn't host the zone"
+    if not answer.values:
+        return _nothing_there(expectation, answer)
+    missing = [value for value in expectation.values if not _same(answer.type, value, answer.values)]
+    if missing:
+        return "missing", f"doesn't answer {', '.join(missing)} yet"
+    if from_authority and answer.ttl != expectation.ttl:
+        return "missing", f"still answers with TTL {answer.ttl}, where {expectation.ttl} was written"
+    return "converged", None
+
+
+def _nothing_there(expectation: Expectation, answer: Answer) -> tuple[Outcome, str | None]:
+    if not expectation.values:
+        return "converged", None
+    if answer.rcode == "NXDOMAIN":
+        return "missing", "NXDOMAIN: the name doesn't exist there"
+    return "missing", f"no data: the name exists there and has no {expectation.type} record"
+
+
+def _no_answer(answer: Answer) -> tuple[Outcome, str]:
+    if answer.error is not None or answer.rcode is None:
+        return "unreachable", answer.error or "no answer"
+    return "refused", f"{answer.rcode}: the server declines to answer"
+
+
+def _addresses(answer: Answer) -> list[str]:
+    return [*answer.values, *answer.alias_values]
+
+
+def _same(rrtype: str, value: str, values: Iterable[str]) -> bool:
+    return canonical_content(rrtype, value) in {canonical_content(rrtype, other) for other in values}
+
+
+def _evidence(answer: Answer, state: Outcome, detail: str | None) -> AnswerEvidence:
+    return AnswerEvidence(
+        name=names.absolute(answer.name),
+        type=answer.type,
+        state=state,
+        values=_addresses(answer),
+        ttl=answer.ttl,
+        detail=detail,
+        latency_ms=answer.latency_ms,
+        asked_at=answer.asked_at,
+    )
+
+
+def worst(states: Iterable[Outcome]) -> Outcome:
+    """The state that is shown for all of them. Without any, nothing was proved: `unreachable`."""
+    present = set(states)
+    return next((state for state in WORST_FIRST if state in present), "unreachable")
+
+
+def server_verdict(
+    server: str, kind: Literal["authoritative", "resolver"], answers: Sequence[AnswerEvidence]
+) -> ServerVerdict:
+    """What one server says of all names."""
+    state = worst(answer.state for answer in answers)
+    told = [answer for answer in answers if answer.state == state and answer.detail]
+    if state == "converged":
+        detail = f"all {len({answer.name for answer in answers})} names answer as written"
+    elif told:
+        more = f" (and {len(told) - 1} more such answers)" if len(told) > 1 else ""
+        detail = f"{told[0].name} {told[0].type} {told[0].detail}{more}"
+    else:
+        detail = "no answer"
+    return ServerVerdict(server=server, kind=kind, state=state, detail=detail, answers=list(answers))
+
+
+def result(
+    level: VerificationLevel, servers: Sequence[ServerVerdict], asked_names: Sequence[str]
+) -> VerificationResult:
+    """The whole picture, worst first: pairs of server and name, of which a pair has converged with all its types."""
+    expected = {names.absolute(name) for name in asked_names}
+    total = len(servers) * len(expected)
+    converged = sum(_converged_names(server, expected) for server in servers)
+    ordered = sorted(servers, key=lambda server: (WORST_FIRST.index(server.state), server.server))
+    return VerificationResult(level=level, converged=converged, total=total, servers=ordered)
+
+
+def _converged_names(server: ServerVerdict, expected: set[str]) -> int:
+    by_name: dict[str, list[Outcome]] = {}
+    for answer in server.answers:
+        by_name.setdefault(answer.name, []).append(answer.state)
+    return sum(1 for name in expected if worst(by_name.get(name, [])) == "converged")
+
+
+def is_proved(verification: VerificationResult) -> bool:
+    """Whether every server said exactly what was written, and there was at least one to say it."""
+    return bool(verification.servers) and all(server.state == "converged" for server in verification.servers)
+
+
+def sentence(verification: VerificationResult) -> str:
+    """The picture in one sentence, for a failure message: the worst server first."""
+    if not verification.servers:
+        return "no authoritative server is known that could be asked"
+    count = f"{verification.converged} of {verification.total} answers are as written"
+    first = verification.servers[0]
+    if first.state == "converged":
+        return f"{count}, from {len(verification.servers)} authoritative servers"
+    return f"{count}; {first.server} is {first.state}: {first.detail}"
+
+
+def merged(parts: Iterable[VerificationResult]) -> VerificationResult:
+    """The pictures of several parent domains as one."""
+    pictures = list(parts)
+    servers = [server for part in pictures for server in part.servers]
+    return VerificationResult(
+        level=min((part.level for part in pictures), key=_reach, default="authoritative"),
+        converged=sum(part.converged for part in pictures),
+        total=sum(part.total for part in pictures),
+        servers=sorted(servers, key=lambda server: (WORST_FIRST.index(server.state), server.server)),
+    )
+
+
+def _reach(level: VerificationLevel) -> int:
+    return ("authoritative", "delegated", "propagated").index(level)

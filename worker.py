@@ -1,0 +1,174 @@
+"""The worker: settings -> clients -> activities -> a running Temporal worker."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+from dotenv import load_dotenv
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.worker import Worker
+
+from activities.classification import ClassifyFailures
+from activities.dns import DNSActivities
+from activities.environment import EnvironmentActivities
+from activities.kubernetes import KubernetesActivities
+from activities.pdm import PDMActivities
+from activities.powerdns import PowerDNSActivities
+from service import logs, search_attributes
+from service.health import HealthServer, PollerCheck
+from sovereign_dns.clients import http
+from sovereign_dns.clients.authoritative import AuthoritativeServers, split_host_port
+from sovereign_dns.clients.certificates import Certificates
+from sovereign_dns.clients.pdm import PDM
+from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.contract import TASK_QUEUE
+from sovereign_dns.settings import Settings, SettingsError, read_settings
+from workflows.conversion import contract_data_converter
+from workflows.one_request import OneRequestEach
+from workflows.provision_sovereign import ProvisionSovereign
+
+GRACEFUL_SHUTDOWN = timedelta(seconds=30)
+"""Activities that run at SIGTERM may finish; the SDK's default would cancel them."""
+
+LONGEST_CONNECT_PAUSE_SECONDS = 10.0
+
+_log = structlog.get_logger("worker")
+
+
+async def run(settings: Settings) -> None:
+    """Runs the worker until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
+    health = HealthServer(*split_host_port(settings.sovereign_dns_health_address))
+    await health.start()
+    try:
+        client = await _until_set(stop, _connect())
+        if client is not None:
+            await _serve(client, settings, health, stop)
+    finally:
+        await health.stop()
+
+
+async def _serve(client: Client, settings: Settings, health: HealthServer, stop: asyncio.Event) -> None:
+    identity = f"{os.getpid()}@{socket.gethostname()}"
+    async with _activities(settings, attributes_usable=await search_attributes.register(client)) as activities:
+        worker = Worker(
+            client,
+            task_queue=TASK_QUEUE,
+            workflows=[ProvisionSovereign],
+            activities=activities,
+            interceptors=[OneRequestEach(), ClassifyFailures()],
+            graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
+            identity=identity,
+        )
+        health.check = PollerCheck(client, TASK_QUEUE, identity)
+        _log.info("worker started", task_queue=TASK_QUEUE, namespace=client.namespace, identity=identity)
+        running = asyncio.create_task(worker.run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        health.check = None
+        stopping.cancel()
+        if not running.done():
+            _log.info("stopping: no new tasks, running activities may finish", seconds=GRACEFUL_SHUTDOWN.seconds)
+            await worker.shutdown()
+        await running
+    _log.info("worker stopped")
+
+
+@asynccontextmanager
+async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIterator[list[Callable[..., Any]]]:
+    """Every activity, on clients that share their connections."""
+    async with httpx.AsyncClient(timeout=http.TIMEOUT) as client:
+        certificates = Certificates(settings.kubeconfig)
+        powerdns = PowerDNSActivities(
+            PowerDNS(
+                client,
+                settings.catalyst_powerdns_api_url,
+                settings.powerdns_api_key,
+                settings.catalyst_powerdns_server_id,
+            )
+        )
+        pdm = PDMActivities(
+            PDM(client, settings.pool_domain_manager_url, user=settings.pdm_user, password=settings.pdm_password)
+        )
+        kubernetes = KubernetesActivities(certificates)
+        dns = DNSActivities(AuthoritativeServers(settings.catalyst_dns_authoritative))
+        environment = EnvironmentActivities(settings.naming_rules, search_attributes_usable=attributes_usable)
+        try:
+            yield [
+                environment.decide_intent,
+                powerdns.create_zone,
+                powerdns.upsert_records,
+                pdm.commit_pool_name,
+                kubernetes.request_certificate,
+                kubernetes.certificate_ready,
+                dns.verify_domain,
+            ]
+        finally:
+            await certificates.close()
+
+
+async def _connect() -> Client:
+    """Connects to Temporal as its own environment configuration says, as soon as it can be reached."""
+    config = ClientConfig.load_client_connect_config()
+    pause = 0.5
+    while True:
+        try:
+            return await Client.connect(**config, data_converter=contract_data_converter)
+        except RuntimeError as error:
+            _log.warning(
+                "Temporal can't be reached, tried again",
+                address=config.get("target_host"),
+                reason=str(error),
+                seconds=pause,
+            )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_CONNECT_PAUSE_SECONDS)
+
+
+async def _until_set(stop: asyncio.Event, connecting: Coroutine[Any, Any, Client]) -> Client | None:
+    """The connection, or None where the worker shall stop before there is one."""
+    connect, stopped = asyncio.create_task(connecting), asyncio.create_task(stop.wait())
+    await asyncio.wait({connect, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if connect.done():
+        return connect.result()
+    connect.cancel()
+    return None
+
+
+def main() -> int:
+    """Returns the exit code: 0 after a signal, 1 where the worker failed, 2 where its settings can't be used."""
+    load_dotenv(Path.cwd() / ".env")
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        print(f"sovereign-dns worker: {error}", file=sys.stderr)
+        return 2
+    logs.configure(settings.sovereign_dns_log_level)
+    try:
+        asyncio.run(run(settings))
+    except Exception:  # noqa: BLE001 (the last resort: told in the log, and in the exit code)
+        _log.exception("worker failed")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The SDK may crash the interpreter while it tears down (facts of 1.35.0), after all work is done.
+    # The exit code is ours, not that of the tear-down.
+    os._exit(code)

@@ -1,0 +1,150 @@
+"""`ProvisionSovereign`: zone, certificate, pool name, records, and the proof that DNS answers them."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from sovereign_dns.contract import (
+        PROVISION_SOVEREIGN,
+        AwaitStepRequest,
+        ProvisionRequest,
+        ProvisionResult,
+        SkipStepRequest,
+        sovereign_workflow_id,
+    )
+    from sovereign_dns.intent import ProvisioningIntent
+    from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
+    from sovereign_dns.progress import Progress
+    from workflows.one_writer import run_under_lock
+    from workflows.provisioning_steps import ProvisioningSteps
+    from workflows.publication import Publication
+    from workflows.step_runner import PATIENT, StepRunner, as_workflow_failure
+
+
+@workflow.defn(name=PROVISION_SOVEREIGN)
+class ProvisionSovereign:
+    """One run for one Sovereign and all of its parent domains."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._runner: StepRunner | None = None
+        self._failure: BaseException | None = None
+
+    @workflow.run
+    async def run(self, request: ProvisionRequest) -> ProvisionResult:
+        """Provisions, or hands over to the run that holds the Sovereign's lock."""
+        self._progress = progress = Progress(request)
+        publication = Publication(progress)
+        try:
+            lock_id = sovereign_workflow_id(request.sovereign_fqdn)
+            if workflow.info().workflow_id != lock_id and not request.dry_run:
+                progress.hand_over(lock_id)
+                publication.update()
+                return progress.adopt(await run_under_lock(lock_id, request, ProvisionResult), lock_id)
+            return await self._provision(request, progress, publication)
+        except (FailureError, asyncio.CancelledError) as error:
+            self._failure = as_workflow_failure(error)
+            cancelled = is_cancelled_exception(error)
+            progress.abort("cancelled" if cancelled else "failed", workflow.now(), str(self._failure))
+            raise self._failure from None
+        finally:
+            publication.update()
+            await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _provision(
+        self, request: ProvisionRequest, progress: Progress, publication: Publication
+    ) -> ProvisionResult:
+        intent = await workflow.execute_local_activity(
+            DECIDE_INTENT,
+            DecideIntent(request=request),
+            result_type=ProvisioningIntent,
+            start_to_close_timeout=timedelta(seconds=10),
+            retry_policy=PATIENT,
+            summary="what this installation makes of the request",
+        )
+        self._runner = runner = StepRunner(progress, publication)
+        steps = ProvisioningSteps(request, intent, progress, runner)
+        steps.announce()
+        publication.begin(intent.owner, search_attributes_usable=intent.search_attributes_usable)
+        watch = asyncio.create_task(runner.watch_for_stalls())
+        try:
+            await steps.run()
+        finally:
+            watch.cancel()
+        return progress.end(dry_run=request.dry_run, given_up=runner.gave_up)
+
+    @workflow.query(name="status", description="How far it is: the result's JSON, as of now.")
+    def status(self) -> ProvisionResult | None:
+        """The result's JSON, as of now; null before the first task."""
+        return self._progress.snapshot() if self._progress else None
+
+    @workflow.update(name="skip_step", description="Give up waiting for certificate-* or dns-verify, with a reason.")
+    async def skip_step(self, request: SkipStepRequest) -> ProvisionResult:
+        """Gives up one step, for one parent domain or for all."""
+        await self._until_known()
+        progress, runner = self._known()
+        domains = [request.domain] if request.domain else progress.domains_of(request.step)
+        for domain in domains:
+            if domain not in progress.domains_of(request.step):
+                raise ApplicationError(f"{request.step} has no parent domain {domain}", type="InvalidInput")
+            if not progress.is_settled(request.step, domain):
+                runner.give_up(request.step, domain, request.reason)
+        return progress.snapshot()
+
+    @workflow.update(name="await_step", description="Returns when the step is done or skipped for every domain.")
+    async def await_step(self, request: AwaitStepRequest) -> ProvisionResult:
+        """Waits for a step. Fails where the step or the run does."""
+        await self._until_known()
+        progress, _ = self._known()
+        await workflow.wait_condition(lambda: self._failure is not None or progress.is_settled(request.step))
+        self._refuse_if_failed()
+        statuses = [progress.status_of(request.step, domain) for domain in progress.domains_of(request.step)]
+        failed = [status for status in statuses if status.state == "failed"]
+        if failed:
+            reasons = "; ".join(f"{status.domain}: {status.outcome}" for status in failed)
+            raise ApplicationError(f"{request.step} failed for {reasons}", type="StepFailed")
+        return progress.snapshot()
+
+    @skip_step.validator
+    def _validate_skip_step(self, request: SkipStepRequest) -> None:  # noqa: ARG002 (the validator's signature)
+        self._refuse_if_handed_over()
+
+    @await_step.validator
+    def _validate_await_step(self, request: AwaitStepRequest) -> None:  # noqa: ARG002 (the validator's signature)
+        self._refuse_if_handed_over()
+
+    def _refuse_if_handed_over(self) -> None:
+        handed_over_to = self._progress.snapshot().handed_over_to if self._progress else None
+        if handed_over_to is not None:
+            raise ApplicationError(
+                f"this run has handed over: send the update to the workflow {handed_over_to}", type="HandedOver"
+            )
+
+    async def _until_known(self) -> None:
+        """An update may come with the start, before the steps are decided; or to a run that hands over only then."""
+        await workflow.wait_condition(
+            lambda: (
+                self._runner is not None
+                or self._failure is not None
+                or (self._progress is not None and self._progress.snapshot().handed_over_to is not None)
+            )
+        )
+        self._refuse_if_handed_over()
+        self._refuse_if_failed()
+
+    def _refuse_if_failed(self) -> None:
+        match self._failure:
+            case None:
+                return
+            case ApplicationError() as failure:
+                raise ApplicationError(failure.message, type=failure.type, non_retryable=True)
+            case other:
+                raise ApplicationError(f"the run has ended: {other}", type="StepFailed")
+
+    def _known(self) -> tuple[Progress, StepRunner]:
+        assert self._progress is not None  # noqa: S101 (awaited before)
+        assert self._runner is not None  # noqa: S101 (awaited before)
+        return self._progress, self._runner

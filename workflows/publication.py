@@ -1,0 +1,47 @@
+"""What people see of a run: its search attributes, and the checklist in the Web UI's current details."""
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+with workflow.unsafe.imports_passed_through():
+    from sovereign_dns.checklist import as_markdown
+    from sovereign_dns.contract import Phase
+    from sovereign_dns.intent import Owner
+    from sovereign_dns.progress import Progress
+
+SOVEREIGN_FQDN = SearchAttributeKey.for_keyword("SovereignFQDN")
+SOVEREIGN_PHASE = SearchAttributeKey.for_keyword("SovereignPhase")
+SOVEREIGN_DEPLOYMENT = SearchAttributeKey.for_keyword("SovereignDeployment")
+
+SEARCH_ATTRIBUTES = (SOVEREIGN_FQDN, SOVEREIGN_PHASE, SOVEREIGN_DEPLOYMENT)
+
+
+class Publication:
+    """Shows a run's progress. Search attributes only where the namespace knows them: an unknown one hangs the run."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._search_attributes_usable = False
+        self._published_phase: Phase | None = None
+
+    def begin(self, owner: Owner, *, search_attributes_usable: bool) -> None:
+        """Says whose run this is."""
+        self._search_attributes_usable = search_attributes_usable
+        if search_attributes_usable:
+            self._published_phase = self._progress.phase
+            workflow.upsert_search_attributes(
+                [
+                    SOVEREIGN_FQDN.value_set(owner.sovereign_fqdn),
+                    SOVEREIGN_DEPLOYMENT.value_set(owner.deployment_id),
+                    SOVEREIGN_PHASE.value_set(self._progress.phase),
+                ]
+            )
+        self.update()
+
+    def update(self) -> None:
+        """Shows the progress as it is now. A phase that hasn't changed costs no event."""
+        workflow.set_current_details(as_markdown(self._progress.snapshot()))
+        phase = self._progress.phase
+        if self._search_attributes_usable and phase != self._published_phase:
+            self._published_phase = phase
+            workflow.upsert_search_attributes([SOVEREIGN_PHASE.value_set(phase)])

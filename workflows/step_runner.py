@@ -1,0 +1,170 @@
+"""One step, run until it has happened: retried for ever or to its deadline, given up where a person says so."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from sovereign_dns.contract import Step
+    from sovereign_dns.messages import Task
+    from sovereign_dns.progress import Progress
+    from sovereign_dns.wire import Message
+    from workflows.one_writer import deepest_application_error
+    from workflows.publication import Publication
+
+Report = TypeVar("Report", bound=Message)
+
+PATIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=60),
+)
+"""For ever. What needs another rhythm says so in its failure (`activities.classification`)."""
+
+ATTEMPT_TIMEOUT = timedelta(seconds=45)
+"""Longer than any single attempt's own time-outs add up to; it bounds how long a killed worker is waited for."""
+
+
+class StepNotDoneError(Exception):
+    """The step's deadline has passed; `reason` is the deepest known one, `evidence` what the last attempt saw."""
+
+    def __init__(self, reason: str, evidence: Sequence[Any]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.evidence = evidence
+
+
+class StepRunner:
+    """Runs steps as activities, and keeps their progress."""
+
+    def __init__(self, progress: Progress, publication: Publication) -> None:
+        self._progress = progress
+        self._publication = publication
+        self._given_up: dict[tuple[Step, str], str] = {}
+        self._running: dict[tuple[Step, str], workflow.ActivityHandle[Any]] = {}
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether somebody gave up waiting for a step."""
+        return bool(self._given_up)
+
+    async def run(
+        self,
+        step: Step,
+        domain: str,
+        task: Task,
+        report_type: type[Report],
+        *,
+        summary: str,
+        deadline: timedelta | None = None,
+    ) -> Report | None:
+        """Runs one step. Returns its report, or None where somebody gave it up.
+
+        Raises:
+            StepNotDoneError: its deadline has passed.
+            ApplicationError: it was refused for good.
+        """
+        key = (step, domain)
+        if key in self._given_up:
+            self._skip(key)
+            return None
+        self._progress.start(step, domain, workflow.now())
+        self._publication.update()
+        handle: workflow.ActivityHandle[Any] = workflow.start_activity(
+            step,
+            task,
+            activity_id=f"{step}/{domain}",
+            result_type=report_type,
+            start_to_close_timeout=ATTEMPT_TIMEOUT,
+            schedule_to_close_timeout=deadline,
+            retry_policy=PATIENT,
+            summary=summary,
+        )
+        self._running[key] = handle
+        try:
+            report = await handle
+        except ActivityError as error:
+            if is_cancelled_exception(error) and key in self._given_up:
+                self._skip(key)
+                return None
+            if is_cancelled_exception(error):
+                raise
+            raise self._ended(error, key, has_deadline=deadline is not None) from error
+        finally:
+            del self._running[key]
+        assert isinstance(report, report_type)  # noqa: S101 (the converter has read it as such)
+        return report
+
+    def _ended(self, error: ActivityError, key: tuple[Step, str], *, has_deadline: bool) -> Exception:
+        failure = deepest_application_error(error)
+        if failure is not None and failure.non_retryable:
+            self._progress.fail(*key, workflow.now(), f"{failure.type}: {failure.message}")
+            return failure
+        if not has_deadline:
+            return error
+        reason = f"{failure.type}: {failure.message}" if failure else "no attempt ended before the deadline"
+        self._progress.fail(*key, workflow.now(), f"not done before its deadline. {reason}")
+        return StepNotDoneError(reason, failure.details if failure else ())
+
+    def give_up(self, step: Step, domain: str, reason: str) -> None:
+        """Stops waiting for a step, now or when its turn comes."""
+        self._given_up[step, domain] = reason
+        if handle := self._running.get((step, domain)):
+            handle.cancel()
+        elif not self._progress.is_settled(step, domain):
+            self._skip((step, domain))
+        self._publication.update()
+
+    def _skip(self, key: tuple[Step, str]) -> None:
+        self._progress.skip(*key, workflow.now(), f"given up: {self._given_up[key]}")
+        self._publication.update()
+
+    def finish(self, step: Step, domain: str, outcome: str, *, dry_run: bool = False) -> None:
+        """The step has its outcome; in a dry run nothing was done, and it counts as skipped."""
+        settle = self._progress.skip if dry_run else self._progress.finish
+        settle(step, domain, workflow.now(), outcome)
+        self._publication.update()
+
+    def leave_out(self, step: Step, domain: str, reason: str) -> None:
+        """The step doesn't apply to this request."""
+        self._progress.skip(step, domain, workflow.now(), reason)
+        self._publication.update()
+
+    async def watch_for_stalls(self) -> None:
+        """Marks steps as stalled when they are. One timer at a time, and none when nothing runs."""
+        while True:
+            await workflow.wait_condition(lambda: self._progress.next_stall() is not None)
+            due = self._progress.next_stall()
+            if due is not None and due > workflow.now():
+                await workflow.sleep(due - workflow.now(), summary="is a step stalled?")
+            self._progress.mark_stalled(workflow.now())
+            self._publication.update()
+
+
+async def all_or_first_failure(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+    """Waits for all; at the first failure the others are cancelled, and it is raised.
+
+    Raises:
+        BaseException: the first task's failure, as it is.
+    """
+    try:
+        done, _ = await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if task in done and not task.cancelled() and (failure := task.exception()):
+            raise failure
+
+
+def as_workflow_failure(error: BaseException) -> BaseException:
+    """A failure of a step as the run's own: typed, and not wrapped."""
+    if isinstance(error, ApplicationError):
+        return error
+    return deepest_application_error(error) or error
