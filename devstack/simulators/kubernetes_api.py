@@ -1,0 +1,183 @@
+"""The HTTP verbs on resources: get, list, watch, server-side apply, delete."""
+
+import asyncio
+import json
+from typing import Any
+
+from aiohttp import web
+
+from devstack.simulators.faults import Faults, Target
+from devstack.simulators.kubernetes_apply import apply
+from devstack.simulators.kubernetes_objects import Key, Object, Objects
+from devstack.simulators.kubernetes_schema import CERTIFICATE, RESOURCES, validate
+from devstack.simulators.kubernetes_selectors import parse_fields, parse_labels, selects
+from devstack.simulators.kubernetes_status import (
+    Resource,
+    StatusError,
+    bad_request,
+    forbidden,
+    json_answer,
+    namespace_not_found,
+    not_found,
+)
+
+APPLY = "application/apply-patch+yaml"
+MISSING_NAMESPACE_PREFIX = "missing-"  # every other namespace exists
+
+
+async def namespace_exists(request: web.Request) -> web.Response:
+    """``GET /api/v1/namespaces/{name}``: every namespace is there, except ``missing-...``."""
+    name = request.match_info["name"]
+    if name.startswith(MISSING_NAMESPACE_PREFIX):
+        raise namespace_not_found(name)
+    metadata = {"name": name, "labels": {"kubernetes.io/metadata.name": name}}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "status": {"phase": "Active"}}
+    return json_answer(namespace)
+
+
+class ResourceAPI:
+    """The calls below ``/apis/{group}/{version}``; unknown resources are ``404 page not found``."""
+
+    def __init__(self, objects: Objects, faults: Faults) -> None:
+        self._objects = objects
+        self._faults = faults
+
+    async def get(self, request: web.Request) -> web.Response:
+        """Return one object."""
+        resource, namespace, name = _addressed(request)
+        found = self._objects.get(resource, namespace, name)
+        if found is None:
+            raise not_found(resource, name)
+        return json_answer(found)
+
+    async def list_or_watch(self, request: web.Request) -> web.StreamResponse:
+        """Return a collection, or with ``watch=true`` stream its changes."""
+        resource = _resource(request, collection=True)
+        namespace = request.match_info.get("namespace")
+        labels = parse_labels(request.query.get("labelSelector", ""))
+        fields = parse_fields(request.query.get("fieldSelector", ""))
+        if request.query.get("watch") in {"true", "1"}:
+            return await self._watch(request, resource, namespace, lambda obj: selects(labels, fields, obj))
+        items = [obj for obj in self._objects.all(resource, namespace) if selects(labels, fields, obj)]
+        return json_answer(
+            {
+                "apiVersion": resource.api_version,
+                "kind": f"{resource.kind}List",
+                "metadata": {"resourceVersion": str(self._objects.version)},
+                "items": items,
+            }
+        )
+
+    async def patch(self, request: web.Request) -> web.Response:
+        """Apply: 201 when it made the object, 200 when it changed it or not."""
+        resource, namespace, name = _addressed(request)
+        if request.content_type != APPLY:
+            message = f"the body of the request was in an unknown format - accepted media types include: {APPLY}"
+            raise StatusError(415, "UnsupportedMediaType", message)
+        manager = _field_manager(request)
+        applied = _applied_object(await request.text(), resource, namespace, name)
+        current = self._objects.get(resource, namespace, name)
+        if current is None:
+            self._insist_on_creatable(resource, namespace, name)
+        result = apply(current, applied, manager, force=request.query.get("force") == "true")
+        validate(resource, result)
+        if request.query.get("dryRun") != "All":
+            result = self._objects.put(resource, result)
+        return json_answer(result, 200 if current else 201)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Delete an object and what it owns."""
+        resource, namespace, name = _addressed(request)
+        found = self._objects.get(resource, namespace, name)
+        if found is None:
+            raise not_found(resource, name)
+        if request.query.get("dryRun") != "All":
+            self._objects.delete(resource, namespace, name)
+        details = {"name": name, "group": resource.group, "kind": resource.plural, "uid": found["metadata"]["uid"]}
+        status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+        return json_answer(status)
+
+    def _insist_on_creatable(self, resource: Resource, namespace: str | None, name: str) -> None:
+        """Refuse to create in a missing namespace, or where RBAC allows patch and not create."""
+        call = "create" if resource is CERTIFICATE else f"create-{resource.plural}"
+        if self._faults.take(Target(call, namespace, name), ["forbidden"]):
+            raise forbidden("create", resource, namespace, name)
+        if namespace is not None and namespace.startswith(MISSING_NAMESPACE_PREFIX):
+            raise namespace_not_found(namespace)
+
+    async def _watch(
+        self, request: web.Request, resource: Resource, namespace: str | None, selected: Any
+    ) -> web.StreamResponse:
+        version = request.query.get("resourceVersion", "")
+        since = int(version) if version not in {"", "0"} else None
+
+        def wanted(key: Key) -> bool:
+            return key[0] == resource.qualified and namespace in (None, key[1])
+
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        try:
+            async with asyncio.timeout(float(request.query.get("timeoutSeconds", 3600))):
+                async for event in self._objects.watch(since, wanted):
+                    if selected(event.object):
+                        await response.write(_line(event.type, event.object))
+        except TimeoutError:
+            pass
+        except StatusError as error:
+            await response.write(_line("ERROR", error.body))
+        except ConnectionError:
+            return response
+        await response.write_eof()
+        return response
+
+
+def _line(kind: str, obj: Object) -> bytes:
+    return json.dumps({"type": kind, "object": obj}).encode() + b"\n"
+
+
+def _resource(request: web.Request, *, collection: bool = False) -> Resource:
+    """Return the addressed type, in its right scope; a collection may span all namespaces."""
+    match = request.match_info
+    resource = RESOURCES.get((match["group"], match["version"], match["plural"]))
+    in_namespace = "namespace" in match
+    if resource is None or (in_namespace != resource.namespaced and not (collection and resource.namespaced)):
+        raise web.HTTPNotFound
+    return resource
+
+
+def _addressed(request: web.Request) -> tuple[Resource, str | None, str]:
+    return _resource(request), request.match_info.get("namespace"), request.match_info["name"]
+
+
+def _field_manager(request: web.Request) -> str:
+    manager = request.query.get("fieldManager", "")
+    if not manager:
+        message = "fieldManager: Required value: is required for apply patch"
+        cause = {
+            "reason": "FieldValueRequired",
+            "message": "Required value: is required for apply patch",
+            "field": "fieldManager",
+        }
+        details = {"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [cause]}
+        raise StatusError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: {message}', details)
+    return manager
+
+
+def _applied_object(text: str, resource: Resource, namespace: str | None, name: str) -> Object:
+    """Read the body of an apply (JSON, which is YAML) and check that it is what the URL says."""
+    try:
+        applied = json.loads(text)
+    except ValueError as error:
+        raise bad_request(f"error decoding YAML (the simulator reads JSON only): {error}") from None
+    if not isinstance(applied, dict) or not isinstance(applied.setdefault("metadata", {}), dict):
+        raise bad_request("the body must be an object with metadata")
+    metadata = applied["metadata"]
+    if (applied.get("apiVersion"), applied.get("kind")) != (resource.api_version, resource.kind):
+        raise bad_request("the kind or apiVersion in the data does not match the expected one")
+    if metadata.setdefault("name", name) != name:
+        raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")
+    if namespace is not None and metadata.setdefault("namespace", namespace) != namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    if metadata.get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    return applied

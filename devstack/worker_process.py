@@ -1,0 +1,50 @@
+"""The worker as a process."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from devstack.child_process import ChildProcess
+from devstack.programs import PROJECT
+from devstack.readiness import http_ok
+
+
+class WorkerProcess(ChildProcess):
+    """`python worker.py`, as it runs in production but for its settings."""
+
+    # Its activities have 30 s to end after SIGTERM.
+    timeout: ClassVar[float] = 40.0
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        health_port: int,
+        log: Path,
+        script: Path = PROJECT / "worker.py",
+    ) -> None:
+        super().__init__("worker", log)
+        self._environment = dict(environment)
+        self._health_port = health_port
+        self._script = script
+
+    @property
+    def health_url(self) -> str:
+        """The base of its health endpoints, `/readyz` among them."""
+        return f"http://127.0.0.1:{self._health_port}"
+
+    def command(self) -> list[str]:
+        """Return the program and its arguments."""
+        return [sys.executable, "-u", str(self._script.absolute())]
+
+    def folder(self) -> Path:
+        """Return the folder of its log: in the project's it would read `.env`, which may name another cluster."""
+        return self.log.parent
+
+    def environment(self) -> dict[str, str]:
+        """Return its settings."""
+        return self._environment | {"SOVEREIGN_DNS_HEALTH_ADDRESS": f"127.0.0.1:{self._health_port}"}
+
+    def ready(self) -> bool:
+        """Say whether it polls Temporal."""
+        return http_ok(f"{self.health_url}/readyz")

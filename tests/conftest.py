@@ -1,0 +1,166 @@
+"""One embedded stack for the whole run: real Temporal, PowerDNS and recursor, started once by the process that leads.
+
+Tests never disturb each other: each works below a parent domain of its own, each xdist worker in a Temporal
+namespace of its own. Workers run as processes, as in production; none runs in a test's own process.
+"""
+
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from devstack.ports import Ports, free_port
+from devstack.stack import Stack
+from devstack.worker_process import WorkerProcess
+from tests.world import World
+
+MOST_XDIST_WORKERS = 8
+
+_WITHOUT_STACK = ("tests/unit/",)
+
+
+def _namespaces(name: str) -> list[str]:
+    """For each xdist worker one for its standing worker, and one for workers with settings of a test's own."""
+    return [name, f"{name}-special"]
+
+
+class SharedStack:
+    """The leading process' part: makes the stack known to the others at once, and starts it when it is needed."""
+
+    def __init__(self) -> None:
+        names = ["main", *(f"gw{index}" for index in range(MOST_XDIST_WORKERS))]
+        self._folder = tempfile.TemporaryDirectory(prefix="sovereign-dns-tests-")
+        self._stack = Stack(
+            Path(self._folder.name),
+            Ports.free(),
+            [namespace for name in names for namespace in _namespaces(name)],
+            worker=False,
+            sweep_seconds=3600,
+            issue_seconds=0.3,
+        )
+        self._started = False
+
+    @property
+    def description(self) -> dict[str, str]:
+        """What a test's process needs to know."""
+        stack = self._stack
+        return stack.environment() | {
+            "STATE": str(stack.state),
+            "POWERDNS_DNS": stack.powerdns.dns_address,
+            "RECURSOR": stack.recursor.address,
+            "KUBERNETES_URL": stack.kubernetes.url,
+        }
+
+    def start_for(self, test_ids: Sequence[str]) -> None:
+        """Starts the stack, once, if any of the tests needs it."""
+        if not self._started and any(not test_id.startswith(_WITHOUT_STACK) for test_id in test_ids):
+            self._started = True
+            self._stack.start()
+
+    def stop(self) -> None:
+        """Stops what was started, and forgets its state."""
+        if self._started:
+            self._stack.stop()
+        self._folder.cleanup()
+
+
+_shared = pytest.StashKey[SharedStack]()
+
+
+def _leads(config: pytest.Config) -> bool:
+    return not hasattr(config, "workerinput")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _leads(config) and not config.option.collectonly:
+        config.stash[_shared] = SharedStack()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["stack"] = node.config.stash[_shared].description
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    node.config.stash[_shared].start_for(ids)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    shared = session.config.stash.get(_shared, None)
+    if shared is not None:
+        shared.start_for([item.nodeid for item in session.items])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shared = config.stash.get(_shared, None)
+    if shared is not None:
+        shared.stop()
+
+
+@pytest.fixture(scope="session")
+def stack_description(request: pytest.FixtureRequest) -> dict[str, str]:
+    if _leads(request.config):
+        return request.config.stash[_shared].description
+    description: dict[str, str] = request.config.workerinput["stack"]  # type: ignore[attr-defined]
+    return description
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> list[str]:
+    return _namespaces(os.environ.get("PYTEST_XDIST_WORKER", "main"))
+
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+def _worker(description: dict[str, str], namespace: str, **settings: str) -> WorkerProcess:
+    known = {key: value for key, value in description.items() if key.startswith(("CATALYST_", "POOL_", "KUBE"))}
+    environment = known | {"TEMPORAL_ADDRESS": description["TEMPORAL_ADDRESS"], "TEMPORAL_NAMESPACE": namespace}
+    log = Path(description["STATE"]) / "logs" / f"worker-{namespace}-{secrets.token_hex(3)}.log"
+    return WorkerProcess(environment | settings, free_port(), log)
+
+
+@pytest.fixture(scope="session")
+def standing_worker(stack_description: dict[str, str], namespaces: list[str]) -> Iterator[WorkerProcess]:
+    with _worker(stack_description, namespaces[0]) as worker:
+        yield worker
+
+
+@pytest.fixture
+def start_worker(stack_description: dict[str, str], namespaces: list[str]) -> Iterator[StartWorker]:
+    """Starts workers with settings of the test's own, in the special namespace."""
+    with ExitStack() as ending:
+        yield lambda **settings: ending.enter_context(_worker(stack_description, namespaces[1], **settings))
+
+
+async def _client(description: dict[str, str], namespace: str) -> Client:
+    return await Client.connect(
+        description["TEMPORAL_ADDRESS"], namespace=namespace, data_converter=pydantic_data_converter
+    )
+
+
+@pytest.fixture(scope="session")
+async def temporal(stack_description: dict[str, str], namespaces: list[str], standing_worker: WorkerProcess) -> Client:
+    """A client of the namespace that the standing worker serves."""
+    return await _client(stack_description, namespaces[0])
+
+
+@pytest.fixture(scope="session")
+async def special_temporal(stack_description: dict[str, str], namespaces: list[str]) -> Client:
+    """A client of the namespace that `start_worker` serves."""
+    return await _client(stack_description, namespaces[1])
+
+
+@pytest.fixture
+async def world(stack_description: dict[str, str]) -> AsyncIterator[World]:
+    """The outside world, as a test looks at it: with its own eyes, not with the product's."""
+    async with World(stack_description) as world:
+        yield world

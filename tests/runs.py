@@ -1,0 +1,79 @@
+"""Starting workflows in tests, and what became of them, as a caller in another language would see it: as JSON."""
+
+import secrets
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+
+from tests.eventually import eventually
+
+Result = dict[str, Any]
+Handle = WorkflowHandle[Any, Any]
+
+
+async def start(client: Client, request: Any, *, workflow_id: str | None = None) -> Handle:
+    return await client.start_workflow(
+        "ProvisionSovereign",
+        request,
+        id=workflow_id or f"anything-{secrets.token_hex(4)}",
+        task_queue="sovereign-dns",
+    )
+
+
+async def provision(client: Client, request: dict[str, Any], *, workflow_id: str | None = None) -> Result:
+    result: Result = await (await start(client, request, workflow_id=workflow_id)).result()
+    return result
+
+
+async def failure_of(handle: Handle) -> ApplicationError:
+    """The typed failure that a run ended with, which must stand on top and not be wrapped."""
+    try:
+        result = await handle.result()
+    except WorkflowFailureError as error:
+        assert not isinstance(error.cause, ActivityError | ChildWorkflowError), f"wrapped: {error.cause!r}"
+        assert isinstance(error.cause, ApplicationError), f"not typed: {error.cause!r}"
+        return error.cause
+    raise AssertionError(f"expected the run to fail; it ended as {result}")
+
+
+async def refused(client: Client, request: Any) -> ApplicationError:
+    failure = await failure_of(await start(client, request))
+    assert failure.non_retryable
+    return failure
+
+
+async def waiting_for(handle: Handle, activity_id: str) -> str:
+    """The last failure of a pending activity, as the Web UI shows it, as soon as there is one."""
+
+    async def last_failure() -> str | None:
+        description = await handle.describe()
+        for pending in description.raw_description.pending_activities:
+            if pending.activity_id == activity_id and pending.HasField("last_failure"):
+                return f"{pending.last_failure.application_failure_info.type}: {pending.last_failure.message}"
+        return None
+
+    return await eventually(last_failure)
+
+
+def step(result: Result, name: str, domain: str | None = None) -> dict[str, Any]:
+    found = [s for s in result["steps"] if s["step"] == name and domain in {None, s["domain"]}]
+    assert len(found) == 1, f"{name} {domain}: {result['steps']}"
+    one: dict[str, Any] = found[0]
+    return one
+
+
+def changes(result: Result) -> dict[str, int]:
+    """How many rrsets were created, replaced, removed, unchanged."""
+    counts: dict[str, int] = {}
+    for record in result["records"]:
+        counts[record["change"]] = counts.get(record["change"], 0) + 1
+    return counts
+
+
+def raw(data: bytes, encoding: bytes = b"json/plain") -> RawValue:
+    """A payload exactly as given, for what no well-behaved client would send."""
+    from temporalio.api.common.v1 import Payload  # noqa: PLC0415
+
+    return RawValue(Payload(metadata={"encoding": encoding}, data=data))

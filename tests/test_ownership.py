@@ -1,0 +1,81 @@
+"""Whose records they are: another Sovereign's are refused by name, and taken over only where the request says so."""
+
+from temporalio.client import Client
+
+from tests.runs import provision, refused
+from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
+
+
+async def test_another_sovereigns_rrset_is_refused_by_name_and_untouched(temporal: Client, world: World) -> None:
+    fqdn = f"t110.{world.parent}"
+    theirs = rrset(f"console.{fqdn}", "A", STRANGER, ttl=300, owner="t110.elsewhere.works")
+    await world.create_zone(world.parent)
+    await world.write(world.parent, theirs)
+    serial = await world.serial(world.parent)
+
+    failure = await refused(temporal, world.request(fqdn))
+
+    assert failure.type == "OwnershipConflict"
+    assert f"console.{fqdn}." in failure.message
+    assert "t110.elsewhere.works" in failure.message
+    assert STRANGER in failure.message
+    assert "takeover" in failure.message
+    assert await world.serial(world.parent) == serial
+    assert await world.values(world.parent, f"console.{fqdn}", "A") == [STRANGER]
+
+
+async def test_takeover_replaces_and_keeps_what_was_there(temporal: Client, world: World) -> None:
+    fqdn = f"t110.{world.parent}"
+    await world.create_zone(world.parent)
+    await world.write(world.parent, rrset(f"console.{fqdn}", "A", STRANGER, ttl=300, owner="t110.elsewhere.works"))
+
+    result = await provision(temporal, world.request(fqdn, takeover=True))
+
+    replaced = [r for r in result["records"] if r["change"] == "replaced"]
+    assert [(r["name"], r["before"], r["beforeTTL"], r["after"]) for r in replaced] == [
+        (f"console.{fqdn}.", [STRANGER], 300, [LOAD_BALANCER])
+    ]
+    written = await world.rrset(world.parent, f"console.{fqdn}", "A")
+    assert written is not None
+    assert [comment["content"] for comment in written["comments"]] == [f"sovereign={fqdn} deployment=d1"]
+
+
+async def test_every_rrset_names_its_owner_and_keeps_others_comments(temporal: Client, world: World) -> None:
+    fqdn = f"t110.{world.parent}"
+    noted = rrset(f"auth.{fqdn}", "A", LOAD_BALANCER)
+    noted["comments"] = [{"content": "asked for by Ada", "account": "ada"}]
+    await world.create_zone(world.parent)
+    await world.write(world.parent, noted)
+
+    await provision(temporal, world.request(fqdn))
+
+    for name in names_of(fqdn):
+        written = await world.rrset(world.parent, name, "A")
+        assert written is not None
+        contents = {comment["content"] for comment in written["comments"]}
+        assert f"sovereign={fqdn} deployment=d1" in contents
+        assert ("asked for by Ada" in contents) == (name == f"auth.{fqdn}")
+
+
+async def test_a_new_deployment_of_the_same_sovereign_is_no_conflict(temporal: Client, world: World) -> None:
+    fqdn = f"t110.{world.parent}"
+    await provision(temporal, world.request(fqdn))
+
+    result = await provision(temporal, world.request(fqdn, deploymentId="d2", loadBalancerIP="77.42.11.99"))
+
+    assert result["phase"] == "complete"
+    assert await world.answers(names_of(fqdn)) == dict.fromkeys(names_of(fqdn), ["77.42.11.99"])
+    assert {tuple(r["before"]) for r in result["records"]} == {(LOAD_BALANCER,)}
+
+
+async def test_another_sovereigns_certificate_is_refused(temporal: Client, world: World) -> None:
+    first, second = f"a.{world.parent}", f"b.{world.parent}"
+    shared = {"namespace": f"ns-{world.unique}", "name": "sovereign-wildcard-tls"}
+    await provision(temporal, world.request(first, certificate=shared))
+    before = await world.certificate(f"ns-{world.unique}", "sovereign-wildcard-tls")
+
+    failure = await refused(temporal, world.request(second, certificate=shared))
+
+    assert failure.type == "OwnershipConflict"
+    assert first in failure.message
+    assert await world.certificate(f"ns-{world.unique}", "sovereign-wildcard-tls") == before

@@ -1,0 +1,226 @@
+"""Pool names: whatever state PDM's reservation is in, the name ends up ours and served, or is refused with the reason."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client
+
+from tests.runs import Handle, changes, provision, refused, start, step, waiting_for
+from tests.world import LOAD_BALANCER, World, names_of
+
+SUBDOMAIN = "otech5"
+
+
+async def reserve(world: World, created_by: str = "catalyst-api") -> str:
+    """As catalyst-api does before the cloud is provisioned. Returns the token."""
+    response = await world.pdm.post(
+        f"/api/v1/pool/{world.parent}/reserve", json={"subdomain": SUBDOMAIN, "createdBy": created_by}
+    )
+    response.raise_for_status()
+    return str(response.json()["reservationToken"])
+
+
+def pool_request(world: World, token: str | None, **fields: Any) -> dict[str, Any]:
+    pool = {"domain": world.parent, "subdomain": SUBDOMAIN, "reservationToken": token, "createdBy": "catalyst-api"}
+    return world.request(f"{SUBDOMAIN}.{world.parent}", pool=pool, **fields)
+
+
+async def row(world: World) -> dict[str, Any]:
+    listed = (await world.pdm.get(f"/api/v1/pool/{world.parent}/list")).json()["allocations"]
+    found: dict[str, Any] = next(row for row in listed if row["subdomain"] == SUBDOMAIN)
+    return found
+
+
+async def set_row(world: World, **row: Any) -> None:
+    (await world.pdm.post(f"/simulator/pools/{world.parent}/{SUBDOMAIN}", json=row)).raise_for_status()
+
+
+async def assert_served(world: World, result: dict[str, Any]) -> None:
+    """Active for us in PDM, and every name, known or not, leads to the load balancer from the child zone."""
+    fqdn = f"{SUBDOMAIN}.{world.parent}"
+    assert result["phase"] == "complete", result["steps"]
+    held = await row(world)
+    assert (held["state"], held["sovereignFQDN"], held["loadBalancerIP"]) == ("active", fqdn, LOAD_BALANCER)
+    wanted = [*names_of(fqdn), f"whatever.{fqdn}"]
+    assert await world.answers(wanted) == dict.fromkeys(wanted, [LOAD_BALANCER])
+
+
+async def test_a_living_reservation_is_committed(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    token = await reserve(world)
+
+    result = await provision(temporal, pool_request(world, token))
+
+    await assert_served(world, result)
+    assert step(result, "pool-commit")["outcome"] == "committed"
+    assert {r["zone"] for r in result["records"] if r["type"] == "A"} == {f"{SUBDOMAIN}.{world.parent}."}
+
+
+async def test_a_second_run_writes_nothing(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    request = pool_request(world, await reserve(world))
+    await provision(temporal, request)
+    child = f"{SUBDOMAIN}.{world.parent}"
+    serials = await world.serial(world.parent), await world.serial(child)
+
+    result = await provision(temporal, request)
+
+    assert set(changes(result)) == {"unchanged"}
+    assert (await world.serial(world.parent), await world.serial(child)) == serials
+    assert step(result, "pool-commit")["outcome"] == "was active for this Sovereign already"
+
+
+async def test_without_a_token_the_name_is_reserved_here(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+
+    await assert_served(world, await provision(temporal, pool_request(world, None)))
+
+
+async def test_an_expired_and_swept_reservation_is_made_anew(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    token = await reserve(world)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    await set_row(world, state="reserved", reservationToken=token, expiresAt=yesterday)
+    await world.pdm.post("/simulator/sweep", params={"pool": world.parent})
+
+    result = await provision(temporal, pool_request(world, token))
+
+    await assert_served(world, result)
+    assert "reserved again" in step(result, "pool-commit")["outcome"]
+
+
+async def test_an_expired_reservation_is_made_anew(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    token = await reserve(world)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    await set_row(world, state="reserved", reservationToken=token, expiresAt=yesterday)
+
+    result = await provision(temporal, pool_request(world, token))
+
+    await assert_served(world, result)
+    assert "reserved again" in step(result, "pool-commit")["outcome"]
+
+
+async def test_a_reservation_with_another_token_is_waited_for_until_it_expires(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    await reserve(world, created_by="somebody-else")
+    handle = await _start_under_lock(temporal, world, "a-token-that-was-replaced")
+
+    told = await waiting_for(handle, f"pool-commit/{world.parent}")
+
+    assert told.startswith("NameReserved: ")
+    assert "somebody-else" in told
+    await world.pdm.delete(f"/simulator/pools/{world.parent}/{SUBDOMAIN}")
+    await _attempt_now(world, temporal, handle.id)
+    await assert_served(world, await handle.result())
+
+
+async def _start_under_lock(temporal: Client, world: World, token: str) -> Handle:
+    lock_id = f"sovereign/{SUBDOMAIN}.{world.parent}"
+    return await start(temporal, pool_request(world, token), workflow_id=lock_id)
+
+
+async def _attempt_now(world: World, temporal: Client, workflow_id: str) -> None:
+    reset = world.temporal_command(
+        temporal.namespace,
+        *("activity", "reset", "--workflow-id", workflow_id, "--activity-id", f"pool-commit/{world.parent}"),
+    )
+    assert reset.returncode == 0, reset.stderr
+
+
+async def test_a_replaced_token_of_an_expired_reservation(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    await set_row(world, state="reserved", reservationToken="another", expiresAt=yesterday, createdBy="x")
+
+    await assert_served(world, await provision(temporal, pool_request(world, "a-token-that-was-replaced")))
+
+
+async def test_a_commit_whose_answer_was_lost(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    token = await reserve(world)
+    await world.fault(world.pdm, pool=world.parent, call="commit", kind="lost-answer", times=1)
+
+    result = await provision(temporal, pool_request(world, token))
+
+    await assert_served(world, result)
+    assert step(result, "pool-commit")["outcome"] == "was active for this Sovereign already"
+
+
+async def test_a_reservation_of_ours_whose_answer_was_lost(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    await world.fault(world.pdm, pool=world.parent, call="reserve", kind="lost-answer", times=1)
+
+    await assert_served(world, await provision(temporal, pool_request(world, "an-old-token")))
+
+
+async def test_a_commit_that_could_not_write_its_dns(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    token = await reserve(world)
+    await world.fault(world.pdm, pool=world.parent, call="commit", kind="dns-write-fails", times=1)
+
+    result = await provision(temporal, pool_request(world, token))
+
+    await assert_served(world, result)
+    wildcard = f"*.{SUBDOMAIN}.{world.parent}."
+    assert [r["change"] for r in result["records"] if r["name"] == wildcard] == ["created"]
+
+
+async def test_a_name_that_is_active_for_another_is_refused(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    await set_row(world, sovereignFQDN="other.example.com", loadBalancerIP="1.1.1.1")
+    serial = await world.serial(world.parent)
+
+    failure = await refused(temporal, pool_request(world, "some-token"))
+
+    assert failure.type == "NameTaken"
+    assert "other.example.com" in failure.message
+    assert await world.serial(world.parent) == serial, "nothing is published for a name that isn't ours"
+
+
+async def test_a_reserved_label_is_refused_although_pdm_answers_500(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    pool = {"domain": world.parent, "subdomain": "vault", "reservationToken": "some-token"}
+
+    failure = await refused(temporal, world.request(f"vault.{world.parent}", pool=pool))
+
+    assert failure.type == "InvalidInput"
+    assert "pool.subdomain" in failure.message
+    assert "reserved" in failure.message
+
+
+async def test_pdm_away_for_a_while(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    token = await reserve(world)
+    await world.fault(world.pdm, pool=world.parent, call="commit", kind="status", status=503, times=1)
+    await world.fault(world.pdm, pool=world.parent, call="commit", kind="html", status=502, times=1)
+
+    await assert_served(world, await provision(temporal, pool_request(world, token)))
+
+
+async def test_an_address_that_pdm_cannot_change_is_told(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    await provision(temporal, pool_request(world, await reserve(world)))
+
+    result = await provision(temporal, pool_request(world, None, loadBalancerIP="77.42.11.99"))
+
+    assert [h["kind"] for h in result["hazards"]] == ["pool-address-differs"]
+    fqdn = f"{SUBDOMAIN}.{world.parent}"
+    wanted = [*names_of(fqdn), f"whatever.{fqdn}"]
+    assert await world.answers(wanted) == dict.fromkeys(wanted, ["77.42.11.99"])
+
+
+async def test_a_pool_name_is_claimed_before_it_is_published(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    await world.fault(world.pdm, pool=world.parent, kind="status", status=503)
+    handle = await _start_under_lock(temporal, world, "some-token")
+
+    told = await waiting_for(handle, f"pool-commit/{world.parent}")
+
+    assert told.startswith("PDMUnavailable: PDM at ")
+    status = await handle.query("status")
+    assert step(status, "records-upsert")["state"] == "pending"
+    await world.pdm.delete("/simulator/faults", params={"pool": world.parent})
+    await _attempt_now(world, temporal, handle.id)
+    await asyncio.wait_for(handle.result(), 60)

@@ -1,0 +1,141 @@
+"""The outside world as tests see and shape it: zones, answers, pool names and Certificates.
+
+Shares no code with the product: what it says of the world must not depend on what is tested.
+"""
+
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import dns.asyncquery
+import dns.flags
+import dns.message
+import dns.rdatatype
+import httpx
+
+LOAD_BALANCER = "77.42.11.95"
+STRANGER = "49.12.16.160"
+LABELS = (
+    "console", "auth", "gitea", "harbor", "registry", "bao", "grafana",
+    "hubble", "pdns", "openova-flow", "marketplace", "api", "guacamole",
+)  # fmt: skip
+
+RRset = dict[str, Any]
+
+
+def names_of(host: str) -> list[str]:
+    """A host's own name and its canonical subdomains."""
+    return [host, *(f"{label}.{host}" for label in LABELS)]
+
+
+def rrset(name: str, rrtype: str, *values: str, ttl: int = 60, owner: str | None = None) -> RRset:
+    """An rrset as PowerDNS' API takes it, with an owner's comment where one is named."""
+    comments = [{"content": f"sovereign={owner} deployment=d0", "account": "sovereign-dns"}] if owner else []
+    return {
+        "name": f"{name}.",
+        "type": rrtype,
+        "ttl": ttl,
+        "changetype": "REPLACE",
+        "records": [{"content": value, "disabled": False} for value in values],
+        "comments": comments,
+    }
+
+
+class World:
+    """Everything outside the product. `parent` is a parent domain of the test's own."""
+
+    def __init__(self, description: dict[str, str]) -> None:
+        self.description = description
+        self.unique = secrets.token_hex(4)
+        self.parent = f"w{self.unique}.works"
+        key = Path(description["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
+        self._powerdns = httpx.AsyncClient(
+            base_url=f"{description['CATALYST_POWERDNS_API_URL']}/api/v1/servers/localhost",
+            headers={"X-API-Key": key},
+            timeout=30,
+        )
+        self.pdm = httpx.AsyncClient(base_url=description["POOL_DOMAIN_MANAGER_URL"], timeout=30)
+        self.kubernetes = httpx.AsyncClient(base_url=description["KUBERNETES_URL"], timeout=30)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._powerdns.aclose()
+        await self.pdm.aclose()
+        await self.kubernetes.aclose()
+
+    async def create_zone(self, name: str, *rrsets: RRset) -> None:
+        body = {"name": f"{name}.", "kind": "Native", "nameservers": ["ns1.openova.io."], "dnssec": True}
+        (await self._powerdns.post("/zones", json=body | {"rrsets": list(rrsets)})).raise_for_status()
+
+    async def write(self, zone: str, *rrsets: RRset) -> None:
+        (await self._powerdns.patch(f"/zones/{zone}.", json={"rrsets": list(rrsets)})).raise_for_status()
+
+    async def delete_zone(self, zone: str) -> None:
+        (await self._powerdns.delete(f"/zones/{zone}.")).raise_for_status()
+
+    async def zone(self, name: str) -> dict[str, Any] | None:
+        response = await self._powerdns.get(f"/zones/{name}.")
+        if response.status_code in {404, 422}:
+            return None
+        response.raise_for_status()
+        content: dict[str, Any] = response.json()
+        return content
+
+    async def serial(self, zone: str) -> int:
+        content = await self.zone(zone)
+        assert content is not None, f"zone {zone} is not there"
+        return int(content["serial"])
+
+    async def rrset(self, zone: str, name: str, rrtype: str) -> RRset | None:
+        content = await self.zone(zone)
+        found = [r for r in (content or {"rrsets": []})["rrsets"] if (r["name"], r["type"]) == (f"{name}.", rrtype)]
+        return found[0] if found else None
+
+    async def values(self, zone: str, name: str, rrtype: str) -> list[str]:
+        found = await self.rrset(zone, name, rrtype)
+        return [record["content"] for record in found["records"]] if found else []
+
+    async def answer(self, name: str, rrtype: str = "A", *, server: str | None = None) -> list[str]:
+        """What the authoritative server says, or another one."""
+        host, port = (server or self.description["POWERDNS_DNS"]).rsplit(":", 1)
+        query = dns.message.make_query(name, rrtype)
+        response = await dns.asyncquery.udp(query, host, port=int(port), timeout=5)
+        kind = dns.rdatatype.from_text(rrtype)
+        return [item.to_text() for found in response.answer if found.rdtype == kind for item in found]
+
+    async def answers(self, names: list[str], rrtype: str = "A") -> dict[str, list[str]]:
+        return {name: await self.answer(name, rrtype) for name in names}
+
+    async def certificate(self, namespace: str, name: str) -> dict[str, Any] | None:
+        token = (Path(self.description["STATE"]) / "secrets" / "kubernetes-token").read_text(encoding="utf-8").strip()
+        response = await self.kubernetes.get(
+            f"/apis/cert-manager.io/v1/namespaces/{namespace}/certificates/{name}",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        return response.json() if response.status_code == 200 else None
+
+    async def fault(self, simulator: httpx.AsyncClient, **fault: Any) -> None:
+        (await simulator.post("/simulator/faults", json=fault)).raise_for_status()
+
+    def request(self, fqdn: str, **fields: Any) -> dict[str, Any]:
+        """A request with the fields that are required; certificates go into a namespace of the test's own."""
+        certificate = {"namespace": f"ns-{self.unique}"}
+        return {
+            "deploymentId": "d1",
+            "sovereignFQDN": fqdn,
+            "loadBalancerIP": LOAD_BALANCER,
+            "certificate": certificate,
+        } | fields
+
+    def temporal_command(self, namespace: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The plain `temporal` command, as an operator types it."""
+        program = str(Path(sys.executable).parent / "temporal")
+        places = ["--address", self.description["TEMPORAL_ADDRESS"], "--namespace", namespace]
+        return subprocess.run([program, *arguments, *places], capture_output=True, text=True, timeout=60, check=False)
