@@ -1,5 +1,6 @@
 """Every activity's entrance: its log lines name Sovereign and step, its failures become Temporal's."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from sovereign_dns.messages import DecideIntent, Task
 
 NEEDS_A_HAND_RETRY = timedelta(seconds=60)
 FIRST_LOOK_AGAIN = timedelta(seconds=1)
+HEARTBEAT_SECONDS = 3.0
 LATEST_LOOK_AGAIN = timedelta(seconds=15)
 
 _log = structlog.get_logger(__name__)
@@ -37,13 +39,37 @@ class _Entrance(ActivityInboundInterceptor):
             "run_id": info.workflow_run_id,
         }
         with structlog.contextvars.bound_contextvars(**context):
+            alive = asyncio.create_task(_beat())
             try:
                 result = await super().execute_activity(input)
             except Failure as failure:
                 _log.log(_level(failure), "step not done", error_type=failure.error_type, message=str(failure))
-                raise as_application_error(failure, attempt=info.attempt) from failure
+                _log.debug("step not done, in detail", exc_info=failure)
+                # Without its cause: the libraries' chains of exceptions exceed Temporal's limit on a failure's
+                # size, which then shows nothing but that. The message has all that a person needs.
+                raise as_application_error(failure, attempt=info.attempt) from None
+            except ApplicationError:
+                raise
+            except Exception as error:  # noqa: BLE001 (a bug must be readable too)
+                _log.exception("step failed in a way that nobody foresaw")
+                raise ApplicationError(
+                    f"a fault of the worker itself ({type(error).__name__}: {str(error)[:500]}). Its log has the stack "
+                    "trace. It is tried again, since a new version of the worker may know better.",
+                    type="WorkerFault",
+                ) from None
+            finally:
+                alive.cancel()
             _log.info("step done", outcome=getattr(result, "outcome", None))
             return result
+
+
+async def _beat() -> None:
+    """Tells Temporal that the worker lives, so that a killed one is noticed at the heartbeat timeout."""
+    if activity.info().heartbeat_timeout is None:
+        return
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
 def _sovereign(arguments: Any) -> str | None:

@@ -1,5 +1,6 @@
 """`sovereign-dns`. Exit codes: 0 done, 1 failed or degraded, 2 wrong usage."""
 
+import os
 import sys
 
 import typer
@@ -24,18 +25,32 @@ for command in (provision, plan, status, schema, dev, demo):
 
 
 def main() -> None:
-    """The console script."""
+    """The console script.
+
+    Ends the process itself: Temporal's SDK may crash the interpreter while it is torn down, after all work is
+    done (seen on 1.35.0), and the exit code is what scripts rely on.
+    """
+    code = _exit_code()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _exit_code() -> int:
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
     except (NoTemporalError, NoSuchRunError) as error:
         print(f"sovereign-dns: {error}", file=sys.stderr)
-        sys.exit(1)
     except RPCError as error:
         print(f"sovereign-dns: Temporal answered {error.status.name}: {error.message}", file=sys.stderr)
-        sys.exit(1)
     except KeyboardInterrupt:
         print("sovereign-dns: not followed any further; the run itself goes on", file=sys.stderr)
-        sys.exit(130)
+        return 130
+    else:
+        return 0
+    return 1
 
 
 if __name__ == "__main__":

@@ -65,11 +65,14 @@ def _plan_name(
     plan: ZonePlan, desired: Sequence[DesiredRRset], present: Sequence[RRset], owner: Owner, *, takeover: bool
 ) -> None:
     """All address types of a name together: a forgotten AAAA or CNAME leads to a stranger just as an A does."""
-    present_by_type = {rrset.type: rrset for rrset in present}
+    wanted_types = {rrset.type for rrset in desired}
+    # Removals first: PowerDNS checks a PATCH in its order, and refuses an A beside a CNAME that is yet to go.
+    for leftover in present:
+        if leftover.type not in wanted_types:
+            _plan_removal(plan, leftover, owner, takeover=takeover)
     for rrset in desired:
-        plan_rrset(plan, rrset, present_by_type.pop(rrset.type, None), owner, takeover=takeover)
-    for leftover in present_by_type.values():
-        _plan_removal(plan, leftover, owner, takeover=takeover)
+        there = next((other for other in present if other.type == rrset.type), None)
+        plan_rrset(plan, rrset, there, owner, takeover=takeover)
 
 
 def plan_rrset(plan: ZonePlan, desired: DesiredRRset, present: RRset | None, owner: Owner, *, takeover: bool) -> None:
@@ -187,6 +190,5 @@ def summary(changes: Iterable[RecordChange], *, planned: bool = False) -> str:
     counts = {"created": 0, "replaced": 0, "removed": 0, "unchanged": 0}
     for change in changes:
         counts[change.change] += 1
-    removed = f"{counts['removed']} removed, " if counts["removed"] else ""
-    would_be = "dry run: would be " if planned else ""
-    return f"{would_be}{counts['created']} created, {counts['replaced']} replaced, {removed}{counts['unchanged']} unchanged"
+    shown = [f"{count} {change}" for change, count in counts.items() if count or change != "removed"]
+    return f"{'dry run: would be ' if planned else ''}{', '.join(shown)}"

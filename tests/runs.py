@@ -3,9 +3,11 @@
 import secrets
 from typing import Any
 
+import pytest
+from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ApplicationError
 
 from tests.eventually import eventually
 
@@ -29,13 +31,11 @@ async def provision(client: Client, request: dict[str, Any], *, workflow_id: str
 
 async def failure_of(handle: Handle) -> ApplicationError:
     """The typed failure that a run ended with, which must stand on top and not be wrapped."""
-    try:
-        result = await handle.result()
-    except WorkflowFailureError as error:
-        assert not isinstance(error.cause, ActivityError | ChildWorkflowError), f"wrapped: {error.cause!r}"
-        assert isinstance(error.cause, ApplicationError), f"not typed: {error.cause!r}"
-        return error.cause
-    raise AssertionError(f"expected the run to fail; it ended as {result}")
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    cause = caught.value.cause
+    assert isinstance(cause, ApplicationError), f"wrapped, or not typed: {cause!r}"
+    return cause
 
 
 async def refused(client: Client, request: Any) -> ApplicationError:
@@ -74,6 +74,4 @@ def changes(result: Result) -> dict[str, int]:
 
 def raw(data: bytes, encoding: bytes = b"json/plain") -> RawValue:
     """A payload exactly as given, for what no well-behaved client would send."""
-    from temporalio.api.common.v1 import Payload  # noqa: PLC0415
-
     return RawValue(Payload(metadata={"encoding": encoding}, data=data))

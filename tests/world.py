@@ -74,6 +74,10 @@ class World:
         body = {"name": f"{name}.", "kind": "Native", "nameservers": ["ns1.openova.io."], "dnssec": True}
         (await self._powerdns.post("/zones", json=body | {"rrsets": list(rrsets)})).raise_for_status()
 
+    async def create_secondary_zone(self, name: str) -> None:
+        body = {"name": f"{name}.", "kind": "Slave", "masters": ["127.0.0.1"], "nameservers": []}
+        (await self._powerdns.post("/zones", json=body)).raise_for_status()
+
     async def write(self, zone: str, *rrsets: RRset) -> None:
         (await self._powerdns.patch(f"/zones/{zone}.", json={"rrsets": list(rrsets)})).raise_for_status()
 
@@ -110,8 +114,10 @@ class World:
         kind = dns.rdatatype.from_text(rrtype)
         return [item.to_text() for found in response.answer if found.rdtype == kind for item in found]
 
-    async def answers(self, names: list[str], rrtype: str = "A") -> dict[str, list[str]]:
-        return {name: await self.answer(name, rrtype) for name in names}
+    async def answers_other_than(self, wanted: list[str], names: list[str], rrtype: str = "A") -> dict[str, list[str]]:
+        """The names that the authoritative server answers otherwise, and how."""
+        found = {name: await self.answer(name, rrtype) for name in names}
+        return {name: values for name, values in found.items() if values != wanted}
 
     async def certificate(self, namespace: str, name: str) -> dict[str, Any] | None:
         token = (Path(self.description["STATE"]) / "secrets" / "kubernetes-token").read_text(encoding="utf-8").strip()

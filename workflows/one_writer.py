@@ -37,7 +37,10 @@ async def run_under_lock(lock_id: str, request: StrictMessage, result_type: type
             non_retryable=True,
         ) from None
     except ChildWorkflowError as error:
-        raise deepest_application_error(error) or error from None
+        typed = deepest_application_error(error)
+        if typed is None:
+            raise
+        raise typed from None
     return result
 
 

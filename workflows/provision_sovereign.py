@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import (
@@ -47,8 +47,13 @@ class ProvisionSovereign:
             return await self._provision(request, progress, publication)
         except (FailureError, asyncio.CancelledError) as error:
             self._failure = as_workflow_failure(error)
-            cancelled = is_cancelled_exception(error)
-            progress.abort("cancelled" if cancelled else "failed", workflow.now(), str(self._failure))
+            progress.abort(
+                "cancelled" if isinstance(self._failure, CancelledError) else "failed",
+                workflow.now(),
+                str(self._failure),
+            )
+            if self._failure is error:
+                raise
             raise self._failure from None
         finally:
             publication.update()

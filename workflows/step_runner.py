@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import Step
@@ -27,7 +27,10 @@ PATIENT = RetryPolicy(
 """For ever. What needs another rhythm says so in its failure (`activities.classification`)."""
 
 ATTEMPT_TIMEOUT = timedelta(seconds=45)
-"""Longer than any single attempt's own time-outs add up to; it bounds how long a killed worker is waited for."""
+"""Longer than any single attempt's own time-outs add up to."""
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=10)
+"""How long a killed worker is waited for, before another one tries."""
 
 
 class StepNotDoneError(Exception):
@@ -81,6 +84,7 @@ class StepRunner:
             activity_id=f"{step}/{domain}",
             result_type=report_type,
             start_to_close_timeout=ATTEMPT_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             schedule_to_close_timeout=deadline,
             retry_policy=PATIENT,
             summary=summary,
@@ -164,7 +168,9 @@ async def all_or_first_failure(tasks: Sequence["asyncio.Task[Any]"]) -> None:
 
 
 def as_workflow_failure(error: BaseException) -> BaseException:
-    """A failure of a step as the run's own: typed, and not wrapped."""
+    """What ended a run, as the run's own failure: typed, and not wrapped."""
+    if is_cancelled_exception(error):
+        return CancelledError("cancelled; what is done stays done, and a new run carries on from it")
     if isinstance(error, ApplicationError):
         return error
     return deepest_application_error(error) or error

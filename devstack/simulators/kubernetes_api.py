@@ -72,7 +72,7 @@ class ResourceAPI:
         """Apply: 201 when it made the object, 200 when it changed it or not."""
         resource, namespace, name = _addressed(request)
         if request.content_type != APPLY:
-            message = f"the body of the request was in an unknown format - accepted media types include: {APPLY}"
+            message = f"every PATCH here is an apply: send it as {APPLY}"
             raise StatusError(415, "UnsupportedMediaType", message)
         manager = _field_manager(request)
         applied = _applied_object(await request.text(), resource, namespace, name)
@@ -152,14 +152,10 @@ def _addressed(request: web.Request) -> tuple[Resource, str | None, str]:
 def _field_manager(request: web.Request) -> str:
     manager = request.query.get("fieldManager", "")
     if not manager:
-        message = "fieldManager: Required value: is required for apply patch"
-        cause = {
-            "reason": "FieldValueRequired",
-            "message": "Required value: is required for apply patch",
-            "field": "fieldManager",
-        }
+        rule = "Required value: an apply names its manager"
+        cause = {"reason": "FieldValueRequired", "message": rule, "field": "fieldManager"}
         details = {"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [cause]}
-        raise StatusError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: {message}', details)
+        raise StatusError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: fieldManager: {rule}', details)
     return manager
 
 
@@ -168,16 +164,16 @@ def _applied_object(text: str, resource: Resource, namespace: str | None, name: 
     try:
         applied = json.loads(text)
     except ValueError as error:
-        raise bad_request(f"error decoding YAML (the simulator reads JSON only): {error}") from None
+        raise bad_request(f"no JSON, which is all the YAML that the simulator reads: {error}") from None
     if not isinstance(applied, dict) or not isinstance(applied.setdefault("metadata", {}), dict):
         raise bad_request("the body must be an object with metadata")
     metadata = applied["metadata"]
     if (applied.get("apiVersion"), applied.get("kind")) != (resource.api_version, resource.kind):
-        raise bad_request("the kind or apiVersion in the data does not match the expected one")
+        raise bad_request(f"the URL is of {resource.api_version} {resource.kind}, the body is of another type")
     if metadata.setdefault("name", name) != name:
-        raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")
+        raise bad_request(f"the URL says {name}, and metadata.name says {metadata['name']}")
     if namespace is not None and metadata.setdefault("namespace", namespace) != namespace:
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        raise bad_request(f"the URL says {namespace}, and metadata.namespace says {metadata['namespace']}")
     if metadata.get("managedFields"):
-        raise bad_request("metadata.managedFields must be nil")
+        raise bad_request("an apply brings no metadata.managedFields")
     return applied

@@ -30,8 +30,8 @@ RENEW_BEFORE = timedelta(days=30)
 TICK_SECONDS = 0.05
 SAVE_SECONDS = 0.5  # what a kill may lose
 RATE_LIMITED = (
-    "Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: too many certificates already "
-    "issued for this exact set of identifiers in the last 168h0m0s"
+    "Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: these very names have had as many "
+    "certificates as one week allows"
 )
 
 
@@ -92,7 +92,7 @@ class CertManager:
         certificate = self._objects.get(CERTIFICATE, namespace, name)
         if certificate is None:
             return False
-        message = "Certificate re-issuance manually triggered"
+        message = "somebody asked for another certificate by hand"
         set_condition(certificate, "Issuing", True, "ManuallyTriggered", message, **_observed(certificate))
         self._objects.put(CERTIFICATE, certificate)
         return True
@@ -106,7 +106,7 @@ class CertManager:
         resource = CLUSTER_ISSUER if key[0] == CLUSTER_ISSUER.qualified else ISSUER
         issuer = self._objects.get(resource, key[1] or None, key[2])
         if issuer is not None:
-            message = "The ACME account was registered with the ACME server"
+            message = "the ACME server knows the account"
             set_condition(issuer, "Ready", True, "ACMEAccountRegistered", message, **_observed(issuer))
             self._settled[key] = self._objects.put(resource, issuer)["metadata"]["resourceVersion"]
 
@@ -132,12 +132,8 @@ class CertManager:
         if issued is not None and issued["spec"]["request"] == requested(certificate["spec"]):
             set_condition(certificate, "Ready", True, "Ready", _READY, **observed)
         else:
-            reason, message, issuing = (
-                ("DoesNotExist", _NO_SECRET, "Issuing certificate as Secret does not exist")
-                if issued is None
-                else ("RequestChanged", _REQUEST_CHANGED, _REQUEST_CHANGED)
-            )
-            set_condition(certificate, "Issuing", True, reason, issuing, **observed)
+            reason, message = ("DoesNotExist", _NO_SECRET) if issued is None else ("RequestChanged", _REQUEST_CHANGED)
+            set_condition(certificate, "Issuing", True, reason, message, **observed)
             set_condition(certificate, "Ready", False, reason, message, **observed)
         self._objects.put(CERTIFICATE, certificate)
         return False
@@ -190,11 +186,11 @@ class CertManager:
         order["status"] |= {"state": "errored", "reason": reason, "failureTime": now}
         self._objects.put(ORDER, order)
         where = f"{order['metadata']['namespace']}/{order['metadata']['name']}"
-        message = f'Failed to wait for order resource "{where}" to become ready: order is in "errored" state: {reason}'
+        message = f"order {where} is errored: {reason}"
         set_condition(request, "Ready", False, "Failed", message)
         request["status"]["failureTime"] = now
         self._objects.put(REQUEST, request)
-        retried = f"The certificate request has failed to complete and will be retried: {message}"
+        retried = f"this attempt came to nothing, another follows: {message}"
         set_condition(certificate, "Issuing", False, "Failed", retried, **_observed(certificate))
         status = certificate["status"]
         status["lastFailureTime"] = now
@@ -215,7 +211,7 @@ class CertManager:
         delete_challenges(self._objects, order)
         order["status"]["state"] = "valid"
         self._objects.put(ORDER, order)
-        set_condition(request, "Ready", True, "Issued", "Certificate fetched from issuer successfully")
+        set_condition(request, "Ready", True, "Issued", "the issuer has delivered")
         self._objects.put(REQUEST, request)
         remove_condition(certificate, "Issuing")
         set_condition(certificate, "Ready", True, "Ready", _READY, **_observed(certificate))
@@ -240,9 +236,9 @@ class CertManager:
         return over
 
 
-_READY = "Certificate is up to date and has not expired"
-_NO_SECRET = "Issuing certificate as Secret does not exist"  # noqa: S105 - a message
-_REQUEST_CHANGED = "Fields on existing CertificateRequest resource not up to date: [spec.dnsNames]"
+_READY = "the certificate is what the spec asks for, and in date"
+_NO_SECRET = "there is no Secret yet: the first certificate is on its way"  # noqa: S105 - a message
+_REQUEST_CHANGED = "the spec asks for another certificate than the last request did"
 
 
 def _observed(obj: Object) -> dict[str, int]:

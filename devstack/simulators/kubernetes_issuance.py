@@ -69,7 +69,7 @@ def make_request(objects: Objects, certificate: Object, revision: int) -> Object
     annotations = {CERTIFICATE_NAME: metadata["name"], REVISION: str(revision)}
     request = _owned(REQUEST, name, certificate, CERTIFICATE, annotations)
     request["spec"] = {"issuerRef": _issuer_ref(spec), "request": requested(spec)}
-    approved = "Certificate request has been approved by cert-manager.io"
+    approved = "cert-manager approves of every request"
     set_condition(request, "Approved", True, "cert-manager.io", approved)
     return objects.put(REQUEST, request)
 
@@ -87,7 +87,7 @@ def make_order(objects: Objects, request: Object, spec: dict[str, Any]) -> Objec
     }
     order["status"] = {"state": "pending", "url": f"{ACME}/order/{digest}", "finalizeURL": f"{ACME}/finalize/{digest}"}
     order = objects.put(ORDER, order)
-    message = f'Waiting on certificate issuance from order {order["metadata"]["namespace"]}/{name}: "pending"'
+    message = f"order {order['metadata']['namespace']}/{name} is pending"
     set_condition(request, "Ready", False, "Pending", message)
     objects.put(REQUEST, request)
     return order
@@ -106,7 +106,7 @@ def make_challenges(objects: Objects, order: Object) -> None:
             "issuerRef": order["spec"]["issuerRef"],
             "url": f"{ACME}/chall/{number}",
         }
-        reason = f'Waiting for DNS-01 challenge propagation: DNS record for "{domain}" not yet propagated'
+        reason = f"Waiting for DNS-01 challenge propagation: the TXT record of {domain} is not to be seen yet"
         challenge["status"] = {"processing": True, "presented": True, "state": "pending", "reason": reason}
         objects.put(CHALLENGE, challenge)
 

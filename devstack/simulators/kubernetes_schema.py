@@ -19,14 +19,8 @@ RESOURCES = {
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
-_SUBDOMAIN_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-    "and must start and end with an alphanumeric character"
-)
-_LABEL_VALUE_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character"
-)
+_SUBDOMAIN_RULE = "it takes a-z, 0-9, '-' and '.', and a letter or digit at both ends of each part (RFC 1123)"
+_LABEL_VALUE_RULE = "it takes letters, digits, '-', '_' and '.', and a letter or digit at both ends, unless it is empty"
 _COMMON_NAME_BYTES = 64  # RFC 5280, ub-common-name
 
 
@@ -52,12 +46,12 @@ def _metadata_mistakes(metadata: dict[str, Any]) -> list[Cause]:
     if not _SUBDOMAIN.fullmatch(name):
         causes.append(_wrong("metadata.name", f'"{name}"', _SUBDOMAIN_RULE))
     if len(name) > 253:
-        causes.append(_wrong("metadata.name", f'"{name}"', "must be no more than 253 characters"))
+        causes.append(_wrong("metadata.name", f'"{name}"', "it is longer than 253 characters"))
     for value in (metadata.get("labels") or {}).values():
         if not isinstance(value, str) or not _LABEL_VALUE.fullmatch(value):
             causes.append(_wrong("metadata.labels", f'"{value}"', _LABEL_VALUE_RULE))
         elif len(value) > 63:
-            causes.append(_wrong("metadata.labels", f'"{value}"', "must be no more than 63 characters"))
+            causes.append(_wrong("metadata.labels", f'"{value}"', "it is longer than 63 characters"))
     return causes
 
 
@@ -82,10 +76,9 @@ def _ask_webhook(spec: dict[str, Any]) -> None:
     """Refuse what cert-manager's webhook refuses; by its code that is a 403 which no RBAC rule mends."""
     mistakes = []
     if not spec.get("commonName") and not spec.get("dnsNames"):
-        names = "commonName, dnsNames, uriSANs, ipAddresses, emailSANs or otherNames"
-        mistakes.append(f'spec: Invalid value: "": at least one of {names} must be set')
+        mistakes.append('spec: Invalid value: "": it names nothing to certify; give commonName or dnsNames')
     if len(spec.get("commonName", "").encode()) > _COMMON_NAME_BYTES:
-        mistakes.append(f"spec.commonName: Too long: may not be more than {_COMMON_NAME_BYTES} bytes")
+        mistakes.append(f"spec.commonName: Too long: it has more than {_COMMON_NAME_BYTES} bytes")
     if mistakes:
         listed = mistakes[0] if len(mistakes) == 1 else f"[{', '.join(mistakes)}]"
         webhook = 'admission webhook "webhook.cert-manager.io" denied the request'
@@ -103,5 +96,5 @@ def _wrong(field: str, value: str, rule: str) -> Cause:
 def _mistyped(field: str, value: Any, wanted: str) -> Cause:
     found = {str: "string", list: "array", dict: "object", bool: "boolean", type(None): "null"}
     word = found.get(type(value), "number")
-    message = f'Invalid value: "{word}": {field} in body must be of type {wanted}: "{word}"'
+    message = f'Invalid value: "{word}": {field} takes the type {wanted}'
     return {"reason": "FieldValueTypeInvalid", "message": message, "field": field}

@@ -15,7 +15,7 @@ def parse_labels(selector: str) -> list[Requirement]:
     requirements = [_requirement(part.strip()) for part in selector.split(",") if part.strip()]
     for key, _, _ in requirements:
         if any(character in key for character in " ()"):
-            raise bad_request(f"unable to parse requirement: {selector} (the simulator knows equality only)")
+            raise bad_request(f"{selector}: the simulator selects by equality and presence only")
     return requirements
 
 
@@ -28,7 +28,7 @@ def parse_fields(selector: str) -> list[Requirement]:
     requirements = [_requirement(part.strip()) for part in selector.split(",") if part.strip()]
     for key, _, _ in requirements:
         if key not in {"metadata.name", "metadata.namespace"}:
-            raise bad_request(f"field label not supported: {key}")
+            raise bad_request(f"{key}: no field to select by")
     return requirements
 
 

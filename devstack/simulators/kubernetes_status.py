@@ -72,9 +72,8 @@ def unauthorized() -> StatusError:
 def forbidden(verb: str, resource: Resource, namespace: str | None, name: str | None) -> StatusError:
     """403: RBAC has no rule for this verb."""
     subject = f'{resource.qualified} "{name}"' if name else resource.qualified
-    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
-    rule = f'cannot {verb} resource "{resource.plural}" in API group "{resource.group}" {where}'
-    message = f'{subject} is forbidden: User "{USER}" {rule}'
+    where = f"in namespace {namespace}" if namespace else "in the whole cluster"
+    message = f"{subject} is forbidden: no RBAC rule gives {USER} the verb {verb} {where}"
     return StatusError(403, "Forbidden", message, _details(name, resource.group, resource.plural))
 
 
@@ -129,7 +128,9 @@ def apply_conflict(conflicts: list[tuple[str, str]]) -> StatusError:
 
 def expired(resource_version: int, oldest: int) -> StatusError:
     """410: a watch from a version that the server has forgotten."""
-    return StatusError(410, "Expired", f"too old resource version: {resource_version} ({oldest})")
+    return StatusError(
+        410, "Expired", f"changes since version {resource_version} are forgotten; the oldest to watch from is {oldest}"
+    )
 
 
 def _details(name: str | None, group: str, kind: str) -> dict[str, Any]:

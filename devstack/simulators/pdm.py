@@ -27,7 +27,7 @@ from devstack.simulators.pdm_registrars import REGISTRARS, Registrars, registrar
 from devstack.simulators.pdm_rows import RefusalError, Row, Rows
 
 LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-LABEL_RULE = "subdomain must be a-z, 0-9 and hyphens, start with a letter, max 63 characters"
+LABEL_RULE = "a label is 1 to 63 characters of a-z, 0-9, '-', the first a letter, the last no hyphen"
 
 
 class PoolAPI:
@@ -52,18 +52,18 @@ class PoolAPI:
         return web.json_response(row.as_json(), status=201)
 
     async def commit(self, request: web.Request) -> web.Response:
-        """Commit a reservation: 200, or 202 when the row is active and its DNS is not written."""
+        """Commit a reservation: 200, or 202 when its row changed and its DNS did not."""
         body = await _json_object(request)
         subdomain = _label(body.get("subdomain"))
         address = str(body.get("loadBalancerIP") or "").strip()
         if not address:
-            raise RefusalError(422, "missing-lb-ip", "loadBalancerIP is required for commit")
+            raise RefusalError(422, "missing-lb-ip", "without a loadBalancerIP there is nothing to publish")
         token, fqdn = str(body.get("reservationToken") or ""), str(body.get("sovereignFQDN") or "")
         row, failure = await self._allocator.commit(_pool(request), subdomain, token, fqdn, address)
         if failure is None:
             return web.json_response(row.as_json())
         shown = {k: v for k, v in row.as_json().items() if k not in {"reservedAt", "createdBy"}}
-        warning = "row committed but PowerDNS write failed; retry commit to publish DNS"
+        warning = "the name is active, yet none of its records are in PowerDNS"
         return web.json_response({"warning": warning, "detail": failure, **shown}, status=202)
 
     async def release(self, request: web.Request) -> web.Response:
@@ -75,7 +75,7 @@ class PoolAPI:
         row, failure = await self._allocator.release(_pool(request), _label(wanted))
         if failure is None:
             return web.json_response({"freed": row.as_json()})
-        warning = "row deleted but PowerDNS teardown failed; re-run release to clean up DNS (idempotent)"
+        warning = "the name is free again, yet some of its DNS is still there"
         return web.json_response({"warning": warning, "detail": failure, "freed": row.as_json()}, status=202)
 
     async def list(self, request: web.Request) -> web.Response:
@@ -137,7 +137,7 @@ async def _json_object(request: web.Request) -> dict[str, Any]:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise RefusalError(400, "invalid JSON body")
+        raise RefusalError(400, "the body has to be a JSON object")
     return body
 
 

@@ -17,6 +17,12 @@ RESERVED_LABELS = (
     "keycloak", "mail", "openbao", "openova", "smtp", "status", "system", "vault", "vpn", "www",
 )
 # fmt: on
+WHY_NOT = {
+    "unsupported-pool": "OpenOva runs no pool of the name {pool}; a domain of your own needs none",
+    "reserved": "the platform keeps {label} for itself; choose another label",
+    "reserved-state": "a deployment that is under way holds {label}; it may be free again within minutes",
+    "active-state": "a Sovereign uses {label}; choose another label",
+}
 FAULT_KINDS = frozenset({"dns-write-fails", "signing-fails"})
 
 log = logging.getLogger(__name__)
@@ -44,22 +50,18 @@ class Allocator:
 
     async def check(self, pool: str, subdomain: str) -> dict[str, object]:
         """Tell whether a well-formed label is free, and why not."""
+        impossible = None
         if not await self._is_managed(pool):
-            detail = f"pool domain {pool} is not managed by OpenOva — pick a different pool or use BYO"
-            return {"available": False, "reason": "unsupported-pool", "detail": detail}
-        if subdomain in RESERVED_LABELS:
-            detail = "this subdomain is reserved for the Sovereign control plane — pick a different name"
-            return {"available": False, "reason": "reserved", "detail": detail}
+            impossible = "unsupported-pool"
+        elif subdomain in RESERVED_LABELS:
+            impossible = "reserved"
         row = self._rows.get(pool, subdomain)
-        fqdn = f"{subdomain}.{pool}"
-        if row is None or row.expired:
-            return {"available": True, "fqdn": fqdn}
-        detail = {
-            "reserved": "this subdomain has been reserved by another deployment in progress"
-            " — try again in a few minutes",
-            "active": "this subdomain is already taken by a live Sovereign — pick a different name",
-        }[row.state]
-        return {"available": False, "reason": f"{row.state}-state", "detail": detail, "fqdn": fqdn}
+        taken = f"{row.state}-state" if row is not None and not row.expired else None
+        reason = impossible or taken
+        verdict: dict[str, object] = {"available": reason is None}
+        if reason is not None:
+            verdict |= {"reason": reason, "detail": WHY_NOT[reason].format(pool=pool, label=subdomain)}
+        return verdict if impossible else verdict | {"fqdn": f"{subdomain}.{pool}"}
 
     async def reserve(self, pool: str, subdomain: str, created_by: str) -> Row:
         """Take a free name: row, child zone, delegation, signature.
@@ -70,7 +72,7 @@ class Allocator:
         """
         await self._insist_on_managed(pool)
         if subdomain in RESERVED_LABELS:
-            raise RefusalError(500, f'subdomain "{subdomain}" is reserved')
+            raise RefusalError(500, f"{subdomain} is one of the labels that nobody may claim")
         row = self._rows.reserve(pool, subdomain, created_by)
         child = f"{subdomain}.{pool}"
         target = Target("reserve", pool, subdomain)
@@ -81,18 +83,18 @@ class Allocator:
             with suppress(DNSWriteError):
                 await self._dns.delete_child_zone(pool, child)
             self._rows.remove(pool, subdomain)
-            raise RefusalError(500, f"create child zone: {error}") from error
+            raise RefusalError(500, f"no zone or no delegation for {child}: {error}") from error
         try:
             self._fail_dns(target, "signing-fails")
             await self._dns.sign(child)
         except DNSWriteError as error:
-            raise RefusalError(500, f"enable DNSSEC on {child}: {error}") from error
+            raise RefusalError(500, f"{child} is left unsigned: {error}") from error
         return row
 
     async def commit(
         self, pool: str, subdomain: str, token: str, sovereign_fqdn: str, load_balancer_ip: str
     ) -> tuple[Row, str | None]:
-        """Make a reservation active and write its records.
+        """Turn a reservation active, then write its records.
 
         Returns:
             The active row, and why its DNS was not written (PDM then answers 202); None when it was.
@@ -106,7 +108,7 @@ class Allocator:
             self._fail_dns(Target("commit", pool, subdomain), "dns-write-fails")
             await self._dns.write_records(f"{subdomain}.{pool}", load_balancer_ip)
         except DNSWriteError as error:
-            return row, f"powerdns write: {error}"
+            return row, f"the six A rrsets were refused: {error}"
         return row, None
 
     async def release(self, pool: str, subdomain: str) -> tuple[Row, str | None]:
@@ -121,12 +123,12 @@ class Allocator:
         await self._insist_on_managed(pool)
         row = self._rows.remove(pool, subdomain)
         if row is None:
-            raise RefusalError(404, "not-found", "no allocation exists for this (poolDomain, subdomain)")
+            raise RefusalError.of("not-found")
         try:
             self._fail_dns(Target("release", pool, subdomain), "dns-write-fails")
             await self._dns.delete_child_zone(pool, f"{subdomain}.{pool}")
         except DNSWriteError as error:
-            return row, f"powerdns delete zone: {error}"
+            return row, f"zone or delegation is left behind: {error}"
         return row, None
 
     async def list(self, pool: str) -> list[Row]:
@@ -167,8 +169,8 @@ class Allocator:
 
     async def _insist_on_managed(self, pool: str) -> None:
         if not await self._is_managed(pool):
-            raise RefusalError(422, "unsupported-pool", f"pool domain {pool} is not managed by OpenOva")
+            raise RefusalError(422, "unsupported-pool", WHY_NOT["unsupported-pool"].format(pool=pool))
 
     def _fail_dns(self, target: Target, kind: str) -> None:
         if self._faults.take(target, [kind]):
-            raise DNSWriteError("status 500: Internal Server Error (simulated)")
+            raise DNSWriteError("a simulated failure of PowerDNS")

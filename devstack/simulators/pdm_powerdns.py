@@ -7,6 +7,8 @@ import aiohttp
 
 DELEGATION_TTL = 3600
 RECORD_TTL = 300
+# A combined key serves in place of a key-signing key, and of no other.
+KEY_TYPES = {"ksk": {"ksk", "csk"}, "zsk": {"zsk"}}
 COMMITTED_LABELS = ("", "*.", "console.", "api.", "gitea.", "harbor.")
 
 
@@ -61,7 +63,7 @@ class PoolDNS:
             await self._patch(pool, [_rrset(child, "NS", DELEGATION_TTL, self._nameservers)])
 
     async def sign(self, zone: str) -> None:
-        """Sign as PDM does: the flag, then whichever of KSK and ZSK is missing, then rectify.
+        """Sign as PDM does: DNSSEC on, a key of each type that is missing, and the zone rectified.
 
         Raises:
             DNSWriteError: The zone may be unsigned, or signed in part.
@@ -69,12 +71,8 @@ class PoolDNS:
         async with self._one_writer:
             flag = {"dnssec": True, "soa_edit": "INCEPTION-EPOCH", "soa_edit_api": "INCEPTION-EPOCH"}
             await self._call("PUT", f"/zones/{zone}.", flag)
-            keys = await self._call("GET", f"/zones/{zone}./cryptokeys")
-            have = {key["keytype"] for key in keys if key["active"]}
-            if not have & {"ksk", "csk"}:
-                await self._call("POST", f"/zones/{zone}./cryptokeys", _key("ksk"))
-            if "zsk" not in have:
-                await self._call("POST", f"/zones/{zone}./cryptokeys", _key("zsk"))
+            for keytype in await self._missing_keys(zone):
+                await self._call("POST", f"/zones/{zone}./cryptokeys", _key(keytype))
             await self._call("PUT", f"/zones/{zone}./rectify")
 
     async def write_records(self, child: str, address: str) -> None:
@@ -97,6 +95,11 @@ class PoolDNS:
             await self._call("DELETE", f"/zones/{child}.", accept=(404,))
             await self._patch(pool, [{"name": f"{child}.", "type": "NS", "changetype": "DELETE", "records": []}])
 
+    async def _missing_keys(self, zone: str) -> list[str]:
+        keys = await self._call("GET", f"/zones/{zone}./cryptokeys")
+        active = {key["keytype"] for key in keys if key["active"]}
+        return [keytype for keytype, served_by in KEY_TYPES.items() if active.isdisjoint(served_by)]
+
     async def _patch(self, zone: str, rrsets: list[dict[str, Any]]) -> None:
         await self._call("PATCH", f"/zones/{zone}.", {"rrsets": rrsets})
 
@@ -104,10 +107,11 @@ class PoolDNS:
         try:
             async with self._session.request(method, self._base + path, json=body, headers=self._headers) as response:
                 if response.status >= 300 and response.status not in accept:
-                    raise DNSWriteError(f"{method} {path}: status {response.status}: {await response.text()}")
+                    said = await response.text()
+                    raise DNSWriteError(f"{method} {path} was answered {response.status} {said}")
                 return await response.json() if response.content_type == "application/json" else None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise DNSWriteError(f"{method} {path}: {type(error).__name__}: {error}") from error
+            raise DNSWriteError(f"{method} {path} had no answer ({type(error).__name__}: {error})") from error
 
 
 def _key(keytype: str) -> dict[str, Any]:

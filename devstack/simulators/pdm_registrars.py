@@ -1,35 +1,47 @@
 """PDM's registrar calls: check a registrar's token, point a domain at name servers."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 REGISTRARS = ("cloudflare", "dynadot", "godaddy", "namecheap", "ovh")
 REFUSED_TOKEN_PREFIX = "invalid"  # noqa: S105 - what a test starts a token with to have it refused
-PROPAGATION = "registrar-specific; full TLD propagation up to 48 hours"
+PROPAGATION = "resolvers may know the former name servers for two more days"
 ERRORS = {
-    401: ("invalid-token", "credentials rejected by {registrar}"),
-    403: ("domain-not-in-account", "{domain} is not visible to the supplied {registrar} credentials"),
-    429: ("rate-limited", "{registrar} rate-limited the request"),
-    502: ("api-unavailable", "{registrar} API is unreachable"),
+    401: ("invalid-token", "{registrar} does not take this token"),
+    403: ("domain-not-in-account", "at {registrar} this token opens an account without {domain}"),
+    429: ("rate-limited", "{registrar} has had too many calls"),
+    502: ("api-unavailable", "{registrar} does not answer"),
 }
+UNKNOWN_ERROR = ("registrar-error", "{registrar} would not do it; PDM's log may say why")
 
 
 class RegistrarRefusalError(Exception):
     """A registrar call that is answered with an error: the HTTP status and the body."""
 
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
-        super().__init__(body["error"])
+    def __init__(self, status: int, error: str, detail: str, **more: Any) -> None:
+        super().__init__(error)
         self.status = status
-        self.body = body
+        self.body = {"error": error, "detail": detail, **more}
 
 
 def registrar_error(status: int, registrar: str, domain: str) -> RegistrarRefusalError:
     """Return PDM's answer when a registrar fails; a status that PDM has no word for reads as 500."""
-    error, detail = ERRORS.get(status, ("registrar-error", "registrar API call failed (see PDM logs)"))
-    text = detail.format(registrar=registrar, domain=domain)
-    body = {"error": error, "detail": text, "registrar": registrar, "domain": domain}
-    return RegistrarRefusalError(status if status in ERRORS else 500, body)
+    about = {"registrar": registrar, "domain": domain}
+    error, detail = ERRORS.get(status, UNKNOWN_ERROR)
+    return RegistrarRefusalError(status if status in ERRORS else 500, error, detail.format(**about), **about)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrarCall:
+    """What a registrar call asks for; what its body leaves out is empty."""
+
+    registrar: str
+    domain: str
+    token: str
+    nameservers: list[str]
+    glue_ip: str | None
 
 
 class Registrars:
@@ -45,63 +57,63 @@ class Registrars:
     async def validate(self, request: web.Request) -> web.Response:
         """``POST /api/v1/registrar/{registrar}/validate``."""
         try:
-            registrar, domain, _ = await _credentials(request)
+            call = await _accepted(request, "domain", "token")
         except RegistrarRefusalError as refusal:
             return web.json_response(refusal.body, status=refusal.status)
-        return web.json_response({"valid": True, "registrar": registrar, "domain": domain})
+        return web.json_response({"valid": True, "registrar": call.registrar, "domain": call.domain})
 
     async def set_nameservers(self, request: web.Request) -> web.Response:
         """``POST /api/v1/registrar/{registrar}/set-ns``."""
         try:
-            registrar, domain, body = await _credentials(request)
-            nameservers = _nameservers(body)
-            self._insist_on_registered_hosts(registrar, domain, nameservers, body.get("glueIP"))
+            call = await _accepted(request, "domain", "token", "nameservers")
+            self._insist_on_registered_hosts(call)
         except RegistrarRefusalError as refusal:
             return web.json_response(refusal.body, status=refusal.status)
-        self._nameservers[domain] = nameservers
-        answer = {"success": True, "registrar": registrar, "domain": domain, "nameservers": nameservers}
-        return web.json_response(answer | {"propagation": PROPAGATION})
+        self._nameservers[call.domain] = call.nameservers
+        done = {"registrar": call.registrar, "domain": call.domain, "nameservers": call.nameservers}
+        return web.json_response({"success": True, **done, "propagation": PROPAGATION})
 
-    def _insist_on_registered_hosts(
-        self, registrar: str, domain: str, nameservers: list[str], glue_ip: str | None
-    ) -> None:
+    def _insist_on_registered_hosts(self, call: RegistrarCall) -> None:
         # Dynadot alone takes no name server that it was never told an address of.
-        if registrar != "dynadot":
+        if call.registrar != "dynadot":
             return
-        if glue_ip:
-            self._registered_hosts.update(nameservers)
-        if not self._registered_hosts.issuperset(nameservers):
-            raise registrar_error(500, registrar, domain)
+        if call.glue_ip:
+            self._registered_hosts.update(call.nameservers)
+        if not self._registered_hosts.issuperset(call.nameservers):
+            raise registrar_error(500, call.registrar, call.domain)
 
 
-async def _credentials(request: web.Request) -> tuple[str, str, dict[str, Any]]:
-    """Return registrar, domain and body of a call whose token is in order."""
+async def _accepted(request: web.Request, *required: str) -> RegistrarCall:
+    """Return a call that has all the fields it needs, and a token that its registrar takes."""
     registrar = request.match_info["registrar"].lower()
     if registrar not in REGISTRARS:
-        detail = f"no adapter for registrar {registrar}"
-        body = {"error": "unsupported-registrar", "detail": detail, "supported": list(REGISTRARS)}
-        raise RegistrarRefusalError(404, body)
+        known = {"supported": list(REGISTRARS)}
+        raise RegistrarRefusalError(404, "unsupported-registrar", f"PDM does not know {registrar}", **known)
+    call = _read(registrar, await _body(request, required))
+    for field in required:
+        if not getattr(call, field):
+            raise RegistrarRefusalError(422, f"missing-{field}", f"the body says nothing of {field}")
+    if call.token.startswith(REFUSED_TOKEN_PREFIX):
+        raise registrar_error(401, registrar, call.domain)
+    return call
+
+
+async def _body(request: web.Request, required: tuple[str, ...]) -> dict[str, Any]:
     try:
-        data = await request.json()
-        domain, token = str(data.get("domain") or "").strip().lower(), str(data.get("token") or "")
-    except (ValueError, AttributeError):
-        raise RegistrarRefusalError(
-            400, {"error": "invalid-body", "detail": "request body must be JSON {domain, token}"}
-        ) from None
-    if not domain:
-        raise RegistrarRefusalError(422, {"error": "missing-domain", "detail": "domain is required"})
-    if not token:
-        raise RegistrarRefusalError(422, {"error": "missing-token", "detail": "registrar API credentials are required"})
-    if token.startswith(REFUSED_TOKEN_PREFIX):
-        raise registrar_error(401, registrar, domain)
-    return registrar, domain, data
+        body = await request.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise RegistrarRefusalError(400, "invalid-body", f"send one JSON object with {', '.join(required)}")
+    return body
 
 
-def _nameservers(body: dict[str, Any]) -> list[str]:
+def _read(registrar: str, body: dict[str, Any]) -> RegistrarCall:
     named = (str(name).strip().lower() for name in body.get("nameservers") or [])
-    nameservers = list(dict.fromkeys(name for name in named if name))
-    if not nameservers:
-        raise RegistrarRefusalError(
-            422, {"error": "missing-nameservers", "detail": "nameservers must be a non-empty array"}
-        )
-    return nameservers
+    return RegistrarCall(
+        registrar=registrar,
+        domain=str(body.get("domain") or "").strip().lower(),
+        token=str(body.get("token") or ""),
+        nameservers=list(dict.fromkeys(name for name in named if name)),
+        glue_ip=body.get("glueIP"),
+    )

@@ -10,6 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+REFUSALS = {
+    "token-mismatch": (403, "this token is not of the present reservation"),
+    "not-found": (404, "nobody holds this name"),
+    "already-active": (409, "the name went into use before"),
+    "conflict": (409, "the name is held or in use"),
+    "reservation-expired": (410, "the hold on this name ran out before its commit came"),
+}
+
 
 class RefusalError(Exception):
     """A call that PDM answers with an error: HTTP status, error word, and detail for people."""
@@ -19,6 +27,12 @@ class RefusalError(Exception):
         self.status = status
         self.error = error
         self.detail = detail
+
+    @classmethod
+    def of(cls, error: str) -> "RefusalError":
+        """Return the refusal with this error word of ``REFUSALS``."""
+        status, detail = REFUSALS[error]
+        return cls(status, error, detail)
 
 
 @dataclass(slots=True)
@@ -39,6 +53,18 @@ class Row:
     def expired(self) -> bool:
         """Whether it is a reservation past its time."""
         return self.state == "reserved" and self.expires_at is not None and self.expires_at < datetime.now(UTC)
+
+    def obstacle(self, token: str) -> str | None:
+        """Return the error word of a commit with this token; None when nothing is in its way.
+
+        Where several apply, the first is what PDM tells.
+        """
+        in_the_way = {
+            "already-active": self.state == "active",
+            "reservation-expired": self.expired,
+            "token-mismatch": self.token is None or self.token != token.lower(),
+        }
+        return next((error for error, applies in in_the_way.items() if applies), None)
 
     def as_json(self) -> dict[str, str]:
         """Return the allocation as PDM's API shows it: empty fields are left out, times have no fractions."""
@@ -102,7 +128,7 @@ class Rows:
         """
         taken = self.get(pool, subdomain)
         if taken is not None and not taken.expired:
-            raise RefusalError(409, "conflict", "this subdomain is already reserved or active")
+            raise RefusalError.of("conflict")
         now = datetime.now(UTC)
         row = Row(
             pool,
@@ -117,21 +143,16 @@ class Rows:
         return row
 
     def commit(self, pool: str, subdomain: str, token: str, sovereign_fqdn: str, load_balancer_ip: str) -> Row:
-        """Make a reservation active. The order of the checks is PDM's own.
+        """Make a reservation active.
 
         Raises:
             RefusalError: 404 no row, 409 active already, 410 expired, 403 another token.
         """
         row = self.get(pool, subdomain)
         if row is None:
-            missing = "no reservation exists for this (poolDomain, subdomain) — call /reserve first"
-            raise RefusalError(404, "not-found", missing)
-        if row.state == "active":
-            raise RefusalError(409, "already-active", "this allocation is already active")
-        if row.expired:
-            raise RefusalError(410, "reservation-expired", "the reservation TTL elapsed before commit; reserve again")
-        if row.token is None or row.token != token.lower():
-            raise RefusalError(403, "token-mismatch", "reservation token does not match the held reservation")
+            raise RefusalError.of("not-found")
+        if obstacle := row.obstacle(token):
+            raise RefusalError.of(obstacle)
         active = replace(
             row,
             state="active",

@@ -1,0 +1,144 @@
+"""Bad input ends in a failed run that names the field and why, and no call leaves the worker."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from tests.conftest import StartWorker
+from tests.runs import failure_of, raw, start
+from tests.world import LOAD_BALANCER, World
+
+GOOD: dict[str, Any] = {"deploymentId": "d1", "sovereignFQDN": "t110.omani.works", "loadBalancerIP": LOAD_BALANCER}
+
+REFUSED: dict[str, tuple[Any, str, str]] = {
+    "unknown field": (GOOD | {"loadBalancerIp": "1.1.1.1"}, "InvalidInput", "loadBalancerIp"),
+    "snake case": (GOOD | {"load_balancer_ip": "1.1.1.1"}, "InvalidInput", "load_balancer_ip"),
+    "missing field": ({"deploymentId": "d1"}, "InvalidInput", "sovereignFQDN: is required"),
+    "wrong type": (GOOD | {"ttl": "60"}, "InvalidInput", "ttl"),
+    "fraction": (GOOD | {"ttl": 60.5}, "InvalidInput", "ttl"),
+    "TTL of zero": (GOOD | {"ttl": 0}, "InvalidInput", "ttl"),
+    "TTL of two days": (GOOD | {"ttl": 172800}, "InvalidInput", "ttl"),
+    "nested unknown field": (GOOD | {"certificate": {"issuers": "x"}}, "InvalidInput", "certificate.issuers"),
+    "unknown level": (GOOD | {"verification": {"level": "total"}}, "InvalidInput", "verification.level"),
+    "empty FQDN": (GOOD | {"sovereignFQDN": ""}, "InvalidInput", "sovereignFQDN"),
+    "wildcard FQDN": (GOOD | {"sovereignFQDN": "*.omani.works"}, "InvalidInput", "sovereignFQDN"),
+    "64 octets in a label": (GOOD | {"sovereignFQDN": f"{'a' * 64}.omani.works"}, "InvalidInput", "sovereignFQDN"),
+    "254 octets": (
+        GOOD | {"sovereignFQDN": ".".join(["a" * 63] * 3 + ["a" * 50, "omani.works"])},
+        "InvalidInput",
+        "sovereignFQDN",
+    ),
+    "spaces": (GOOD | {"sovereignFQDN": "t110 .omani.works"}, "InvalidInput", "sovereignFQDN"),
+    "URL": (GOOD | {"sovereignFQDN": "https://t110.omani.works/"}, "InvalidInput", "sovereignFQDN"),
+    "IP as FQDN": (GOOD | {"sovereignFQDN": "77.42.11.95"}, "InvalidInput", "sovereignFQDN"),
+    "public suffix": (GOOD | {"sovereignFQDN": "co.uk"}, "InvalidInput", "sovereignFQDN"),
+    "public suffix as parent": (GOOD | {"parentDomains": [{"name": "works"}]}, "InvalidInput", "parentDomains"),
+    "private address": (GOOD | {"loadBalancerIP": "10.0.0.1"}, "InvalidInput", "loadBalancerIP"),
+    "loopback address": (GOOD | {"consoleLoadBalancerIP": "127.0.0.1"}, "InvalidInput", "consoleLoadBalancerIP"),
+    "unspecified address": (GOOD | {"loadBalancerIP": "0.0.0.0"}, "InvalidInput", "loadBalancerIP"),  # noqa: S104
+    "IPv6 for IPv4": (GOOD | {"loadBalancerIP": "2a01:4f9::1"}, "InvalidInput", "loadBalancerIP"),
+    "10,000 subdomains": (GOOD | {"subdomains": [f"s{i}" for i in range(10_000)]}, "InvalidInput", "subdomains"),
+    "subdomain twice": (GOOD | {"subdomains": ["api", "API"]}, "InvalidInput", "subdomains"),
+    "absolute subdomain": (GOOD | {"subdomains": ["api."]}, "InvalidInput", "subdomains"),
+    "protected FQDN": (GOOD | {"sovereignFQDN": "console.openova.io"}, "ProtectedName", "console.openova.io"),
+    "outside its parents": (GOOD | {"parentDomains": [{"name": "omani.homes"}]}, "InvalidInput", "parentDomains"),
+    "two primaries": (
+        GOOD | {"parentDomains": [{"name": n, "role": "primary"} for n in ("omani.works", "omani.homes")]},
+        "InvalidInput",
+        "parentDomains",
+    ),
+    "another name's pool": (GOOD | {"pool": {"domain": "omani.works", "subdomain": "x"}}, "InvalidInput", "pool"),
+    "distant wildcard": (GOOD | {"removeWildcards": ["*.example.com"]}, "InvalidInput", "removeWildcards"),
+    "a string": ("t110.omani.works", "InvalidInput", "one JSON object"),
+    "a list": ([GOOD], "InvalidInput", "one JSON object"),
+    "a number": (7, "InvalidInput", "one JSON object"),
+    "null": (None, "InvalidInput", "one JSON object"),
+    "malformed JSON": (raw(b'{"deploymentId": "d1", '), "InvalidInput", "not valid JSON"),
+    "bytes": (raw(b"\x00\x01", b"binary/plain"), "InvalidInput", "one JSON object"),
+    "unknown encoding": (raw(b"{}", b"json/encrypted"), "InvalidInput", "encoding"),
+}
+
+
+def _under_a_name_of_its_own(request: Any, index: int) -> Any:
+    """Otherwise the cases would meet in the lock on one Sovereign."""
+    if isinstance(request, dict) and request.get("sovereignFQDN") == GOOD["sovereignFQDN"]:
+        return request | {"sovereignFQDN": f"t{index}.omani.works"}
+    return request
+
+
+@asynccontextmanager
+async def a_place_where_every_call_is_counted() -> AsyncIterator[tuple[str, list[int]]]:
+    calls: list[int] = []
+
+    def count(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append(1)
+        writer.close()
+
+    server = await asyncio.start_server(count, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"127.0.0.1:{port}", calls
+
+
+async def test_every_bad_input_fails_its_run_and_no_call_leaves_the_worker(
+    special_temporal: Client, start_worker: StartWorker
+) -> None:
+    async with a_place_where_every_call_is_counted() as (place, calls):
+        start_worker(
+            CATALYST_POWERDNS_API_URL=f"http://{place}",
+            POOL_DOMAIN_MANAGER_URL=f"http://{place}",
+            CATALYST_DNS_AUTHORITATIVE=place,
+        )
+        handles = {
+            case: await start(special_temporal, _under_a_name_of_its_own(request, index))
+            for index, (case, (request, _, _)) in enumerate(REFUSED.items())
+        }
+        told: dict[str, str] = {}
+        for case, (_, error_type, words) in REFUSED.items():
+            failure = await failure_of(handles[case])
+            if failure.type != error_type or words not in failure.message or not failure.non_retryable:
+                told[case] = f"{failure.type}: {failure.message} (non-retryable: {failure.non_retryable})"
+        assert told == {}
+        assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ([], "got none"),
+        ([json.dumps(GOOD), json.dumps(GOOD)], "got 2 inputs"),
+        (["null"], "one JSON object"),
+        (['"t110"'], "one JSON object"),
+        ([json.dumps(GOOD | {"sovereignFQDN": "*.x.y"})], "sovereignFQDN: '*.x.y' holds a wildcard"),
+    ],
+    ids=["no input", "two inputs", "null", "a string", "a bad FQDN"],
+)
+async def test_bad_input_by_the_plain_temporal_command(
+    temporal: Client, namespaces: list[str], world: World, inputs: list[str], words: str
+) -> None:
+    started = world.temporal_command(
+        namespaces[0], "workflow", "execute", "--type", "ProvisionSovereign", "--task-queue", "sovereign-dns",
+        "--workflow-id", f"bad-{world.unique}", "--output", "json", *(a for i in inputs for a in ("--input", i)),
+    )  # fmt: skip
+
+    assert started.returncode == 1
+    told = json.loads(started.stdout)
+    failure = told["closeEvent"]["workflowExecutionFailedEventAttributes"]["failure"]
+    assert told["status"] == "FAILED"
+    assert failure["applicationFailureInfo"] == {"type": "InvalidInput", "nonRetryable": True}
+    assert words in failure["message"]
+
+
+async def test_a_secret_in_a_bad_request_is_not_told(temporal: Client, world: World) -> None:
+    token = f"canary-{world.unique}"
+    pool = {"domain": world.parent, "subdomain": "x", "reservationToken": token, "nonsense": 1}
+
+    failure = await failure_of(await start(temporal, world.request(f"x.{world.parent}", pool=pool)))
+
+    assert token not in str(failure)
+    assert "pool.nonsense" in failure.message

@@ -1,0 +1,215 @@
+"""When something is away, or needs a hand, the run waits, says for what, and goes on by itself."""
+
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from devstack.ports import free_port
+from devstack.powerdns_server import PowerDNSServer
+from tests.conftest import StartWorker
+from tests.eventually import eventually
+from tests.runs import Handle, provision, start, step, waiting_for
+from tests.world import LOAD_BALANCER, World, names_of
+
+
+@pytest.fixture
+def own_powerdns(tmp_path: Path) -> PowerDNSServer:
+    """A PowerDNS that the test may stop and start."""
+    return PowerDNSServer(tmp_path, free_port(), free_port(), "the-key")
+
+
+def settings_for(powerdns: PowerDNSServer, key_file: Path, key: str = "the-key") -> dict[str, str]:
+    key_file.write_text(key, encoding="utf-8")
+    return {
+        "CATALYST_POWERDNS_API_URL": powerdns.api_url,
+        "CATALYST_POWERDNS_API_KEY_FILE": str(key_file),
+        "CATALYST_DNS_AUTHORITATIVE": powerdns.dns_address,
+    }
+
+
+async def attempt_now(world: World, client: Client, handle: Handle, activity_id: str) -> None:
+    """As the operator does who doesn't want to wait for the next attempt."""
+    reset = world.temporal_command(
+        client.namespace, "activity", "reset", "--workflow-id", handle.id, "--activity-id", activity_id
+    )
+    assert reset.returncode == 0, reset.stderr
+
+
+async def test_powerdns_is_away_at_the_start_and_comes_later(
+    special_temporal: Client, start_worker: StartWorker, own_powerdns: PowerDNSServer, world: World, tmp_path: Path
+) -> None:
+    start_worker(**settings_for(own_powerdns, tmp_path / "key"))
+    fqdn = f"t110.{world.parent}"
+    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+
+    told = await waiting_for(handle, f"zone-create/{world.parent}")
+    assert told.startswith("PowerDNSUnavailable: PowerDNS at ")
+    assert f"reading zone {world.parent}" in told
+    assert "connection failed" in told
+    assert (await handle.query("status"))["phase"] == "provisioning"
+
+    with own_powerdns:
+        result = await handle.result()
+        assert result["phase"] == "complete"
+        answers = {name: await world.answer(name, server=own_powerdns.dns_address) for name in names_of(fqdn)}
+        assert answers == {name: [LOAD_BALANCER] for name in names_of(fqdn)}
+
+
+async def test_a_wrong_key_mended_in_its_file_needs_no_restart(
+    special_temporal: Client, start_worker: StartWorker, own_powerdns: PowerDNSServer, world: World, tmp_path: Path
+) -> None:
+    key_file = tmp_path / "key"
+    start_worker(**settings_for(own_powerdns, key_file, "rotated-away"))
+    fqdn = f"t110.{world.parent}"
+    with own_powerdns:
+        handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+        told = await waiting_for(handle, f"zone-create/{world.parent}")
+        assert told.startswith("PowerDNSUnauthorized: ")
+        assert str(key_file) in told
+        assert "rotated-away" not in told
+
+        key_file.write_text("the-key", encoding="utf-8")
+        await attempt_now(world, special_temporal, handle, f"zone-create/{world.parent}")
+
+        assert (await handle.result())["phase"] == "complete"
+
+
+async def test_one_stuck_parent_domain_never_holds_back_another(temporal: Client, world: World) -> None:
+    other = f"h{world.unique}.homes"
+    await world.create_secondary_zone(other)
+    fqdn = f"t1.{world.parent}"
+    parents = [{"name": world.parent}, {"name": other}]
+    handle = await start(temporal, world.request(fqdn, parentDomains=parents), workflow_id=f"sovereign/{fqdn}")
+
+    async def the_first_is_proved() -> bool:
+        status = await handle.query("status")
+        return bool(status["steps"]) and step(status, "certificate-ready", world.parent)["state"] == "done"
+
+    await eventually(the_first_is_proved)
+    assert await world.answers_other_than([LOAD_BALANCER], names_of(fqdn)) == {}
+    told = await waiting_for(handle, f"zone-create/{other}")
+    assert told.startswith("ZoneWrongKind: ")
+
+    await world.delete_zone(other)
+    await attempt_now(world, temporal, handle, f"zone-create/{other}")
+    assert (await handle.result())["phase"] == "complete"
+
+
+async def test_kubernetes_trouble_never_holds_back_the_records(temporal: Client, world: World) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="forbidden")
+    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+
+    async def the_records_are_proved() -> bool:
+        status = await handle.query("status")
+        return bool(status["steps"]) and step(status, "dns-verify")["state"] == "done"
+
+    await eventually(the_records_are_proved)
+    told = await waiting_for(handle, f"certificate-request/{world.parent}")
+    assert told.startswith("KubernetesForbidden: ")
+    assert "RBAC" in told
+
+    await world.kubernetes.delete("/simulator/faults", params={"namespace": f"ns-{world.unique}"})
+    await attempt_now(world, temporal, handle, f"certificate-request/{world.parent}")
+    assert (await handle.result())["phase"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error_type"),
+    [
+        ({"kind": "crd-missing"}, "CertManagerMissing"),
+        ({"kind": "unauthorized"}, "KubernetesForbidden"),
+        ({"kind": "status", "status": 503}, "KubernetesUnavailable"),
+        ({"kind": "reset"}, "KubernetesUnavailable"),
+    ],
+)
+async def test_kubernetes_failures_are_told_apart(
+    temporal: Client, world: World, fault: dict[str, object], error_type: str
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", **fault)
+
+    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+
+    assert (await waiting_for(handle, f"certificate-request/{world.parent}")).startswith(f"{error_type}: ")
+    await handle.terminate()
+
+
+async def test_a_missing_namespace_needs_a_hand(temporal: Client, world: World) -> None:
+    fqdn = f"t1.{world.parent}"
+    request = world.request(fqdn, certificate={"namespace": f"missing-{world.unique}"})
+
+    handle = await start(temporal, request, workflow_id=f"sovereign/{fqdn}")
+
+    assert (await waiting_for(handle, f"certificate-request/{world.parent}")).startswith("NamespaceMissing: ")
+    await handle.terminate()
+
+
+async def test_a_worker_without_kubernetes_still_publishes(
+    special_temporal: Client, start_worker: StartWorker, world: World, tmp_path: Path
+) -> None:
+    start_worker(KUBECONFIG=str(tmp_path / "absent"))
+    fqdn = f"t1.{world.parent}"
+    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+
+    told = await waiting_for(handle, f"certificate-request/{world.parent}")
+    assert told.startswith("KubernetesNotConfigured: ")
+    await handle.terminate()
+
+    result = await provision(special_temporal, world.request(fqdn, certificate={"enabled": False}))
+    assert result["phase"] == "complete"
+    assert step(result, "certificate-ready")["state"] == "skipped"
+
+
+async def test_past_its_deadline_a_certificate_degrades_the_result_with_the_deepest_reason(
+    temporal: Client, world: World
+) -> None:
+    namespace = f"ns-{world.unique}"
+    await world.fault(world.kubernetes, namespace=namespace, kind="challenge-stuck")
+    fqdn = f"t1.{world.parent}"
+
+    result = await provision(temporal, world.request(fqdn, certificate={"namespace": namespace, "deadlineSeconds": 4}))
+
+    assert result["phase"] == "degraded"
+    late = step(result, "certificate-ready")
+    assert late["state"] == "failed"
+    assert "Waiting for DNS-01 challenge propagation" in late["outcome"]
+    assert "Waiting for DNS-01 challenge propagation" in result["certificates"][0]["reason"]
+    assert step(result, "dns-verify")["state"] == "done"
+
+
+async def test_a_missing_issuer_is_named(temporal: Client, world: World) -> None:
+    namespace = f"ns-{world.unique}"
+    fqdn = f"t1.{world.parent}"
+    request = world.request(fqdn, certificate={"namespace": namespace, "issuer": "no-such-issuer"})
+
+    handle = await start(temporal, request, workflow_id=f"sovereign/{fqdn}")
+
+    async def named() -> bool:
+        told = await waiting_for(handle, f"certificate-ready/{world.parent}")
+        return told.startswith("IssuerMissing: ") and "no-such-issuer" in told
+
+    assert await eventually(named)
+    await handle.terminate()
+
+
+async def test_past_its_deadline_a_verification_tells_which_server_says_what(
+    special_temporal: Client, start_worker: StartWorker, own_powerdns: PowerDNSServer, world: World, tmp_path: Path
+) -> None:
+    """Written to one server, and another is asked: as when a secondary doesn't follow."""
+    with own_powerdns:
+        settings = settings_for(own_powerdns, tmp_path / "key")
+        start_worker(**settings | {"CATALYST_DNS_AUTHORITATIVE": world.description["POWERDNS_DNS"]})
+        fqdn = f"t1.{world.parent}"
+        result = await provision(
+            special_temporal,
+            world.request(fqdn, certificate={"enabled": False}, verification={"deadlineSeconds": 3}),
+        )
+
+    assert result["phase"] == "degraded"
+    assert step(result, "dns-verify")["state"] == "failed"
+    server = result["verification"]["servers"][0]
+    assert (server["server"], server["state"]) == (world.description["POWERDNS_DNS"], "refused")
+    assert result["verification"]["converged"] == 0
+    assert "REFUSED" in step(result, "dns-verify")["outcome"]

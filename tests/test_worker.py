@@ -1,0 +1,129 @@
+"""The worker as a process: settings, health, logs, and how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+from temporalio.client import Client
+
+from devstack.ports import free_port
+from devstack.temporal_server import TemporalServer
+from devstack.worker_process import WorkerProcess
+from tests.conftest import StartWorker
+from tests.eventually import eventually
+from tests.runs import provision, start, waiting_for
+from tests.world import World
+
+PROJECT = Path(__file__).parent.parent
+
+
+def test_without_settings_it_says_which_are_missing(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(PROJECT / "worker.py")],
+        env={"PATH": os.environ["PATH"]}, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert ended.returncode == 2
+    assert "CATALYST_POWERDNS_API_URL is required" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+async def ready(worker: WorkerProcess) -> bool:
+    async with httpx.AsyncClient() as client:
+        response = await client.get(f"{worker.health_url}/readyz")
+        assert response.status_code == (200 if response.json()["ready"] else 503)
+        return bool(response.json()["ready"])
+
+
+async def test_health_tells_the_truth_about_its_pollers(stack_description: dict[str, str], tmp_path: Path) -> None:
+    known = {key: value for key, value in stack_description.items() if key.startswith(("CATALYST_", "KUBE"))}
+    temporal = TemporalServer(tmp_path, free_port(), free_port(), ["default"])
+    settings = known | {"TEMPORAL_ADDRESS": temporal.address, "TEMPORAL_NAMESPACE": "default"}
+    with temporal, WorkerProcess(settings, free_port(), tmp_path / "worker.log") as worker:
+        assert await ready(worker)
+
+        temporal.stop()
+
+        async def is_not_ready() -> bool:
+            return not await ready(worker)
+
+        assert await eventually(is_not_ready)
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"{worker.health_url}/livez")).status_code == 200
+
+        temporal.start()
+
+        async def is_ready() -> bool:
+            return await ready(worker)
+
+        assert await eventually(is_ready, within_seconds=100)
+
+
+async def test_sigterm_ends_it_well(start_worker: StartWorker, special_temporal: Client, world: World) -> None:
+    worker = start_worker()
+    await provision(special_temporal, world.request(f"t1.{world.parent}"))
+
+    worker.stop()
+
+    lines = [json.loads(line) for line in worker.log.read_text(encoding="utf-8").splitlines()]
+    assert lines[-1]["event"] == "worker stopped"
+
+
+async def test_every_line_of_a_step_names_the_sovereign_and_the_step_and_no_secret(
+    start_worker: StartWorker, special_temporal: Client, world: World, tmp_path: Path
+) -> None:
+    key, password = f"canary-key-{world.unique}", f"canary-password-{world.unique}"
+    worker = start_worker(
+        CATALYST_POWERDNS_API_KEY_FILE=str(_written(tmp_path / "key", key)),
+        CATALYST_PDM_BASIC_AUTH_USER="catalyst",
+        CATALYST_PDM_BASIC_AUTH_PASS_FILE=str(_written(tmp_path / "password", password)),
+        SOVEREIGN_DNS_LOG_LEVEL="DEBUG",
+    )
+    fqdn = f"t1.{world.parent}"
+    token = f"canary-token-{world.unique}"
+    pool = {"domain": world.parent, "subdomain": "t1", "reservationToken": token}
+    handle = await start(special_temporal, world.request(fqdn, pool=pool), workflow_id=f"sovereign/{fqdn}")
+    told = await waiting_for(handle, f"zone-create/{world.parent}")
+    await handle.terminate()
+    worker.stop()
+
+    log = worker.log.read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in log.splitlines()]
+    steps = [line for line in lines if line["event"].startswith("step ")]
+    assert steps
+    for line in steps:
+        assert line["sovereign"] == fqdn
+        assert line["step"]
+        assert line["workflow_id"] == f"sovereign/{fqdn}"
+    refused = [line for line in steps if line.get("error_type") == "PowerDNSUnauthorized"]
+    assert refused[0]["step"] == f"zone-create/{world.parent}"
+    history = (await handle.fetch_history()).to_json()
+    for secret in (key, password):
+        assert secret not in log
+        assert secret not in history
+        assert secret not in told
+    assert token not in log
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+async def test_a_killed_worker_loses_nothing(start_worker: StartWorker, special_temporal: Client, world: World) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="challenge-stuck")
+    worker = start_worker()
+    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    await waiting_for(handle, f"certificate-ready/{world.parent}")
+
+    worker.kill()
+    await world.kubernetes.delete("/simulator/faults", params={"namespace": f"ns-{world.unique}"})
+    start_worker()
+
+    result = await handle.result()
+    assert result["phase"] == "complete"
+    assert result["verification"]["converged"] == 14
