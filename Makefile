@@ -40,6 +40,8 @@ format: .venv/.installed ## bring the code into shape
 constraints: .venv/.installed ## pin every dependency anew, by version and hash (needs the network)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra dev $(ARGS) pyproject.toml -o constraints.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		-c constraints.txt pyproject.toml -o constraints-worker.txt
 
 clean: ## remove what make, the tests and the embedded stack left
 	rm -rf .venv .dev dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,6 +3,8 @@
 Lists, not tables: the UI renders tables without any padding between their columns.
 """
 
+import re
+
 from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, ServerVerdict, StepStatus
 
 _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "failed": "✘"}
@@ -36,11 +38,16 @@ def as_markdown(status: ProvisionResult) -> str:
     return "\n\n".join(parts)
 
 
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is: a wildcard's star would start an emphasis."""
+    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", text)
+
+
 def _step(step: StepStatus) -> str:
     mark = _MARKS[step.state]
     text = f"- {mark} `{step.step}` {step.domain}"
     if step.outcome:
-        return f"{text}: {step.outcome}"
+        return f"{text}: {_plain(step.outcome)}"
     if step.state == "running" and step.started_at:
         since = f"since {step.started_at:%H:%M:%S} UTC"
         return f"{text}: {'**stalled** ' if step.stalled else 'running '}{since}"
@@ -48,14 +55,14 @@ def _step(step: StepStatus) -> str:
 
 
 def _hazard(hazard: Hazard) -> str:
-    return f"- ⚠ `{hazard.name}` ({hazard.kind}): {hazard.message}"
+    return f"- ⚠ `{hazard.name}` ({hazard.kind}): {_plain(hazard.message)}"
 
 
 def _server(server: ServerVerdict) -> str:
     mark = _MARKS["done" if server.state == "converged" else "failed"]
-    return f"- {mark} {server.server} **{server.state}**: {server.detail}"
+    return f"- {mark} {server.server} **{server.state}**: {_plain(server.detail)}"
 
 
 def _replaced(change: RecordChange) -> str:
     after = ", ".join(change.after) or "nothing"
-    return f"- `{change.name}` {change.type}: {', '.join(change.before)} → {after}"
+    return f"- `{change.name}` {change.type}: {_plain(', '.join(change.before))} → {_plain(after)}"

@@ -170,7 +170,7 @@ def server_verdict(
     state = worst(answer.state for answer in answers)
     told = [answer for answer in answers if answer.state == state and answer.detail]
     if state == "converged":
-        detail = f"all {len({answer.name for answer in answers})} names answer as written"
+        detail = "every name answers as written"
     elif told:
         more = f" (and {len(told) - 1} more such answers)" if len(told) > 1 else ""
         detail = f"{told[0].name} {told[0].type} {told[0].detail}{more}"
@@ -209,7 +209,8 @@ def sentence(verification: VerificationResult) -> str:
     count = f"{verification.converged} of {verification.total} answers are as written"
     first = verification.servers[0]
     if first.state == "converged":
-        return f"{count}, from {len(verification.servers)} authoritative servers"
+        servers = len(verification.servers)
+        return f"{count}, from {servers} authoritative {'server' if servers == 1 else 'servers'}"
     return f"{count}; {first.server} is {first.state}: {first.detail}"
 
 

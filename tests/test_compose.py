@@ -156,6 +156,24 @@ def test_what_is_mounted_from_here_is_there() -> None:
     assert {source for source in sources if not source.startswith(".")} == COMPOSE["volumes"].keys()
 
 
+def test_somebody_waits_for_every_job() -> None:
+    """Else `docker compose up --wait` takes a job that ended for a service that died."""
+    jobs = {name for name, service in SERVICES.items() if service["restart"].startswith("on-failure")}
+    awaited = {
+        name
+        for service in SERVICES.values()
+        for name, dependency in service.get("depends_on", {}).items()
+        if dependency["condition"] == "service_completed_successfully"
+    }
+    assert jobs == awaited
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_keeps_running_is_checked_and_restarted(name: str) -> None:
+    if SERVICES[name]["restart"] == "unless-stopped":
+        assert "healthcheck" in SERVICES[name]
+
+
 def test_the_worker_is_given_only_what_it_knows() -> None:
     given = SERVICES["worker"]["environment"]
     assert not [name for name in given if name not in SETTINGS and not is_known_to_temporal(name)]
