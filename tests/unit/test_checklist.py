@@ -1,0 +1,148 @@
+"""The Markdown of the Web UI: what an operator needs, hazards first."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from sovereign_dns.checklist import as_markdown
+from sovereign_dns.contract import Hazard, Phase, ProvisionResult, RecordChange, ServerVerdict, StepStatus
+from sovereign_dns.contract import VerificationResult as Picture
+from tests.unit.builders import FQDN, LOAD_BALANCER, STRANGER
+
+TEN_PAST = datetime(2026, 5, 15, 10, 10, 30, tzinfo=UTC)
+HAZARD = Hazard(
+    kind="stale-wildcard",
+    zone="omani.works.",
+    name="*.omani.works.",
+    content=[STRANGER],
+    message=f"sends every other name to {STRANGER}",
+)
+
+
+def status(phase: Phase = "provisioning", **fields: object) -> ProvisionResult:
+    return ProvisionResult(deployment_id="d", sovereign_fqdn=FQDN, phase=phase).changed(**fields)
+
+
+def line_with(text: str, markdown: str) -> str:
+    (line,) = [line for line in markdown.splitlines() if text in line]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("phase", "word"),
+    [
+        ("provisioning", "is being provisioned"),
+        ("stalled", "**stalled**"),
+        ("complete", "is complete"),
+        ("degraded", "**degraded**"),
+        ("planned", "nothing was written"),
+        ("failed", "**failed**"),
+        ("cancelled", "was cancelled"),
+    ],
+)
+def test_the_first_line_says_which_sovereign_and_how_it_stands(phase: Phase, word: str) -> None:
+    first = as_markdown(status(phase)).splitlines()[0]
+    assert first.startswith(f"### {FQDN} ")
+    assert word in first
+
+
+def test_every_state_of_a_step_can_be_told_apart() -> None:
+    states = ["pending", "running", "done", "skipped", "failed"]
+    steps = [StepStatus.model_validate({"step": "dns-verify", "domain": f"d-{s}", "state": s}) for s in states]
+    markdown = as_markdown(status(steps=steps))
+    marks = {line_with(f"d-{state}", markdown).split()[1] for state in states}
+    assert len(marks) == 5
+
+
+def test_a_step_shows_its_domain_and_what_came_of_it() -> None:
+    step = StepStatus(
+        step="records-upsert", domain="omani.works", state="done", outcome="14 created", started_at=TEN_PAST
+    )
+    line = line_with("records-upsert", as_markdown(status(steps=[step])))
+    assert line.endswith("`records-upsert` omani.works: 14 created")
+
+
+def test_a_running_step_says_since_when() -> None:
+    step = StepStatus(step="dns-verify", domain="omani.works", state="running", started_at=TEN_PAST)
+    assert line_with("dns-verify", as_markdown(status(steps=[step]))).endswith("running since 10:10:30 UTC")
+
+
+def test_a_stalled_step_is_marked_and_the_reader_is_told_where_the_reason_stands() -> None:
+    step = StepStatus(step="dns-verify", domain="omani.works", state="running", started_at=TEN_PAST, stalled=True)
+    markdown = as_markdown(status("stalled", steps=[step]))
+    assert line_with("`dns-verify`", markdown).endswith("**stalled** since 10:10:30 UTC")
+    assert "*Pending Activities*" in markdown
+    assert "*Pending Activities*" not in as_markdown(status("complete"))
+
+
+def test_hazards_come_before_everything_but_the_headline() -> None:
+    step = StepStatus(step="dns-verify", domain="omani.works", state="done")
+    markdown = as_markdown(status("complete", hazards=[HAZARD], steps=[step]))
+    assert "`*.omani.works.`" in line_with(STRANGER, markdown)
+    assert markdown.index(FQDN) < markdown.index(STRANGER) < markdown.index("#### Steps")
+
+
+def server(name: str, state: str, detail: str) -> ServerVerdict:
+    return ServerVerdict.model_validate({"server": name, "kind": "authoritative", "state": state, "detail": detail})
+
+
+def test_servers_show_their_state_and_why_in_the_given_order() -> None:
+    servers = [server("ns2", "misdirected", f"answers {STRANGER}"), server("ns1", "converged", "every name")]
+    markdown = as_markdown(status(verification=Picture(servers=servers)))
+    wrong, right = line_with("ns2", markdown), line_with("ns1", markdown)
+    assert wrong.endswith(f"ns2 **misdirected**: answers {STRANGER}")
+    assert wrong.split()[1] != right.split()[1]
+    assert markdown.index("ns2") < markdown.index("ns1")
+
+
+def test_what_was_replaced_or_removed_is_shown_with_its_old_value_and_the_rest_is_not() -> None:
+    def change(name: str, kind: str, before: list[str], after: list[str]) -> RecordChange:
+        return RecordChange.model_validate(
+            {
+                "zone": "omani.works.", "name": name, "type": "A", "ttl": 60,
+                "before": before, "after": after, "change": kind,
+            }
+        )  # fmt: skip
+
+    records = [
+        change("replaced.", "replaced", [STRANGER], [LOAD_BALANCER]),
+        change("removed.", "removed", [STRANGER], []),
+        change("created.", "created", [], [LOAD_BALANCER]),
+        change("unchanged.", "unchanged", [LOAD_BALANCER], [LOAD_BALANCER]),
+    ]
+    markdown = as_markdown(status("complete", records=records))
+    assert line_with("`replaced.`", markdown).endswith(f"{STRANGER} → {LOAD_BALANCER}")
+    assert line_with("`removed.`", markdown).endswith(f"{STRANGER} → nothing")
+    assert "created." not in markdown
+    assert "unchanged." not in markdown
+
+
+def test_without_hazards_servers_or_replacements_there_are_no_empty_headings() -> None:
+    markdown = as_markdown(status())
+    assert [line for line in markdown.splitlines() if line.startswith("####")] == ["#### Steps"]
+
+
+def test_a_run_that_only_handed_over_names_the_one_that_works() -> None:
+    markdown = as_markdown(status(handed_over_to="sovereign/t110.omani.works"))
+    assert "`sovereign/t110.omani.works`" in markdown
+    assert "#### Steps" not in markdown
+
+
+def test_a_run_that_took_the_result_back_shows_it() -> None:
+    step = StepStatus(step="dns-verify", domain="omani.works", state="done")
+    markdown = as_markdown(status("complete", handed_over_to="sovereign/t110.omani.works", steps=[step]))
+    assert "`dns-verify`" in markdown
+
+
+def test_the_stars_of_wildcards_are_shown_and_start_no_emphasis() -> None:
+    hazard = HAZARD.changed(message="*.omani.works and *.omani.homes lead elsewhere")
+    markdown = as_markdown(
+        status(hazards=[hazard], verification=Picture(servers=[server("ns1", "missing", "no *.a_b")]))
+    )
+    assert r"\*.omani.works and \*.omani.homes" in markdown
+    assert r"no \*.a\_b" in markdown
+
+
+def test_there_is_no_table_since_the_web_ui_renders_them_without_padding() -> None:
+    servers = [server("ns1", "converged", "every name")]
+    assert "|" not in as_markdown(status("stalled", hazards=[HAZARD], verification=Picture(servers=servers)))

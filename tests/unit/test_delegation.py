@@ -1,0 +1,97 @@
+"""The delegation of a child zone in its parent: what is missing is written, what somebody decided stays."""
+
+import pytest
+
+from sovereign_dns.delegation import DELEGATION_TTL_SECONDS, plan_delegation
+from sovereign_dns.records import ZonePlan
+from sovereign_dns.rrsets import Comment, RRset, owner_comment
+from tests.unit.builders import NEIGHBOUR, OWNER, rrset
+
+PARENT, CHILD = "omani.works", "t126.omani.works"
+NAMESERVERS = ["ns1.openova.io.", "ns2.openova.io."]
+SHA1, SHA256, SHA384 = "12345 13 1 aa11", "12345 13 2 bb22", "12345 13 4 cc44"
+SECOND_KEY = "54321 13 2 dd55"
+STALE = "999 13 2 ee66"
+
+
+def planned(*present: RRset, ds: tuple[str, ...] = (SHA1, SHA256, SHA384), takeover: bool = False) -> ZonePlan:
+    return plan_delegation(PARENT, CHILD, NAMESERVERS, ds, present, OWNER, takeover=takeover)
+
+
+def written(plan: ZonePlan) -> dict[str, list[str]]:
+    assert all(write.name == CHILD for write in plan.writes)
+    return {write.type: write.values for write in plan.writes}
+
+
+def test_a_signed_child_gets_ns_and_the_recommended_digest_of_ds() -> None:
+    plan = planned()
+    assert written(plan) == {"NS": NAMESERVERS, "DS": [SHA256]}
+    assert plan.zone == PARENT
+    assert {change.change for change in plan.changes} == {"created"}
+    for write in plan.writes:
+        assert write.ttl == DELEGATION_TTL_SECONDS == 3600
+        assert write.comments == [owner_comment(OWNER)]
+
+
+def test_every_key_of_the_child_has_its_ds() -> None:
+    assert written(planned(ds=(SHA1, SHA256, SECOND_KEY)))["DS"] == [SHA256, SECOND_KEY]
+
+
+def test_an_unsigned_child_gets_ns_alone() -> None:
+    assert written(planned(ds=())) == {"NS": NAMESERVERS}
+
+
+@pytest.mark.parametrize("garbage", ["", "12345 13", "12345 13 2"])
+def test_what_is_no_ds_record_is_not_published(garbage: str) -> None:
+    assert written(planned(ds=(garbage,))) == {"NS": NAMESERVERS}
+
+
+def test_a_delegation_that_is_complete_needs_nothing() -> None:
+    plan = planned(rrset(CHILD, "NS", *NAMESERVERS, ttl=300), rrset(CHILD, "DS", SHA256, ttl=300))
+    assert (plan.writes, plan.changes, plan.conflicts) == ([], [], [])
+
+
+def test_other_name_servers_were_somebodys_decision_and_stay() -> None:
+    plan = planned(rrset(CHILD, "NS", "ns.elsewhere.example."), rrset(CHILD, "DS", SHA256))
+    assert plan.writes == []
+
+
+def test_only_the_ds_is_written_where_the_ns_is_there() -> None:
+    assert written(planned(rrset(CHILD, "NS", *NAMESERVERS))) == {"DS": [SHA256]}
+
+
+@pytest.mark.parametrize("present", [SHA1, SHA256, SHA384, "12345 13 2 BB22", "12345  13 2\tbb22"])
+def test_a_ds_of_one_of_the_childs_keys_is_left_alone_in_whatever_digest(present: str) -> None:
+    assert written(planned(rrset(CHILD, "DS", present))) == {"NS": NAMESERVERS}
+
+
+def test_one_matching_ds_among_stale_ones_is_enough() -> None:
+    assert "DS" not in written(planned(rrset(CHILD, "DS", STALE, SHA256)))
+
+
+def test_a_ds_set_that_matches_no_key_is_replaced_and_kept_in_the_result() -> None:
+    note = Comment(content="rolled in May", account="hatice")
+    plan = planned(rrset(CHILD, "NS", *NAMESERVERS), rrset(CHILD, "DS", STALE, comments=(note,)))
+    (change,) = plan.changes
+    assert (change.change, change.type, change.before, change.after) == ("replaced", "DS", [STALE], [SHA256])
+    assert plan.writes[0].comments == [note, owner_comment(OWNER)]
+
+
+def test_a_stale_ds_of_another_sovereign_is_a_conflict_unless_taken_over() -> None:
+    stale = rrset(CHILD, "DS", STALE, owner=NEIGHBOUR)
+    refused = planned(stale)
+    assert "DS" not in written(refused)
+    assert "t112.omani.works" in refused.conflicts[0]
+    taken = planned(stale, takeover=True)
+    assert written(taken)["DS"] == [SHA256]
+    assert taken.conflicts == []
+
+
+def test_what_stands_at_other_names_is_no_part_of_the_cut() -> None:
+    elsewhere = [rrset("t127.omani.works", "NS", "ns.example."), rrset(PARENT, "DS", STALE)]
+    assert written(planned(*elsewhere)) == {"NS": NAMESERVERS, "DS": [SHA256]}
+
+
+def test_without_known_name_servers_no_delegation_is_written() -> None:
+    plan = plan_delegation(PARENT, CHILD, [], [], [], OWNER)
+    assert plan.writes == []

@@ -1,0 +1,239 @@
+"""How far a provisioning has come: steps, the stalled phase and back, and what becomes the result."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sovereign_dns.contract import (
+    CertificateStatus,
+    Hazard,
+    ProvisionResult,
+    RecordChange,
+    ServerVerdict,
+    StepStatus,
+    VerificationResult,
+)
+from sovereign_dns.progress import Progress
+from tests.unit.builders import FQDN, LOAD_BALANCER, STRANGER, request
+
+START = datetime(2026, 5, 15, 10, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+WORKS, HOMES = "omani.works", "omani.homes"
+
+
+@pytest.fixture
+def progress() -> Progress:
+    """Two parent domains with one step each, neither started."""
+    fresh = Progress(request())
+    for domain in (WORKS, HOMES):
+        fresh.expect("zone-create", domain)
+    return fresh
+
+
+def test_at_first_everything_is_pending(progress: Progress) -> None:
+    now = progress.snapshot()
+    assert (now.deployment_id, now.sovereign_fqdn, now.phase) == ("fe09897a1b6b3c1d", FQDN, "provisioning")
+    assert [(step.domain, step.state, step.started_at) for step in now.steps] == [
+        (WORKS, "pending", None),
+        (HOMES, "pending", None),
+    ]
+    assert progress.domains_of("zone-create") == [WORKS, HOMES]
+    assert progress.domains_of("dns-verify") == []
+
+
+@pytest.mark.parametrize(("end", "state"), [("finish", "done"), ("skip", "skipped"), ("fail", "failed")])
+def test_a_step_starts_and_ends_with_its_times_and_outcome(progress: Progress, end: str, state: str) -> None:
+    progress.start("zone-create", WORKS, START)
+    running = progress.status_of("zone-create", WORKS)
+    assert (running.state, running.started_at, running.finished_at) == ("running", START, None)
+    getattr(progress, end)("zone-create", WORKS, START + MINUTE, "what came of it")
+    ended = progress.status_of("zone-create", WORKS)
+    assert (ended.state, ended.outcome, ended.finished_at) == (state, "what came of it", START + MINUTE)
+    assert progress.is_settled("zone-create", WORKS)
+
+
+def test_a_step_is_settled_for_all_domains_only_when_it_is_for_each(progress: Progress) -> None:
+    assert not progress.is_settled("zone-create")
+    progress.start("zone-create", WORKS, START)
+    progress.finish("zone-create", WORKS, START, "created")
+    assert progress.is_settled("zone-create", WORKS)
+    assert not progress.is_settled("zone-create", HOMES)
+    assert not progress.is_settled("zone-create")
+    progress.skip("zone-create", HOMES, START, "not needed")
+    assert progress.is_settled("zone-create")
+
+
+def test_a_step_that_nobody_expects_is_not_settled_and_unknown(progress: Progress) -> None:
+    assert not progress.is_settled("dns-verify")
+    assert not progress.is_settled("zone-create", "example.com")
+    with pytest.raises(KeyError):
+        progress.status_of("dns-verify", WORKS)
+
+
+def test_after_two_minutes_without_success_the_phase_is_stalled_and_says_which_step(progress: Progress) -> None:
+    progress.start("zone-create", WORKS, START)
+    assert progress.next_stall() == START + 2 * MINUTE
+    progress.mark_stalled(START + 2 * MINUTE - timedelta(seconds=1))
+    assert progress.phase == "provisioning"
+    progress.mark_stalled(START + 2 * MINUTE)
+    assert progress.phase == progress.snapshot().phase == "stalled"
+    assert [step.domain for step in progress.snapshot().steps if step.stalled] == [WORKS]
+    assert progress.status_of("zone-create", WORKS).started_at == START
+
+
+@pytest.mark.parametrize("end", ["finish", "skip", "fail"])
+def test_a_stalled_step_that_ends_brings_the_phase_back_by_itself(progress: Progress, end: str) -> None:
+    progress.start("zone-create", WORKS, START)
+    progress.mark_stalled(START + 3 * MINUTE)
+    getattr(progress, end)("zone-create", WORKS, START + 4 * MINUTE, "at last")
+    assert progress.phase == "provisioning"
+    assert not progress.status_of("zone-create", WORKS).stalled
+
+
+def test_it_stays_stalled_while_another_step_is(progress: Progress) -> None:
+    for domain in (WORKS, HOMES):
+        progress.start("zone-create", domain, START)
+    progress.mark_stalled(START + 3 * MINUTE)
+    progress.finish("zone-create", WORKS, START + 4 * MINUTE, "at last")
+    assert progress.phase == "stalled"
+
+
+def test_only_what_runs_can_stall(progress: Progress) -> None:
+    assert progress.next_stall() is None
+    progress.start("zone-create", WORKS, START)
+    progress.finish("zone-create", WORKS, START + MINUTE, "created")
+    progress.mark_stalled(START + 60 * MINUTE)
+    assert progress.phase == "provisioning"
+    assert progress.next_stall() is None
+
+
+def test_the_next_stall_is_the_earliest_of_what_runs_and_has_not_stalled(progress: Progress) -> None:
+    progress.start("zone-create", WORKS, START)
+    progress.start("zone-create", HOMES, START + MINUTE)
+    assert progress.next_stall() == START + 2 * MINUTE
+    progress.mark_stalled(START + 2 * MINUTE)
+    assert progress.next_stall() == START + 3 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "given_up", "failed", "phase"),
+    [
+        (False, False, False, "complete"),
+        (False, True, False, "degraded"),
+        (False, False, True, "degraded"),
+        (True, False, False, "planned"),
+        (True, True, True, "planned"),
+    ],
+)
+def test_the_phase_at_the_end(progress: Progress, dry_run: bool, given_up: bool, failed: bool, phase: str) -> None:
+    progress.finish("zone-create", WORKS, START, "created")
+    if failed:
+        progress.fail("zone-create", HOMES, START, "its deadline has passed")
+    else:
+        progress.skip("zone-create", HOMES, START, "not needed")
+    assert progress.end(dry_run=dry_run, given_up=given_up).phase == phase
+    assert progress.phase == phase
+
+
+def test_a_run_that_breaks_off_fails_what_was_running_and_nothing_else(progress: Progress) -> None:
+    progress.expect("dns-verify", WORKS)
+    progress.finish("zone-create", WORKS, START, "created")
+    progress.start("zone-create", HOMES, START)
+    progress.mark_stalled(START + 3 * MINUTE)
+    progress.abort("cancelled", START + 4 * MINUTE, "cancelled by hatice")
+    now = progress.snapshot()
+    assert now.phase == "cancelled"
+    assert [(step.step, step.state, step.outcome) for step in now.steps] == [
+        ("zone-create", "done", "created"),
+        ("zone-create", "failed", "cancelled by hatice"),
+        ("dns-verify", "pending", None),
+    ]
+    assert not any(step.stalled for step in now.steps)
+
+
+def change(before: list[str], kind: str = "replaced", rrtype: str = "A") -> RecordChange:
+    return RecordChange.model_validate(
+        {
+            "zone": "omani.works.", "name": f"{FQDN}.", "type": rrtype, "ttl": 60,
+            "before": before, "after": [LOAD_BALANCER], "change": kind,
+        }
+    )  # fmt: skip
+
+
+def test_of_one_rrset_the_first_word_counts_since_it_has_what_was_there_before(progress: Progress) -> None:
+    progress.add_records([change([STRANGER])])
+    progress.add_records([change([LOAD_BALANCER], "unchanged"), change([], "created", "AAAA")])
+    assert [(r.type, r.before, r.change) for r in progress.snapshot().records] == [
+        ("A", [STRANGER], "replaced"),
+        ("AAAA", [], "created"),
+    ]
+
+
+def test_the_same_name_in_another_zone_is_another_rrset(progress: Progress) -> None:
+    progress.add_records([change([STRANGER])])
+    progress.add_records([change([STRANGER]).changed(zone="t110.omani.works.")])
+    assert len(progress.snapshot().records) == 2
+
+
+def hazard(content: str) -> Hazard:
+    return Hazard(
+        kind="stale-wildcard", zone="omani.works.", name="*.omani.works.", content=[content], message="mind it"
+    )
+
+
+def test_a_hazard_is_told_once(progress: Progress) -> None:
+    progress.add_hazards([hazard(STRANGER)])
+    progress.add_hazards([hazard(STRANGER), hazard("1.1.1.1")])
+    assert [one.content for one in progress.snapshot().hazards] == [[STRANGER], ["1.1.1.1"]]
+
+
+def test_of_a_certificate_the_latest_word_counts(progress: Progress) -> None:
+    waiting = CertificateStatus(name="tls", namespace="kube-system", dns_names=[FQDN], reason="busy")
+    progress.set_certificate(waiting)
+    progress.set_certificate(waiting.changed(namespace="other"))
+    progress.set_certificate(waiting.changed(ready=True, reason=None))
+    assert [(c.namespace, c.ready) for c in progress.snapshot().certificates] == [
+        ("kube-system", True),
+        ("other", False),
+    ]
+
+
+def picture(converged: int, state: str = "converged") -> VerificationResult:
+    verdict = ServerVerdict.model_validate({"server": "ns1", "kind": "authoritative", "state": state, "detail": "x"})
+    return VerificationResult(level="propagated", converged=converged, total=14, servers=[verdict])
+
+
+def test_the_latest_pictures_of_all_domains_are_one(progress: Progress) -> None:
+    progress.set_verification(WORKS, picture(3, "missing"))
+    progress.set_verification(HOMES, picture(14))
+    progress.set_verification(WORKS, picture(13, "misdirected"))
+    whole = progress.snapshot().verification
+    assert (whole.converged, whole.total) == (27, 28)
+    assert [server.state for server in whole.servers] == ["misdirected", "converged"]
+
+
+def test_a_snapshot_does_not_change_afterwards(progress: Progress) -> None:
+    before = progress.snapshot()
+    progress.start("zone-create", WORKS, START)
+    progress.add_records([change([STRANGER])])
+    assert before.steps[0].state == "pending"
+    assert before.records == []
+
+
+def test_a_run_that_hands_over_shows_what_the_other_reached(progress: Progress) -> None:
+    reached = ProvisionResult(
+        deployment_id="another",
+        sovereign_fqdn=FQDN,
+        phase="degraded",
+        steps=[StepStatus(step="dns-verify", domain=WORKS, state="failed", outcome="late")],
+        records=[change([STRANGER])],
+        certificates=[CertificateStatus(name="tls", namespace="kube-system", dns_names=[FQDN], ready=True)],
+        verification=picture(14),
+        hazards=[hazard(STRANGER)],
+    )
+    progress.hand_over("sovereign/t110.omani.works")
+    assert progress.snapshot().handed_over_to == "sovereign/t110.omani.works"
+    adopted = progress.adopt(reached, "sovereign/t110.omani.works")
+    assert adopted == reached.changed(handed_over_to="sovereign/t110.omani.works")
+    assert progress.snapshot() == adopted
+    assert progress.is_settled("dns-verify")

@@ -1,0 +1,186 @@
+"""The environment: how it is read, what is refused with the variable's name, and that secrets stay secret."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sovereign_dns.intent import CANONICAL_SUBDOMAINS, CONSOLE_GATEWAY_SUBDOMAINS
+from sovereign_dns.settings import Settings, SettingsError, read_settings
+
+KEY = "s3cret-api-key"
+URL = "http://powerdns.example:8081"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing set but what every worker needs."""
+    for variable in os.environ:
+        if variable.startswith(("CATALYST_", "POOL_DOMAIN_", "SOVEREIGN_DNS_", "KUBECONFIG")):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("CATALYST_POWERDNS_API_URL", URL)
+    monkeypatch.setenv("CATALYST_POWERDNS_API_KEY", KEY)
+
+
+def read_with(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    return read_settings()
+
+
+def told_of(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read_with(monkeypatch, **variables)
+    return str(caught.value)
+
+
+def test_an_address_and_a_key_are_enough() -> None:
+    settings = read_settings()
+    assert settings.catalyst_powerdns_api_url == URL
+    assert settings.powerdns_api_key.read() == KEY
+    assert settings.catalyst_powerdns_server_id == "localhost"
+    assert settings.pool_domain_manager_url == "http://pool-domain-manager.openova-system.svc.cluster.local:8080"
+    assert settings.catalyst_dns_authoritative == []
+    assert settings.catalyst_dns_propagation_resolvers == ["8.8.8.8", "1.1.1.1", "9.9.9.9", "208.67.222.222", "4.2.2.1"]
+    assert settings.pdm_user.read() == settings.pdm_password.read() == ""
+    assert settings.kubeconfig is None
+
+
+def test_the_rules_of_a_plain_environment() -> None:
+    rules = read_settings().naming_rules
+    assert rules.subdomains == list(CANONICAL_SUBDOMAINS)
+    assert rules.console_gateway_subdomains == list(CONSOLE_GATEWAY_SUBDOMAINS)
+    assert rules.nameservers == ["ns1.openova.io", "ns2.openova.io", "ns3.openova.io"]
+    assert rules.allowed_parent_domains == []
+    assert rules.protected_fqdns == ["openova.io", "console.openova.io", "api.openova.io"]
+    assert rules.allow_non_public_ips is False
+
+
+def test_lists_are_separated_by_commas_with_or_without_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = read_with(
+        monkeypatch,
+        CATALYST_SOVEREIGN_SUBDOMAINS="Console, auth ,,git-ea,",
+        CATALYST_CONSOLE_GATEWAY_SUBDOMAINS="Console",
+        CATALYST_EXPECTED_NS="NS1.openova.io., ns2.openova.io",
+        CATALYST_ALLOWED_PARENT_DOMAINS="omani.works,Omani.Homes.",
+        CATALYST_PROTECTED_FQDNS="openova.io",
+        CATALYST_ALLOW_NON_PUBLIC_IPS="true",
+    ).naming_rules
+    assert rules.subdomains == ["console", "auth", "git-ea"]
+    assert rules.console_gateway_subdomains == ["console"]
+    assert rules.nameservers == ["ns1.openova.io", "ns2.openova.io"]
+    assert rules.allowed_parent_domains == ["omani.works", "omani.homes"]
+    assert rules.protected_fqdns == ["openova.io"]
+    assert rules.allow_non_public_ips is True
+
+
+def test_places_to_ask_may_have_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read_with(
+        monkeypatch,
+        CATALYST_DNS_AUTHORITATIVE="127.0.0.1:5300, [::1]:5300,ns1.openova.io",
+        CATALYST_DNS_PROPAGATION_RESOLVERS="127.0.0.1:5301,https://dns.example/dns-query",
+    )
+    assert settings.catalyst_dns_authoritative == ["127.0.0.1:5300", "[::1]:5300", "ns1.openova.io"]
+    assert settings.catalyst_dns_propagation_resolvers == ["127.0.0.1:5301", "https://dns.example/dns-query"]
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read_with(
+        monkeypatch, CATALYST_PROTECTED_FQDNS="", CATALYST_EXPECTED_NS="", KUBECONFIG="", CATALYST_POWERDNS_SERVER_ID=""
+    )
+    assert settings.catalyst_protected_fqdns == ["openova.io", "console.openova.io", "api.openova.io"]
+    assert len(settings.catalyst_expected_ns) == 3
+    assert settings.kubeconfig is None
+    assert settings.catalyst_powerdns_server_id == "localhost"
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_key_names_both_variables(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    if value is None:
+        monkeypatch.delenv("CATALYST_POWERDNS_API_KEY")
+    else:
+        monkeypatch.setenv("CATALYST_POWERDNS_API_KEY", value)
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert str(caught.value) == "CATALYST_POWERDNS_API_KEY or CATALYST_POWERDNS_API_KEY_FILE is required"
+
+
+def test_a_missing_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CATALYST_POWERDNS_API_URL")
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert str(caught.value) == "CATALYST_POWERDNS_API_URL is required"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("CATALYST_EXPECTED_NS", "ns1.openova.io,ns 2", "space"),
+        ("CATALYST_EXPECTED_NS", ",", "at least 1"),
+        ("CATALYST_SOVEREIGN_SUBDOMAINS", "console,*", "wildcard"),
+        ("CATALYST_CONSOLE_GATEWAY_SUBDOMAINS", "console.", "trailing dot"),
+        ("CATALYST_ALLOWED_PARENT_DOMAINS", "works", "not fully qualified"),
+        ("CATALYST_PROTECTED_FQDNS", "https://openova.io", "'/'"),
+        ("CATALYST_DNS_AUTHORITATIVE", "ns1.openova.io:dns", "no valid port"),
+        ("CATALYST_ALLOW_NON_PUBLIC_IPS", "perhaps", "boolean"),
+        ("SOVEREIGN_DNS_LOG_LEVEL", "chatty", "DEBUG|INFO"),
+        ("SOVEREIGN_DNS_HEALTH_ADDRESS", "127.0.0.1:http", "no valid port"),
+    ],
+)
+def test_a_variable_that_cannot_be_understood_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    message = told_of(monkeypatch, **{variable: value})
+    assert message.startswith(f"{variable} ")
+    assert told in message
+
+
+def test_all_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CATALYST_POWERDNS_API_URL")
+    message = told_of(monkeypatch, SOVEREIGN_DNS_LOG_LEVEL="chatty")
+    assert "CATALYST_POWERDNS_API_URL is required" in message
+    assert "SOVEREIGN_DNS_LOG_LEVEL " in message
+
+
+def test_a_secret_in_a_file_is_read_afresh_at_each_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("before\n")
+    monkeypatch.delenv("CATALYST_POWERDNS_API_KEY")
+    secret = read_with(monkeypatch, CATALYST_POWERDNS_API_KEY_FILE=str(file)).powerdns_api_key
+    assert secret.read() == "before"
+    file.write_text(" after the rotation \n")
+    assert secret.read() == "after the rotation"
+    file.unlink()
+    assert secret.read() == ""
+
+
+def test_a_file_counts_before_the_variable_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from the file")
+    assert read_settings().powerdns_api_key.where == "the variable CATALYST_POWERDNS_API_KEY"
+    secret = read_with(monkeypatch, CATALYST_POWERDNS_API_KEY_FILE=str(file)).powerdns_api_key
+    assert secret.read() == "from the file"
+    assert secret.where == f"the file {file} (CATALYST_POWERDNS_API_KEY_FILE)"
+
+
+def test_pdms_credentials_come_by_variable_or_by_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("from the file\n")
+    settings = read_with(
+        monkeypatch, CATALYST_PDM_BASIC_AUTH_USER="catalyst", CATALYST_PDM_BASIC_AUTH_PASS_FILE=str(file)
+    )
+    assert (settings.pdm_user.read(), settings.pdm_password.read()) == ("catalyst", "from the file")
+
+
+def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read_with(
+        monkeypatch, CATALYST_PDM_BASIC_AUTH_USER="s3cret-user", CATALYST_PDM_BASIC_AUTH_PASS="s3cret-pass"
+    )
+    secrets = (settings.powerdns_api_key, settings.pdm_user, settings.pdm_password)
+    shown = [str(settings), repr(settings), settings.model_dump_json(), *map(str, secrets), *map(repr, secrets)]
+    shown += [secret.where for secret in secrets]
+    assert not any("s3cret" in text for text in shown)
+
+
+def test_no_secret_is_in_the_error_of_another_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert KEY not in told_of(monkeypatch, SOVEREIGN_DNS_LOG_LEVEL="chatty")
