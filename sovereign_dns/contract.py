@@ -52,7 +52,8 @@ def _ipv6(text: str) -> str:
 
 
 def _kubernetes_name(text: str) -> str:
-    if len(text) > 253 or not re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", text) or ".." in text:
+    label = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+    if len(text) > 253 or not re.fullmatch(rf"{label}(\.{label})*", text):
         raise ValueError(f"{text[:80]!r} is not a Kubernetes name (RFC 1123 subdomain: lower case, digits, '-', '.')")
     return text
 
@@ -69,6 +70,12 @@ def _wildcard(text: str) -> str:
     return f"*.{names.normalise_fqdn(text[2:])}"
 
 
+def _single_label(text: str) -> str:
+    if "." in text:
+        raise ValueError(f"{text[:80]!r} has several labels; PDM hands out single ones")
+    return text
+
+
 def _deployment_id(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", text):
         raise ValueError("must be 1 to 128 letters, digits, '.', '_' or '-', and start with a letter or digit")
@@ -77,6 +84,7 @@ def _deployment_id(text: str) -> str:
 
 Fqdn = Annotated[str, AfterValidator(names.normalise_fqdn)]
 Subdomain = Annotated[str, AfterValidator(names.normalise_relative)]
+PoolLabel = Annotated[str, AfterValidator(names.normalise_relative), AfterValidator(_single_label)]
 WildcardName = Annotated[str, AfterValidator(_wildcard)]
 Ipv4 = Annotated[str, AfterValidator(_ipv4)]
 Ipv6 = Annotated[str, AfterValidator(_ipv6)]
@@ -106,7 +114,7 @@ class Pool(StrictMessage):
     """The pool name that PDM handed out; without it the Sovereign is BYO."""
 
     domain: Fqdn
-    subdomain: Subdomain
+    subdomain: PoolLabel
     reservation_token: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     created_by: Annotated[str, Field(min_length=1, max_length=128)] = "sovereign-dns"
 

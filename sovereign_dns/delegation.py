@@ -7,7 +7,7 @@ without the DS, a signed child counts as unsigned (RFC 4035 §5.2).
 from collections.abc import Sequence
 
 from sovereign_dns.intent import DesiredRRset, Owner
-from sovereign_dns.records import ZonePlan, plan_rrset
+from sovereign_dns.records import ZonePlan, plan_removal, plan_rrset
 from sovereign_dns.rrsets import RRset, canonical_content
 
 DELEGATION_TTL_SECONDS = 3600
@@ -29,7 +29,8 @@ def plan_delegation(
     """Plans what the parent zone lacks of the child's delegation.
 
     A delegation that is there is left alone, since somebody decided it; a DS set none of whose records matches
-    a key of the child is replaced, since every validating resolver refuses the child because of it.
+    a key of the child is replaced (removed where the child is unsigned), since every validating resolver refuses
+    the child because of it.
 
     Args:
         parent_zone: the zone above the cut.
@@ -44,10 +45,12 @@ def plan_delegation(
     at_the_cut = {rrset.type: rrset for rrset in present if rrset.name == child_zone}
     if "NS" not in at_the_cut and child_nameservers:
         plan_rrset(plan, _delegation_rrset(child_zone, "NS", child_nameservers), None, owner, takeover=takeover)
-    if recommended := _recommended(child_ds):
-        ds = at_the_cut.get("DS")
-        if ds is None or not _matches_a_key(ds, child_ds):
-            plan_rrset(plan, _delegation_rrset(child_zone, "DS", recommended), ds, owner, takeover=takeover)
+    ds = at_the_cut.get("DS")
+    if ds is not None and not child_ds:
+        plan_removal(plan, ds, owner, takeover=takeover)
+    recommended = _recommended(child_ds)
+    if recommended and (ds is None or not _matches_a_key(ds, child_ds)):
+        plan_rrset(plan, _delegation_rrset(child_zone, "DS", recommended), ds, owner, takeover=takeover)
     return plan
 
 

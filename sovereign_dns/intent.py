@@ -23,6 +23,9 @@ CONSOLE_GATEWAY_SUBDOMAINS = ("console", "api", "marketplace")
 """What `consoleLoadBalancerIP` answers for, where it is given."""
 
 
+_LONGEST_KUBERNETES_NAME = 253
+
+
 class NamingRules(Message):
     """The environment's part in the decision."""
 
@@ -120,6 +123,8 @@ def _refuse_bad_addresses(request: ProvisionRequest, *, allow_non_public: bool) 
         if text is None:
             continue
         address = ipaddress.ip_address(text)
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            raise InvalidInput(f"{field}: {text} is an IPv4 address in disguise, which nobody can reach by IPv6")
         if address.is_unspecified or address.is_multicast or text == "255.255.255.255":
             raise InvalidInput(f"{field}: {text} can't be the address of a server")
         if not address.is_global and not allow_non_public:
@@ -163,13 +168,21 @@ def _primary(request: ProvisionRequest, parents: list[str]) -> str:
 
 def _domain_intent(request: ProvisionRequest, rules: NamingRules, parent: str, *, primary: bool) -> DomainIntent:
     host = names.host_under(request.sovereign_fqdn, parent)
-    default_name = f"{host}-wildcard-tls"
+    _refuse_too_long(f"*.{host}", field="sovereignFQDN")
+    # By host, not by parent domain: nested parents share a host, and it needs one Certificate.
+    is_primary_host = host == request.sovereign_fqdn
+    certificate_name = (request.certificate.name if is_primary_host else None) or f"{host}-wildcard-tls"
+    if request.certificate.enabled and len(certificate_name) > _LONGEST_KUBERNETES_NAME:
+        raise InvalidInput(
+            f"sovereignFQDN: the Certificate of {host[:60]}... would be called by {len(certificate_name)} characters; "
+            f"Kubernetes allows {_LONGEST_KUBERNETES_NAME}. Name it by certificate.name, or ask for none"
+        )
     return DomainIntent(
         domain=parent,
         host=host,
         primary=primary,
         may_create_zone=not any(names.is_at_or_below(protected, parent) for protected in rules.protected_fqdns),
-        certificate_name=(request.certificate.name if primary else None) or default_name,
+        certificate_name=certificate_name,
         rrsets=_desired_rrsets(request, rules, host),
     )
 
@@ -177,18 +190,21 @@ def _domain_intent(request: ProvisionRequest, rules: NamingRules, parent: str, *
 def _desired_rrsets(request: ProvisionRequest, rules: NamingRules, host: str) -> list[DesiredRRset]:
     subdomains = request.subdomains if request.subdomains is not None else rules.subdomains
     rrsets = _address_rrsets(request, host, at_console=False)
-    for subdomain in subdomains:
+    for subdomain in dict.fromkeys(subdomains):
         at_console = request.console_load_balancer_ip is not None and subdomain in rules.console_gateway_subdomains
         rrsets += _address_rrsets(request, f"{subdomain}.{host}", at_console=at_console)
     for rrset in rrsets:
-        if len(rrset.name) > names.MAX_NAME_OCTETS:
-            raise InvalidInput(
-                f"subdomains: {rrset.name[:60]}... would have {len(rrset.name)} octets; "
-                f"a name has at most {names.MAX_NAME_OCTETS}"
-            )
+        _refuse_too_long(rrset.name, field="subdomains")
     if request.pool and host == request.sovereign_fqdn:
         rrsets += [rrset.changed(only_values=True) for rrset in _address_rrsets(request, f"*.{host}", at_console=False)]
     return rrsets
+
+
+def _refuse_too_long(name: str, *, field: str) -> None:
+    if len(name) > names.MAX_NAME_OCTETS:
+        raise InvalidInput(
+            f"{field}: {name[:60]}... would have {len(name)} octets; a name has at most {names.MAX_NAME_OCTETS}"
+        )
 
 
 def _address_rrsets(request: ProvisionRequest, name: str, *, at_console: bool) -> list[DesiredRRset]:

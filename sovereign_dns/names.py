@@ -16,6 +16,9 @@ MAX_LABEL_OCTETS = 63
 """RFC 1035 §2.3.4."""
 
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_FULL_STOPS = ".\u3002\uff0e\uff61"
+"""What counts as a dot in an internationalised name (RFC 3490 §3.1)."""
+
 _LONGEST_SENSIBLE_INPUT = 4 * MAX_NAME_OCTETS
 
 
@@ -25,7 +28,7 @@ def normalise_fqdn(text: str) -> str:
     Raises:
         ValueError: says what is wrong (RFC 1035 §2.3.4 for lengths, RFC 1123 §2.1 for characters).
     """
-    labels = _normal_labels(text.removesuffix("."), shown=text)
+    labels = _normal_labels(re.sub(rf"[{_FULL_STOPS}]\Z", "", text), shown=text)
     if len(labels) < 2:
         raise ValueError(
             f"{_quoted(text)} is not fully qualified: it needs at least two labels, such as t110.omani.works"

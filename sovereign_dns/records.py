@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sovereign_dns import names
 from sovereign_dns.contract import Change, Hazard, RecordChange
 from sovereign_dns.intent import DesiredRRset, DomainIntent, Owner
-from sovereign_dns.rrsets import ADDRESS_TYPES, Comment, RRset, RRsetWrite, owner_comment
+from sovereign_dns.rrsets import ADDRESS_TYPES, Comment, RRset, RRsetWrite, canonical_content, owner_comment
 from sovereign_dns.wire import Message
 
 
@@ -48,7 +48,7 @@ def plan_zone(
         _plan_name(plan, desired, by_name.get(name, []), owner, takeover=takeover)
     for wildcard in intent.remove_wildcards:
         for rrset in by_name.get(wildcard, []):
-            _plan_removal(plan, rrset, owner, takeover=takeover)
+            plan_removal(plan, rrset, owner, takeover=takeover)
     plan.hazards = _stale_wildcards(zone, intent, by_name)
     return plan
 
@@ -69,7 +69,7 @@ def _plan_name(
     # Removals first: PowerDNS checks a PATCH in its order, and refuses an A beside a CNAME that is yet to go.
     for leftover in present:
         if leftover.type not in wanted_types:
-            _plan_removal(plan, leftover, owner, takeover=takeover)
+            plan_removal(plan, leftover, owner, takeover=takeover)
     for rrset in desired:
         there = next((other for other in present if other.type == rrset.type), None)
         plan_rrset(plan, rrset, there, owner, takeover=takeover)
@@ -80,16 +80,17 @@ def plan_rrset(plan: ZonePlan, desired: DesiredRRset, present: RRset | None, own
     if present is None:
         plan.changes.append(_creation(plan.zone, desired))
         plan.writes.append(_write(desired, [], owner))
-    elif _belongs_to_another(plan, present, owner, takeover=takeover):
-        return
     elif _is_right(present, desired, owner):
         plan.changes.append(_change_of(plan.zone, present, "unchanged", after=present.served))
+    elif _belongs_to_another(plan, present, owner, takeover=takeover):
+        return
     else:
         plan.changes.append(_change_of(plan.zone, present, "replaced", after=desired.values, ttl=desired.ttl))
         plan.writes.append(_write(desired, present.foreign_comments, owner))
 
 
-def _plan_removal(plan: ZonePlan, present: RRset, owner: Owner, *, takeover: bool) -> None:
+def plan_removal(plan: ZonePlan, present: RRset, owner: Owner, *, takeover: bool) -> None:
+    """Adds to the plan the removal of an rrset, or the conflict that forbids it."""
     if not _belongs_to_another(plan, present, owner, takeover=takeover):
         plan.changes.append(_change_of(plan.zone, present, "removed", after=[]))
         plan.writes.append(RRsetWrite(name=present.name, type=present.type))
@@ -99,9 +100,10 @@ def _belongs_to_another(plan: ZonePlan, present: RRset, owner: Owner, *, takeove
     holder = present.owner
     if takeover or holder is None or holder.sovereign_fqdn == owner.sovereign_fqdn:
         return False
+    values = ", ".join(present.served) or "disabled"
     plan.conflicts.append(
-        f"{names.absolute(present.name)} {present.type} in zone {names.absolute(plan.zone)} is "
-        f"{', '.join(present.served)}, written by Sovereign {holder.sovereign_fqdn} (deployment {holder.deployment_id})"
+        f"{names.absolute(present.name)} {present.type} in zone {names.absolute(plan.zone)} is {values}, "
+        f"written by Sovereign {holder.sovereign_fqdn} (deployment {holder.deployment_id})"
     )
     return True
 
@@ -165,7 +167,7 @@ def _stale_wildcards(zone: str, intent: DomainIntent, by_name: dict[str, list[RR
 
 def _leads_to(content: str, rrtype: str, intent: DomainIntent) -> bool:
     if rrtype in {"A", "AAAA"}:
-        return content in intent.addresses
+        return canonical_content(rrtype, content) in intent.addresses
     own_names = {names.absolute(rrset.name) for rrset in intent.rrsets}
     return rrtype in {"CNAME", "ALIAS"} and content.lower() in own_names
 

@@ -93,6 +93,12 @@ def judge_probe(probe: Probe, answer: Answer) -> AnswerEvidence:
             "misdirected",
             f"a random name below the host leads to {', '.join(strangers)}: a wildcard answers there for a stranger",
         )
+    if answer.alias_target is not None and not answer.alias_values:
+        return _evidence(
+            answer,
+            "misdirected",
+            f"a random name below the host is an alias (CNAME) to {answer.alias_target}: a wildcard answers there",
+        )
     return _evidence(answer, "converged", None)
 
 
@@ -199,7 +205,8 @@ def _converged_names(server: ServerVerdict, expected: set[str]) -> int:
 
 def is_proved(verification: VerificationResult) -> bool:
     """Whether every server said exactly what was written, and there was at least one to say it."""
-    return bool(verification.servers) and all(server.state == "converged" for server in verification.servers)
+    every_server = all(server.state == "converged" for server in verification.servers)
+    return bool(verification.servers) and every_server and verification.converged == verification.total
 
 
 def sentence(verification: VerificationResult) -> str:

@@ -106,12 +106,16 @@ def split_host_port(place: str) -> tuple[str, int]:
         ValueError: the port is no port.
     """
     if place.startswith("["):
-        host, _, rest = place[1:].partition("]")
+        host, closing, rest = place[1:].partition("]")
+        if not closing or (rest and not rest.startswith(":")):
+            raise ValueError(f"{place!r} is no [address]:port")
         port = rest.removeprefix(":")
     elif place.count(":") == 1:
         host, _, port = place.partition(":")
     else:
         host, port = place, ""
+    if not host:
+        raise ValueError(f"{place!r} names no host; expected host[:port]")
     if not port:
         return host, PORT
     if not port.isdigit() or not 0 < int(port) < 65536:

@@ -43,11 +43,14 @@ async def call(
         Outage: refused connection, timeout, 5xx or 429; with `retry_after` where the answer said so.
         NeedsAHand: the credentials are not accepted.
     """
-    at = httpx.URL(url).copy_with(path="/", query=None)
     try:
-        response = await client.request(method, url, **options)
+        parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise backend.unavailable(f"{backend.name}'s URL {url!r} is not valid: {error}; mend the setting") from error
+        raise backend.unavailable(f"{backend.name}'s URL is not valid ({error}); mend the setting") from error
+    # Of the URL only this much is shown: another part could hold a password.
+    at = f"{parsed.scheme}://{parsed.netloc.decode()}"
+    try:
+        response = await client.request(method, parsed, **options)
     except httpx.HTTPError as error:
         raise backend.unavailable(
             f"{backend.name} at {at} doesn't answer ({_cause(error)}) while {doing}. "
