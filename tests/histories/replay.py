@@ -1,0 +1,41 @@
+"""Replays recorded histories with the code as it is: `python -m tests.histories.replay [FILE …]`.
+
+A process of its own, judged by what it prints: one that has run Temporal's core may crash at its very end.
+"""
+
+import asyncio
+import gzip
+import json
+import os
+import sys
+from pathlib import Path
+
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from workflows.conversion import contract_data_converter
+from workflows.one_request import OneRequestEach
+from workflows.provision_sovereign import ProvisionSovereign
+
+FOLDER = Path(__file__).parent
+
+
+async def _replay(paths: list[Path]) -> None:
+    replayer = Replayer(
+        workflows=[ProvisionSovereign],
+        data_converter=contract_data_converter,
+        interceptors=[OneRequestEach()],
+    )
+    for path in paths:
+        recorded = json.loads(gzip.decompress(path.read_bytes()))
+        # The true id matters: a run asks it whether it holds the lock.
+        workflow_id = recorded["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"]
+        history = WorkflowHistory.from_json(workflow_id, recorded)
+        result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+        print(f"{path.name}: {'replayed' if result.replay_failure is None else result.replay_failure}", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_replay([Path(name) for name in sys.argv[1:]] or sorted(FOLDER.glob("*.json.gz"))))
+    sys.stdout.flush()
+    os._exit(0)
