@@ -5,6 +5,7 @@ code arrives, and a change that can't replay it must be patched.
 """
 
 import asyncio
+import contextlib
 import gzip
 import tempfile
 from pathlib import Path
@@ -44,10 +45,8 @@ class Recorder:
 
     async def keep(self, name: str, handle: Handle) -> None:
         """Waits for the end, whatever it is, and writes the history."""
-        try:
+        with contextlib.suppress(WorkflowFailureError):
             await handle.result()
-        except WorkflowFailureError:
-            pass
         history = await handle.fetch_history()
         (FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
         print(f"{name}: {len(history.events)} events")
