@@ -224,13 +224,23 @@ def sentence(verification: VerificationResult) -> str:
 def merged(parts: Iterable[VerificationResult]) -> VerificationResult:
     """The pictures of several parent domains as one."""
     pictures = list(parts)
-    servers = [server for part in pictures for server in part.servers]
+    by_server: dict[tuple[str, Literal["authoritative", "resolver"]], list[ServerVerdict]] = {}
+    for part in pictures:
+        for server in part.servers:
+            by_server.setdefault((server.server, server.kind), []).append(server)
+    servers = [_one_verdict(verdicts) for verdicts in by_server.values()]
     return VerificationResult(
         level=min((part.level for part in pictures), key=_reach, default="authoritative"),
         converged=sum(part.converged for part in pictures),
         total=sum(part.total for part in pictures),
         servers=sorted(servers, key=lambda server: (WORST_FIRST.index(server.state), server.server)),
     )
+
+
+def _one_verdict(verdicts: Sequence[ServerVerdict]) -> ServerVerdict:
+    """One server's verdicts on several parent domains as one; each names what it speaks of."""
+    first = min(verdicts, key=lambda verdict: WORST_FIRST.index(verdict.state))
+    return first.changed(answers=[answer for verdict in verdicts for answer in verdict.answers])
 
 
 def _reach(level: VerificationLevel) -> int:

@@ -209,7 +209,7 @@ def test_the_latest_pictures_of_all_domains_are_one(progress: Progress) -> None:
     progress.set_verification(WORKS, picture(13, "misdirected"))
     whole = progress.snapshot().verification
     assert (whole.converged, whole.total) == (27, 28)
-    assert [server.state for server in whole.servers] == ["misdirected", "converged"]
+    assert [server.state for server in whole.servers] == ["misdirected"], "one server, at its worst"
 
 
 def test_a_snapshot_does_not_change_afterwards(progress: Progress) -> None:
