@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -61,7 +62,8 @@ async def run(settings: Settings) -> None:
 
 
 async def _serve(client: Client, settings: Settings, health: HealthServer, stop: asyncio.Event) -> None:
-    identity = f"{os.getpid()}@{socket.gethostname()}"
+    # Unlike any earlier process' in the same container: the health check must not mistake its pollers for ours.
+    identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
     async with _activities(settings, attributes_usable=await search_attributes.register(client)) as activities:
         worker = Worker(
             client,

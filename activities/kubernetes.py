@@ -28,8 +28,8 @@ class KubernetesActivities:
         status = await self._certificates.status(task.namespace, task.name)
         if status is None:
             raise NotYetIssued(
-                f"Certificate {task.namespace}/{task.name} is gone: somebody deleted it after this run had asked for "
-                "it. Start the run again to ask for it again."
+                f"Certificate {task.namespace}/{task.name} doesn't exist: asking for it was given up, or somebody "
+                "deleted it since. Start the run again to ask for it again."
             )
         if not status.ready:
             raise NotYetIssued(

@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from cli import display, following, request
 from cli.connection import connect
 from cli.following import Handle
+from sovereign_dns import names
 from sovereign_dns.contract import (
     PROVISION_SOVEREIGN,
     TASK_QUEUE,
@@ -103,7 +104,11 @@ def plan(
 
 def status(fqdn: request.Fqdn, json: Json = False) -> None:
     """Show how far a Sovereign's latest run is, and what it waits for."""
-    raise typer.Exit(asyncio.run(_show_status(fqdn, as_json=json)))
+    try:
+        normal = names.normalise_fqdn(fqdn)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    raise typer.Exit(asyncio.run(_show_status(normal, as_json=json)))
 
 
 async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_json: bool = False) -> int:
@@ -209,8 +214,7 @@ def _failed(error: WorkflowFailureError) -> int:
 
 async def _show_status(fqdn: str, *, as_json: bool) -> int:
     client = await connect()
-    normal = fqdn.rstrip(".").lower()
-    seen = await following.look(following.handle_of(client, sovereign_workflow_id(normal)))
+    seen = await following.look(following.handle_of(client, sovereign_workflow_id(fqdn)))
     if seen.status is None:
         state = seen.execution_status.name if seen.execution_status else "unknown"
         display.console(stderr=True).print(

@@ -21,7 +21,8 @@ Parents = Annotated[list[str] | None, typer.Option("--parent", help="A parent do
 DeploymentId = Annotated[str, typer.Option("--deployment-id", help="Named in every record's comment.")]
 Pool = Annotated[str | None, typer.Option("--pool", help="The pool domain, for a name that PDM handed out.")]
 TokenFile = Annotated[
-    Path | None, typer.Option("--reservation-token-file", help="Where PDM's reservation token stands.")
+    Path | None,
+    typer.Option("--reservation-token-file", help="Where PDM's reservation token stands.", exists=True, dir_okay=False),
 ]
 Subdomains = Annotated[list[str] | None, typer.Option("--subdomain", help="Replaces the canonical list; repeat.")]
 Ttl = Annotated[int, typer.Option("--ttl", help="Seconds.")]

@@ -31,6 +31,10 @@ READS_IN_FLIGHT = 6
 (measured on 4.7.3; from 6 in flight the rate no longer rises)."""
 
 
+_REFUSALS = frozenset({400, 409, 412, 422})
+"""With these PowerDNS says that the request itself is wrong; nothing else may count as a refusal, or as success."""
+
+
 class ZoneMetadata(Message):
     """What a zone is, without its rrsets."""
 
@@ -129,11 +133,15 @@ class PowerDNS:
             "api_rectify": True,
         }
         response = await self._send("POST", "/zones", doing=doing, json=body)
-        if response.status_code == 409:
-            return False
-        if response.status_code != 201:
-            raise ZoneRejected(f"PowerDNS refused to create zone {name} ({_reason(response)})")
-        return True
+        match response.status_code:
+            case 201:
+                return True
+            case 409:
+                return False
+            case status if status in _REFUSALS:
+                raise ZoneRejected(f"PowerDNS refused to create zone {name} ({_reason(response)})")
+            case _:
+                raise _unexpected(response, doing)
 
     async def rrsets(self, zone: str, at_names: Iterable[str], rrtype: str | None = None) -> list[RRset]:
         """The rrsets of the zone at these names, read side by side.
@@ -172,12 +180,19 @@ class PowerDNS:
         doing = f"writing {len(writes)} rrsets into zone {zone}"
         body = {"rrsets": [write.as_powerdns() for write in writes]}
         response = await self._send("PATCH", _zone_path(zone), doing=doing, json=body)
-        if response.status_code == 404:
-            raise ZoneMissing(f"zone {zone} is not hosted by PowerDNS any more (while {doing}); start the run again")
-        if response.status_code >= 400:
-            raise ZoneRejected(
-                f"PowerDNS refused the change of zone {zone} and applied nothing of it ({_reason(response)})"
-            )
+        match response.status_code:
+            case 200 | 204:
+                return
+            case 404:
+                raise ZoneMissing(
+                    f"zone {zone} is not hosted by PowerDNS any more (while {doing}); start the run again"
+                )
+            case status if status in _REFUSALS:
+                raise ZoneRejected(
+                    f"PowerDNS refused the change of zone {zone} and applied nothing of it ({_reason(response)})"
+                )
+            case _:
+                raise _unexpected(response, doing)
 
     async def ds_records(self, zone: str) -> list[str]:
         """The DS records of the zone's active keys, in every digest that PowerDNS computes; none when unsigned."""
@@ -210,6 +225,14 @@ class PowerDNS:
 
 def _zone_path(zone: str) -> str:
     return f"/zones/{urllib.parse.quote(names.absolute(zone), safe='')}"
+
+
+def _unexpected(response: httpx.Response, doing: str) -> PowerDNSUnavailable:
+    """Neither done nor refused: something else answers, or the URL or server id is wrong."""
+    return PowerDNSUnavailable(
+        f"what answers as PowerDNS at {response.request.url.host} said {response.status_code} while {doing}, which is "
+        f"not of its API: {http.excerpt(response)}. Look at CATALYST_POWERDNS_API_URL and CATALYST_POWERDNS_SERVER_ID."
+    )
 
 
 def _reason(response: httpx.Response) -> str:

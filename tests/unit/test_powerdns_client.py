@@ -1,0 +1,82 @@
+"""What PowerDNS' client makes of answers that are not of its API: neither success nor a refusal for good."""
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.failures import Failure, PowerDNSUnauthorized, PowerDNSUnavailable, ZoneMissing, ZoneRejected
+from sovereign_dns.rrsets import RRsetWrite
+from sovereign_dns.secrets import Secret
+
+Call = Callable[[PowerDNS], Awaitable[object]]
+
+WRITE = [RRsetWrite(name="a.omani.works", type="A", ttl=60, values=["77.42.11.95"])]
+
+
+def answering(status: int, **answer: object) -> PowerDNS:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, **answer))  # type: ignore[arg-type]
+    key = Secret("CATALYST_POWERDNS_API_KEY", SecretStr("canary"))
+    return PowerDNS(httpx.AsyncClient(transport=transport), "http://pdns.test:8081", key)
+
+
+def create(client: PowerDNS) -> Awaitable[object]:
+    return client.create_zone("omani.works", ["ns1.openova.io"])
+
+
+def change(client: PowerDNS) -> Awaitable[object]:
+    return client.change("omani.works", WRITE)
+
+
+def read(client: PowerDNS) -> Awaitable[object]:
+    return client.rrsets("omani.works", ["a.omani.works"])
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "expected"),
+    [
+        (create, 302, PowerDNSUnavailable),
+        (create, 200, PowerDNSUnavailable),
+        (create, 404, PowerDNSUnavailable),
+        (create, 405, PowerDNSUnavailable),
+        (create, 422, ZoneRejected),
+        (create, 500, PowerDNSUnavailable),
+        (create, 401, PowerDNSUnauthorized),
+        (change, 302, PowerDNSUnavailable),
+        (change, 404, ZoneMissing),
+        (change, 405, PowerDNSUnavailable),
+        (change, 422, ZoneRejected),
+        (change, 429, PowerDNSUnavailable),
+        (change, 500, PowerDNSUnavailable),
+        (read, 200, PowerDNSUnavailable),
+        (read, 302, PowerDNSUnavailable),
+        (read, 404, ZoneMissing),
+    ],
+)
+async def test_only_what_is_said_is_believed(call: Call, status: int, expected: type[Failure]) -> None:
+    with pytest.raises(expected) as failed:
+        await call(answering(status, text="<html>another server</html>"))
+
+    assert "omani.works" in str(failed.value)
+    assert "canary" not in str(failed.value)
+
+
+async def test_a_zone_that_was_there_already_is_success() -> None:
+    assert await answering(409, text="Conflict").create_zone("omani.works", []) is False
+    assert await answering(201, json={}).create_zone("omani.works", []) is True
+    await answering(204).change("omani.works", WRITE)
+
+
+async def test_comments_of_other_names_that_the_filter_lets_through_are_no_rrsets() -> None:
+    listed = {
+        "rrsets": [
+            {"name": "b.omani.works.", "type": "A", "ttl": 60, "records": [], "comments": [{"content": "x"}]},
+            {"name": "a.omani.works.", "type": "A", "ttl": 60, "records": [{"content": "77.42.11.95"}]},
+        ]
+    }
+
+    found = await answering(200, json=listed).rrsets("omani.works", ["a.omani.works"])
+
+    assert [(rrset.name, rrset.served) for rrset in found] == [("a.omani.works", ["77.42.11.95"])]
