@@ -159,6 +159,7 @@ def main() -> int:
         print(f"sovereign-dns worker: {error}", file=sys.stderr)
         return 2
     logs.configure(settings.sovereign_dns_log_level)
+    logs.forward_core_logs()
     try:
         asyncio.run(run(settings))
     except Exception:  # noqa: BLE001 (the last resort: told in the log, and in the exit code)

@@ -5,6 +5,7 @@ import sys
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 
 def configure(level: str) -> None:
@@ -42,6 +43,18 @@ def configure(level: str) -> None:
     logging.getLogger("temporalio.activity").addFilter(_is_not_a_classified_failure)
 
 
+def forward_core_logs() -> None:
+    """Has the SDK's core, which is no Python, log through us; by default it prints lines of its own form to stderr.
+
+    Must come before the first client is made.
+    """
+    forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"), prepend_target_on_message=False)
+    logging_config = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
+    )
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logging_config)))
+
+
 def _temporal_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Lifts what the SDK attaches to its own lines to the names that ours have."""
     info = event.pop("temporal_workflow", None) or event.pop("temporal_activity", None)
@@ -52,7 +65,7 @@ def _temporal_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         event.setdefault("step", info.get("activity_id") or info.get("workflow_type"))
         if workflow_id.startswith("sovereign/"):
             event.setdefault("sovereign", workflow_id.removeprefix("sovereign/"))
-    for key in ("workflow_info", "activity_info", "__temporal_error_identifier"):
+    for key in ("temporal_log", "workflow_info", "activity_info", "__temporal_error_identifier"):
         event.pop(key, None)
     return event
 

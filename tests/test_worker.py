@@ -1,5 +1,6 @@
 """The worker as a process: settings, health, logs, and how it ends."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -29,6 +30,10 @@ def test_without_settings_it_says_which_are_missing(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "CATALYST_POWERDNS_API_URL is required" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def _json_lines(worker: WorkerProcess) -> list[dict[str, object]]:
+    return [json.loads(line) for line in worker.log.read_text(encoding="utf-8").splitlines()]
 
 
 async def ready(worker: WorkerProcess) -> bool:
@@ -62,13 +67,32 @@ async def test_health_tells_the_truth_about_its_pollers(stack_description: dict[
         assert await eventually(is_ready, within_seconds=100)
 
 
+def test_the_core_of_the_sdk_logs_through_us(tmp_path: Path) -> None:
+    """A history that doesn't fit makes it warn, and the Replayer runs the same core as a worker."""
+    recorded = json.loads(gzip.decompress((PROJECT / "tests/histories/planned.json.gz").read_bytes()))
+    recorded["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"] = "another"
+    for event in recorded["events"]:
+        if scheduled := event.get("activityTaskScheduledEventAttributes"):
+            scheduled["activityType"]["name"] = "something-else"
+    changed = tmp_path / "changed.json.gz"
+    changed.write_bytes(gzip.compress(json.dumps(recorded).encode()))
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.histories.replay", str(changed)],
+        cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert any(line["logger"].startswith("temporalio.core") for line in lines)
+
+
 async def test_sigterm_ends_it_well(start_worker: StartWorker, special_temporal: Client, world: World) -> None:
     worker = start_worker()
     await provision(special_temporal, world.request(f"t1.{world.parent}"))
 
     worker.stop()
 
-    lines = [json.loads(line) for line in worker.log.read_text(encoding="utf-8").splitlines()]
+    lines = _json_lines(worker)
     assert lines[-1]["event"] == "worker stopped"
 
 

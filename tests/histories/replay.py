@@ -13,9 +13,12 @@ from pathlib import Path
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from service import logs
 from workflows.conversion import contract_data_converter
 from workflows.one_request import OneRequestEach
 from workflows.provision_sovereign import ProvisionSovereign
+
+CORE_LOGS_BUFFERED_SECONDS = 0.05
 
 FOLDER = Path(__file__).parent
 
@@ -32,10 +35,13 @@ async def _replay(paths: list[Path]) -> None:
         workflow_id = recorded["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"]
         history = WorkflowHistory.from_json(workflow_id, recorded)
         result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+        await asyncio.sleep(CORE_LOGS_BUFFERED_SECONDS)
         print(f"{path.name}: {'replayed' if result.replay_failure is None else result.replay_failure}", flush=True)
 
 
 if __name__ == "__main__":
+    logs.configure("INFO")
+    logs.forward_core_logs()
     asyncio.run(_replay([Path(name) for name in sys.argv[1:]] or sorted(FOLDER.glob("*.json.gz"))))
     sys.stdout.flush()
     os._exit(0)
