@@ -1,7 +1,7 @@
 """Every activity's entrance: its log lines name Sovereign and step, its failures become Temporal's."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -47,7 +47,7 @@ class _Entrance(ActivityInboundInterceptor):
                 _log.debug("step not done, in detail", exc_info=failure)
                 # Without its cause: the libraries' chains of exceptions exceed Temporal's limit on a failure's
                 # size, which then shows nothing but that. The message has all that a person needs.
-                raise as_application_error(failure, attempt=info.attempt) from None
+                raise as_application_error(failure, attempt=info.attempt, deadline=_deadline(info)) from None
             except ApplicationError:
                 raise
             except Exception as error:  # noqa: BLE001 (a bug must be readable too)
@@ -86,7 +86,21 @@ def _level(failure: Failure) -> int:
     return 20 if failure.kind is Kind.NOT_YET else 30
 
 
-def as_application_error(failure: Failure, *, attempt: int) -> ApplicationError:
+def _deadline(info: activity.Info) -> datetime | None:
+    if info.schedule_to_close_timeout is None or not info.schedule_to_close_timeout:
+        return None
+    return info.scheduled_time + info.schedule_to_close_timeout
+
+
+def _within(deadline: datetime | None, delay: timedelta | None) -> timedelta | None:
+    """Leaves time for a last look: Temporal gives a step up at once whose next attempt would be past its deadline."""
+    if deadline is None or delay is None:
+        return delay
+    left = deadline - datetime.now(UTC) - FIRST_LOOK_AGAIN
+    return min(delay, left) if left > timedelta() else delay
+
+
+def as_application_error(failure: Failure, *, attempt: int, deadline: datetime | None = None) -> ApplicationError:
     """The failure as Temporal keeps it: type, whether and when to try again, and the evidence."""
     category = ApplicationErrorCategory.BENIGN if failure.kind is Kind.NOT_YET else ApplicationErrorCategory.UNSPECIFIED
     return ApplicationError(
@@ -94,7 +108,7 @@ def as_application_error(failure: Failure, *, attempt: int) -> ApplicationError:
         *([] if failure.evidence is None else [failure.evidence]),
         type=failure.error_type,
         non_retryable=failure.kind is Kind.REFUSED,
-        next_retry_delay=_retry_delay(failure, attempt),
+        next_retry_delay=_within(deadline, _retry_delay(failure, attempt)),
         category=category,
     )
 

@@ -27,7 +27,7 @@ class DNSActivities:
         picture = verification.merged(parts)
         told = verification.sentence(picture)
         if not verification.is_proved(picture):
-            raise NotYetConverged(f"below {task.intent.domain}: {told}", evidence=picture)
+            raise NotYetConverged(f"below {task.intent.domain}: {told}", evidence=verification.in_short(picture))
         return VerificationReport(outcome=told, verification=picture)
 
     async def _verify_zone(self, task: VerifyDomain, zone: ServedZone) -> VerificationResult:

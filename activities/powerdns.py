@@ -1,6 +1,8 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from temporalio import activity
 
@@ -119,12 +121,23 @@ class PowerDNSActivities:
         conflicts = [conflict for plan in plans for conflict in plan.conflicts]
         if conflicts:
             shown = "; ".join(conflicts[:5]) + (f"; and {len(conflicts) - 5} more" if len(conflicts) > 5 else "")
+            zones = " and ".join(plan.zone for plan in plans)
             raise OwnershipConflict(
-                f"{shown}. Nothing was written. If those names shall be this Sovereign's from now on, "
+                f"{shown}. This step wrote nothing into {zones}. If those names shall be this Sovereign's from now on, "
                 'send "takeover": true; what was there stays in the result.'
             )
         if dry_run:
             return
         for plan in plans:
             if plan.writes:
-                await self._powerdns.change(plan.zone, plan.writes)
+                await _to_its_end(self._powerdns.change(plan.zone, plan.writes))
+
+
+async def _to_its_end(write: Coroutine[Any, Any, None]) -> None:
+    """A write that is under way can't be called back: a cancellation waits until it is known what became of it."""
+    writing = asyncio.ensure_future(write)
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing])
+        raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from sovereign_dns.contract import ProvisionResult
@@ -67,7 +67,7 @@ async def _status(handle: Handle) -> ProvisionResult | None:
         status: ProvisionResult | None = await handle.query(
             "status", result_type=ProvisionResult, rpc_timeout=QUERY_TIMEOUT
         )
-    except RPCError:
+    except (RPCError, WorkflowQueryFailedError):  # no worker, or a run whose input could not even be read
         return None
     return status
 

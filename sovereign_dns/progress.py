@@ -137,12 +137,14 @@ class Progress:
     def end(self, *, dry_run: bool, given_up: bool) -> ProvisionResult:
         """All steps are settled: complete, or degraded where one failed or was given up."""
         failed = any(step.state == "failed" for step in self._steps.values())
-        self._ended = "planned" if dry_run else "degraded" if failed or given_up else "complete"
+        self._ended = "degraded" if failed or given_up else "planned" if dry_run else "complete"
         return self.snapshot()
 
     def abort(self, phase: Phase, now: datetime, reason: str) -> None:
         """The run ends before its steps do."""
         for key, step in self._steps.items():
             if step.state == "running":
-                self._steps[key] = step.changed(state="failed", outcome=reason, finished_at=now, stalled=False)
+                self._steps[key] = step.changed(
+                    state="failed", outcome=f"stopped, since the run ended: {reason}", finished_at=now, stalled=False
+                )
         self._ended = phase

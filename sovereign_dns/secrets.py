@@ -21,7 +21,7 @@ class Secret:
                 return self.file.read_text(encoding="utf-8").strip()
             except OSError:
                 return ""
-        return self.value.get_secret_value() if self.value else ""
+        return self.value.get_secret_value().strip() if self.value else ""
 
     @property
     def where(self) -> str:

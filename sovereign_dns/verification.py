@@ -16,6 +16,8 @@ from sovereign_dns.wire import Message
 WORST_FIRST: tuple[Outcome, ...] = ("misdirected", "bogus", "missing", "refused", "unreachable", "converged")
 """Shown in this order: what endangers users before what merely isn't there yet."""
 
+MOST_SERVERS_IN_SHORT = 6
+
 _WILDCARD_LABEL = "*"
 
 
@@ -219,6 +221,15 @@ def sentence(verification: VerificationResult) -> str:
         servers = len(verification.servers)
         return f"{count}, from {servers} authoritative {'server' if servers == 1 else 'servers'}"
     return f"{count}; {first.server} is {first.state}: {first.detail}"
+
+
+def in_short(verification: VerificationResult) -> VerificationResult:
+    """Small enough for a failure, which Temporal replaces where it is too large: what each server says at worst."""
+    servers = [
+        server.changed(detail=server.detail[:200], answers=[])
+        for server in verification.servers[:MOST_SERVERS_IN_SHORT]
+    ]
+    return verification.changed(servers=servers)
 
 
 def merged(parts: Iterable[VerificationResult]) -> VerificationResult:

@@ -208,8 +208,26 @@ async def test_past_its_deadline_a_verification_tells_which_server_says_what(
         )
 
     assert result["phase"] == "degraded"
+    assert "size limit" not in step(result, "dns-verify")["outcome"]
     assert step(result, "dns-verify")["state"] == "failed"
     server = result["verification"]["servers"][0]
     assert (server["server"], server["state"]) == (world.description["POWERDNS_DNS"], "refused")
     assert result["verification"]["converged"] == 0
     assert "REFUSED" in step(result, "dns-verify")["outcome"]
+
+
+async def test_a_waiting_verification_tells_what_a_server_says(
+    special_temporal: Client, start_worker: StartWorker, own_powerdns: PowerDNSServer, world: World, tmp_path: Path
+) -> None:
+    with own_powerdns:
+        settings = settings_for(own_powerdns, tmp_path / "key")
+        start_worker(**settings | {"CATALYST_DNS_AUTHORITATIVE": world.description["POWERDNS_DNS"]})
+        fqdn = f"t1.{world.parent}"
+        request = world.request(fqdn, certificate={"enabled": False})
+        handle = await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")
+
+        told = await waiting_for(handle, f"dns-verify/{world.parent}")
+
+        assert told.startswith("NotYetConverged: ")
+        assert "REFUSED" in told
+        await handle.terminate()

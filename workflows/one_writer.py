@@ -37,14 +37,14 @@ async def run_under_lock(lock_id: str, request: StrictMessage, result_type: type
             non_retryable=True,
         ) from None
     except ChildWorkflowError as error:
-        typed = deepest_application_error(error)
+        typed = typed_failure_in(error)
         if typed is None:
             raise
         raise typed from None
     return result
 
 
-def deepest_application_error(error: BaseException) -> ApplicationError | None:
+def typed_failure_in(error: BaseException) -> ApplicationError | None:
     """The typed failure below Temporal's wrappings, made anew: wrapped in another it would lose its flag."""
     current: BaseException | None = error
     found: ApplicationError | None = None

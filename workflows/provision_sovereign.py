@@ -39,25 +39,33 @@ class ProvisionSovereign:
         self._progress = progress = Progress(request)
         publication = Publication(progress)
         try:
-            lock_id = sovereign_workflow_id(request.sovereign_fqdn)
-            if workflow.info().workflow_id != lock_id and not request.dry_run:
-                progress.hand_over(lock_id)
-                publication.update()
-                return progress.adopt(await run_under_lock(lock_id, request, ProvisionResult), lock_id)
-            return await self._provision(request, progress, publication)
+            result = await self._provision_or_hand_over(request, progress, publication)
         except (FailureError, asyncio.CancelledError) as error:
             self._failure = as_workflow_failure(error)
-            progress.abort(
-                "cancelled" if isinstance(self._failure, CancelledError) else "failed",
-                workflow.now(),
-                str(self._failure),
-            )
+            cancelled = isinstance(self._failure, CancelledError)
+            reason = "it was cancelled" if cancelled else "another step was refused"
+            progress.abort("cancelled" if cancelled else "failed", workflow.now(), reason)
+            await self._say_goodbye(publication)
             if self._failure is error:
                 raise
             raise self._failure from None
-        finally:
+        await self._say_goodbye(publication)
+        return result
+
+    async def _say_goodbye(self, publication: Publication) -> None:
+        """Only at an end that was foreseen: a bug must fail the task, so that new code can mend the run."""
+        publication.update()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _provision_or_hand_over(
+        self, request: ProvisionRequest, progress: Progress, publication: Publication
+    ) -> ProvisionResult:
+        lock_id = sovereign_workflow_id(request.sovereign_fqdn)
+        if workflow.info().workflow_id != lock_id and not request.dry_run:
+            progress.hand_over(lock_id)
             publication.update()
-            await workflow.wait_condition(workflow.all_handlers_finished)
+            return progress.adopt(await run_under_lock(lock_id, request, ProvisionResult), lock_id)
+        return await self._provision(request, progress, publication)
 
     async def _provision(
         self, request: ProvisionRequest, progress: Progress, publication: Publication

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.messages import Task
     from sovereign_dns.progress import Progress
     from sovereign_dns.wire import Message
-    from workflows.one_writer import deepest_application_error
+    from workflows.one_writer import typed_failure_in
     from workflows.publication import Publication
 
 Report = TypeVar("Report", bound=Message)
@@ -31,6 +31,19 @@ ATTEMPT_TIMEOUT = timedelta(seconds=45)
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """How long a killed worker is waited for, before another one tries."""
+
+
+_UNTIL_ENDED = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+_AT_ONCE = workflow.ActivityCancellationType.TRY_CANCEL
+_CANCELLATION: dict[Step, workflow.ActivityCancellationType] = {
+    "zone-create": _UNTIL_ENDED,
+    "certificate-request": _UNTIL_ENDED,
+    "pool-commit": _UNTIL_ENDED,
+    "records-upsert": _UNTIL_ENDED,
+    "dns-verify": _AT_ONCE,
+    "certificate-ready": _AT_ONCE,
+}
+"""The run holds the Sovereign's lock until what it writes has ended: a later run's address must not be overwritten."""
 
 
 class StepNotDoneError(Exception):
@@ -88,6 +101,7 @@ class StepRunner:
             schedule_to_close_timeout=deadline,
             retry_policy=PATIENT,
             summary=summary,
+            cancellation_type=_CANCELLATION[step],
         )
         self._running[key] = handle
         try:
@@ -101,11 +115,12 @@ class StepRunner:
             raise self._ended(error, key, has_deadline=deadline is not None) from error
         finally:
             del self._running[key]
+        _stop_if_cancelled()
         assert isinstance(report, report_type)  # noqa: S101 (the converter has read it as such)
         return report
 
     def _ended(self, error: ActivityError, key: tuple[Step, str], *, has_deadline: bool) -> Exception:
-        failure = deepest_application_error(error)
+        failure = typed_failure_in(error)
         if failure is not None and failure.non_retryable:
             self._progress.fail(*key, workflow.now(), f"{failure.type}: {failure.message}")
             return failure
@@ -150,6 +165,13 @@ class StepRunner:
             self._publication.update()
 
 
+def _stop_if_cancelled() -> None:
+    """An activity that was waited for may end well although its run is cancelled; no further step may follow."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def all_or_first_failure(tasks: Sequence["asyncio.Task[Any]"]) -> None:
     """Waits for all; at the first failure the others are cancelled, and it is raised.
 
@@ -173,4 +195,4 @@ def as_workflow_failure(error: BaseException) -> BaseException:
         return CancelledError("cancelled; what is done stays done, and a new run carries on from it")
     if isinstance(error, ApplicationError):
         return error
-    return deepest_application_error(error) or error
+    return typed_failure_in(error) or error

@@ -51,6 +51,12 @@ async def call(
     at = f"{parsed.scheme}://{parsed.netloc.decode()}"
     try:
         response = await client.request(method, parsed, **options)
+    except (httpx.LocalProtocolError, UnicodeEncodeError):
+        # Without its cause and its text, which holds the header, and so the secret.
+        raise backend.unauthorized(
+            f"nothing was sent to {backend.name} at {at} while {doing}, since the credentials hold a line break or "
+            f"another character that no HTTP header may hold: {backend.mend_unauthorized}"
+        ) from None
     except httpx.HTTPError as error:
         raise backend.unavailable(
             f"{backend.name} at {at} doesn't answer ({_cause(error)}) while {doing}. "

@@ -122,7 +122,7 @@ def test_the_next_stall_is_the_earliest_of_what_runs_and_has_not_stalled(progres
         (False, True, False, "degraded"),
         (False, False, True, "degraded"),
         (True, False, False, "planned"),
-        (True, True, True, "planned"),
+        (True, True, True, "degraded"),
     ],
 )
 def test_the_phase_at_the_end(progress: Progress, dry_run: bool, given_up: bool, failed: bool, phase: str) -> None:
@@ -145,7 +145,7 @@ def test_a_run_that_breaks_off_fails_what_was_running_and_nothing_else(progress:
     assert now.phase == "cancelled"
     assert [(step.step, step.state, step.outcome) for step in now.steps] == [
         ("zone-create", "done", "created"),
-        ("zone-create", "failed", "cancelled by hatice"),
+        ("zone-create", "failed", "stopped, since the run ended: cancelled by hatice"),
         ("dns-verify", "pending", None),
     ]
     assert not any(step.stalled for step in now.steps)
