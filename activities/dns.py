@@ -39,7 +39,7 @@ class DNSActivities:
         verdicts = [
             *(_verdict(server, expected, probe, said) for server, said in _countable(answers).items()),
             *(_unreachable(server) for server in unresolved),
-        ]
+        ] or [_nobody_to_ask(zone)]
         return verification.result("authoritative", verdicts, list(dict.fromkeys(e.name for e in expected)))
 
 
@@ -50,9 +50,10 @@ def _probe_below(task: VerifyDomain, zone: ServedZone) -> Probe:
 
 
 def _countable(answers: dict[Server, list[Answer]]) -> dict[Server, list[Answer]]:
-    """Without the addresses that this machine has no route to (IPv6, mostly), as long as others remain."""
-    routable = {server: said for server, said in answers.items() if not all(answer.unroutable for answer in said)}
-    return routable or answers
+    """Without the addresses that this machine has no route to (IPv6, mostly), as long as the name server has others."""
+    routable = {server for server, said in answers.items() if not all(answer.unroutable for answer in said)}
+    reached = {server.name_server for server in routable}
+    return {server: said for server, said in answers.items() if server in routable or server.name_server not in reached}
 
 
 def _verdict(server: Server, expected: list[Expectation], probe: Probe, said: list[Answer]) -> ServerVerdict:
@@ -61,6 +62,15 @@ def _verdict(server: Server, expected: list[Expectation], probe: Probe, said: li
         *(verification.judge_probe(probe, answer) for answer in said[len(expected) :]),
     ]
     return verification.server_verdict(server.label, "authoritative", evidence)
+
+
+def _nobody_to_ask(zone: ServedZone) -> ServerVerdict:
+    return ServerVerdict(
+        server=f"name servers of {zone.zone}",
+        kind="authoritative",
+        state="unreachable",
+        detail=f"zone {zone.zone} has no NS records at its apex, so nobody can be asked",
+    )
 
 
 def _unreachable(server: Unresolved) -> ServerVerdict:

@@ -8,7 +8,7 @@ from temporalio import activity
 
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS
-from sovereign_dns.delegation import plan_delegation
+from sovereign_dns.delegation import harms_of_a_new_cut, plan_delegation
 from sovereign_dns.failures import OwnershipConflict, ProtectedName, ZoneMissing, ZoneWrongKind
 from sovereign_dns.intent import DomainIntent
 from sovereign_dns.messages import CreateZone, RecordsReport, ServedZone, UpsertRecords, ZoneReport
@@ -36,23 +36,38 @@ class PowerDNSActivities:
                 f"parentDomains: {task.domain} holds a protected name (CATALYST_PROTECTED_FQDNS) and is no zone in "
                 "PowerDNS; no request may create it"
             )
+        parent_zone = await self._zone_above(task.domain)
+        if zone is None and parent_zone is not None and not task.takeover:
+            await self._refuse_harmful_cut(task, parent_zone)
         if zone is None and task.dry_run:
             return ZoneReport(outcome="dry run: would be created, signed")
         outcome = f"was there already, {'signed' if zone.dnssec else 'unsigned'}" if zone else "created, signed"
         if zone is None and not await self._powerdns.create_zone(task.domain, task.nameservers):
             outcome = "was there already"
-        plan = await self._delegate(task)
+        plan = await self._delegate(task, parent_zone) if parent_zone is not None else None
         if plan is not None and plan.writes:
             outcome += f", {'to be ' if task.dry_run else ''}delegated from {plan.zone}"
         return ZoneReport(outcome=outcome, changes=plan.changes if plan else [])
 
-    async def _delegate(self, task: CreateZone) -> ZonePlan | None:
-        """Writes what the hosted zone above lacks of the delegation, on every run: an earlier one may have died."""
-        above = names.parent_of(task.domain)
+    async def _zone_above(self, domain: str) -> str | None:
+        above = names.parent_of(domain)
         hosted = await self._powerdns.hosted(names.lineage(above)) if above else set()
-        parent_zone = names.longest_hosted_suffix(task.domain, hosted)
-        if parent_zone is None:
-            return None
+        return names.longest_hosted_suffix(domain, hosted)
+
+    async def _refuse_harmful_cut(self, task: CreateZone, parent_zone: str) -> None:
+        present = await self._powerdns.rrsets(parent_zone, [task.domain])
+        harms = harms_of_a_new_cut(
+            task.domain, [names.absolute(server) for server in task.nameservers], present, task.owner
+        )
+        if harms:
+            raise OwnershipConflict(
+                f"parentDomains: {task.domain} is no zone of its own, and creating it below {parent_zone} would hide "
+                f"what stands there: {'; '.join(harms)}. Nothing was created. Name the parent domain that was meant "
+                f'("parentDomains": [{{"name": "{parent_zone}"}}]), or send "takeover": true.'
+            )
+
+    async def _delegate(self, task: CreateZone, parent_zone: str) -> ZonePlan:
+        """Writes what the hosted zone above lacks of the delegation, on every run: an earlier one may have died."""
         apex, keys = await asyncio.gather(
             self._powerdns.rrsets(task.domain, [task.domain], "NS"), self._powerdns.ds_records(task.domain)
         )

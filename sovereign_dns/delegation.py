@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sovereign_dns.intent import DesiredRRset, Owner
 from sovereign_dns.records import ZonePlan, plan_removal, plan_rrset
-from sovereign_dns.rrsets import RRset, canonical_content
+from sovereign_dns.rrsets import ADDRESS_TYPES, RRset, canonical_content
 
 DELEGATION_TTL_SECONDS = 3600
 """As PDM writes its own."""
@@ -28,7 +28,8 @@ def plan_delegation(
 ) -> ZonePlan:
     """Plans what the parent zone lacks of the child's delegation.
 
-    A delegation that is there is left alone, since somebody decided it; a DS set none of whose records matches
+    A delegation that is there is left alone, since somebody decided it, and with it the DS where it leads to
+    other servers than the child's own. Else a DS set none of whose records matches
     a key of the child is replaced (removed where the child is unsigned), since every validating resolver refuses
     the child because of it.
 
@@ -45,6 +46,8 @@ def plan_delegation(
     at_the_cut = {rrset.type: rrset for rrset in present if rrset.name == child_zone}
     if "NS" not in at_the_cut and child_nameservers:
         plan_rrset(plan, _delegation_rrset(child_zone, "NS", child_nameservers), None, owner, takeover=takeover)
+    if not _leads_to_child(at_the_cut.get("NS"), child_nameservers):
+        return plan  # another server answers below the cut, with keys of its own
     ds = at_the_cut.get("DS")
     if ds is not None and not child_ds:
         plan_removal(plan, ds, owner, takeover=takeover)
@@ -52,6 +55,37 @@ def plan_delegation(
     if recommended and (ds is None or not _matches_a_key(ds, child_ds)):
         plan_rrset(plan, _delegation_rrset(child_zone, "DS", recommended), ds, owner, takeover=takeover)
     return plan
+
+
+def harms_of_a_new_cut(
+    child_zone: str, nameservers: Sequence[str], present: Sequence[RRset], owner: Owner
+) -> list[str]:
+    """What a new zone would take away: it hides everything at and below its name in the zone above.
+
+    A Sovereign always has records at its host's own apex, so one at this very name is found by them.
+
+    Args:
+        child_zone: the zone that is to be created.
+        nameservers: those that it would have, names with their dots.
+        present: what the zone above holds at its name.
+        owner: who asks for it.
+    """
+    harms: list[str] = []
+    for rrset in present:
+        if rrset.name != child_zone:
+            continue
+        holder = rrset.owner
+        if rrset.type in ADDRESS_TYPES and holder and holder.sovereign_fqdn != owner.sovereign_fqdn:
+            harms.append(f"it would take Sovereign {holder.sovereign_fqdn} (deployment {holder.deployment_id}) offline")
+        if rrset.type == "NS" and not _leads_to_child(rrset, nameservers):
+            harms.append(f"{child_zone} is delegated to {', '.join(rrset.served)}, which answer for it")
+    return list(dict.fromkeys(harms))
+
+
+def _leads_to_child(ns: RRset | None, child_nameservers: Sequence[str]) -> bool:
+    if ns is None:
+        return True
+    return {name.lower() for name in ns.served} == {name.lower() for name in child_nameservers}
 
 
 def _delegation_rrset(child_zone: str, rrtype: str, values: Sequence[str]) -> DesiredRRset:

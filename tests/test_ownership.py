@@ -79,3 +79,30 @@ async def test_another_sovereigns_certificate_is_refused(temporal: Client, world
     assert failure.type == "OwnershipConflict"
     assert first in failure.message
     assert await world.certificate(f"ns-{world.unique}", "sovereign-wildcard-tls") == before
+
+
+async def test_a_new_zone_never_takes_a_live_sovereign_offline(temporal: Client, world: World) -> None:
+    """Without parentDomains the zone of x.t110 would be t110 itself, whose cut hides all that t110 serves."""
+    live = f"t110.{world.parent}"
+    await world.create_zone(world.parent)
+    await provision(temporal, world.request(live))
+
+    failure = await refused(temporal, world.request(f"x.{live}"))
+
+    assert failure.type == "OwnershipConflict"
+    assert live in failure.message
+    assert await world.zone(live) is None
+    assert await world.answers_other_than([LOAD_BALANCER], names_of(live)) == {}
+
+
+async def test_a_zone_that_is_delegated_to_other_servers_is_not_made_here(temporal: Client, world: World) -> None:
+    elsewhere = f"eu.{world.parent}"
+    await world.create_zone(world.parent, rrset(elsewhere, "NS", "ns1.provider.example."))
+    serial = await world.serial(world.parent)
+
+    failure = await refused(temporal, world.request(f"t1.{elsewhere}", parentDomains=[{"name": elsewhere}]))
+
+    assert failure.type == "OwnershipConflict"
+    assert "ns1.provider.example." in failure.message
+    assert await world.serial(world.parent) == serial
+    assert await world.zone(elsewhere) is None

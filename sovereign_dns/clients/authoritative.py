@@ -35,11 +35,12 @@ _UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno
 
 @dataclass(frozen=True)
 class Server:
-    """One address of one name server. `label` is how a person knows it."""
+    """One address of one name server. `label` is how a person knows it, `name_server` what its addresses share."""
 
     label: str
     address: str
     port: int = PORT
+    name_server: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class AuthoritativeServers:
     async def _addresses(self, place: str) -> Sequence[Server | Unresolved]:
         host, port = split_host_port(place)
         try:
-            return [Server(label=place, address=str(ipaddress.ip_address(host)), port=port)]
+            return [Server(label=place, address=str(ipaddress.ip_address(host)), port=port, name_server=place)]
         except ValueError:
             pass
         try:
@@ -80,7 +81,9 @@ class AuthoritativeServers:
         except (dns.exception.DNSException, OSError) as error:
             reason = f"its address can't be found ({type(error).__name__}: {error})"
             return [Unresolved(label=place, reason=reason)]
-        return [Server(label=f"{place} ({address})", address=address, port=port) for address in addresses]
+        return [
+            Server(label=f"{place} ({address})", address=address, port=port, name_server=place) for address in addresses
+        ]
 
     async def ask_all(
         self, servers: Sequence[Server], questions: Sequence[tuple[str, str]]

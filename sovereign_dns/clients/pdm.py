@@ -237,8 +237,8 @@ class PDM:
 
     def _unexpected(self, response: httpx.Response, doing: str) -> PDMUnavailable:
         return PDMUnavailable(
-            f"PDM at {self._url} answered {response.status_code} while {doing}, which is not of its API: "
-            f"{http.excerpt(response)}. Look whether POOL_DOMAIN_MANAGER_URL is right."
+            f"PDM at {response.request.url.host} answered {response.status_code} while {doing}, which is not of its "
+            f"API: {http.excerpt(response)}. Look whether POOL_DOMAIN_MANAGER_URL is right."
         )
 
 

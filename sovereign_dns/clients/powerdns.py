@@ -50,7 +50,7 @@ class ZoneMetadata(Message):
 
 
 class _ZoneContent(Message):
-    rrsets: list[RRset] = []
+    rrsets: list[RRset]
 
 
 class _CryptoKey(Message):
@@ -199,7 +199,7 @@ class PowerDNS:
         doing = f"reading the keys of zone {zone}"
         response = await self._read(f"{_zone_path(zone)}/cryptokeys", doing=doing)
         if response.status_code in {404, 422}:
-            return []
+            raise ZoneMissing(f"zone {zone} is not hosted by PowerDNS any more (while {doing}); start the run again")
         keys = self._parsed(TypeAdapter(list[_CryptoKey]), response, doing=doing)
         return [ds for key in keys if key.active and key.published for ds in key.ds]
 
@@ -214,6 +214,8 @@ class PowerDNS:
         )
 
     def _parsed(self, adapter: TypeAdapter[Parsed], response: httpx.Response, *, doing: str) -> Parsed:
+        if response.status_code != 200:
+            raise _unexpected(response, doing)
         try:
             return adapter.validate_python(http.json_of(response, self._backend, doing=doing))
         except ValidationError as error:

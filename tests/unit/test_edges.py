@@ -117,3 +117,10 @@ async def test_a_password_in_a_url_is_in_no_failure() -> None:
 def test_an_ipv4_address_in_disguise_is_no_ipv6_address() -> None:
     with pytest.raises(InvalidInput, match="disguise"):
         intent(loadBalancerIPv6="::ffff:77.42.11.95")
+
+
+def test_a_ds_of_a_child_that_is_served_elsewhere_is_left_alone() -> None:
+    present = [rrset("eu.omani.works", "NS", "ns1.provider.example."), rrset("eu.omani.works", "DS", "1 13 2 aa")]
+    for keys in ([], ["2 13 2 bb"]):
+        plan = plan_delegation(PARENT, "eu.omani.works", ["ns1.openova.io."], keys, present, OWNER)
+        assert plan.writes == []

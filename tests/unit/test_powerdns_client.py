@@ -80,3 +80,14 @@ async def test_comments_of_other_names_that_the_filter_lets_through_are_no_rrset
     found = await answering(200, json=listed).rrsets("omani.works", ["a.omani.works"])
 
     assert [(rrset.name, rrset.served) for rrset in found] == [("a.omani.works", ["77.42.11.95"])]
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, {}), (400, {"error": "busy"}), (408, {"rrsets": []})])
+async def test_an_error_never_reads_as_an_empty_zone(status: int, body: dict[str, object]) -> None:
+    with pytest.raises(PowerDNSUnavailable):
+        await answering(status, json=body).rrsets("omani.works", ["a.omani.works"])
+
+
+async def test_keys_that_can_not_be_read_are_not_taken_for_none() -> None:
+    with pytest.raises(ZoneMissing):
+        await answering(404, json={"error": "Not Found"}).ds_records("omani.works")
