@@ -1,6 +1,7 @@
 """Every activity's entrance: its log lines name Sovereign and step, its failures become Temporal's."""
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,7 +34,7 @@ class _Entrance(ActivityInboundInterceptor):
         info = activity.info()
         context = {
             "sovereign": _sovereign(input.args),
-            "step": info.activity_id if info.activity_type != info.activity_id else info.activity_type,
+            "step": info.activity_id,
             "attempt": info.attempt,
             "workflow_id": info.workflow_id,
             "run_id": info.workflow_run_id,
@@ -83,7 +84,7 @@ def _sovereign(arguments: Any) -> str | None:
 
 
 def _level(failure: Failure) -> int:
-    return 20 if failure.kind is Kind.NOT_YET else 30
+    return logging.INFO if failure.kind is Kind.NOT_YET else logging.WARNING
 
 
 def _deadline(info: activity.Info) -> datetime | None:

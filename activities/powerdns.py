@@ -68,10 +68,9 @@ class PowerDNSActivities:
 
     async def _delegate(self, task: CreateZone, parent_zone: str) -> ZonePlan:
         """Writes what the hosted zone above lacks of the delegation, on every run: an earlier one may have died."""
-        apex, keys = await asyncio.gather(
-            self._powerdns.rrsets(task.domain, [task.domain], "NS"), self._powerdns.ds_records(task.domain)
+        nameservers, keys = await asyncio.gather(
+            self._powerdns.nameservers(task.domain), self._powerdns.ds_records(task.domain)
         )
-        nameservers = [content for rrset in apex if rrset.type == "NS" for content in rrset.served]
         async with self._powerdns.sole_writer([parent_zone]):
             present = await self._powerdns.rrsets(parent_zone, [task.domain])
             plan = plan_delegation(
@@ -119,16 +118,15 @@ class PowerDNSActivities:
         owner_names = list(dict.fromkeys(rrset.name for rrset in part.rrsets))
         watched = wildcards_over(part.host, zone) if names.is_at_or_below(part.host, zone) else []
         try:
-            existing, apex = await asyncio.gather(
+            existing, nameservers = await asyncio.gather(
                 self._powerdns.rrsets(zone, [*owner_names, *watched, *part.remove_wildcards]),
-                self._powerdns.rrsets(zone, [zone], "NS"),
+                self._powerdns.nameservers(zone),
             )
         except ZoneMissing:
             if not task.dry_run:
                 raise
-            existing, apex = [], []
+            existing, nameservers = [], []
         plan = plan_zone(zone, part, existing, task.owner, takeover=task.takeover)
-        nameservers = [content for rrset in apex if rrset.type == "NS" for content in rrset.served]
         return plan, ServedZone(zone=zone, nameservers=nameservers, names=owner_names)
 
     async def _apply(self, plans: list[ZonePlan], *, dry_run: bool) -> None:

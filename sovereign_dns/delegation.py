@@ -28,10 +28,9 @@ def plan_delegation(
 ) -> ZonePlan:
     """Plans what the parent zone lacks of the child's delegation.
 
-    A delegation that is there is left alone, since somebody decided it, and with it the DS where it leads to
-    other servers than the child's own. Else a DS set none of whose records matches
-    a key of the child is replaced (removed where the child is unsigned), since every validating resolver refuses
-    the child because of it.
+    A delegation that is there is left alone, since somebody decided it; where it leads to other servers than the
+    child's own, so is the DS. Otherwise a DS set none of whose records matches a key of the child is replaced, or
+    removed where the child is unsigned, since every validating resolver refuses the child because of it.
 
     Args:
         parent_zone: the zone above the cut.

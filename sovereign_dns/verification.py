@@ -194,8 +194,11 @@ def result(
     expected = {names.absolute(name) for name in asked_names}
     total = len(servers) * len(expected)
     converged = sum(_converged_names(server, expected) for server in servers)
-    ordered = sorted(servers, key=lambda server: (WORST_FIRST.index(server.state), server.server))
-    return VerificationResult(level=level, converged=converged, total=total, servers=ordered)
+    return VerificationResult(level=level, converged=converged, total=total, servers=_worst_first(servers))
+
+
+def _worst_first(servers: Iterable[ServerVerdict]) -> list[ServerVerdict]:
+    return sorted(servers, key=lambda server: (WORST_FIRST.index(server.state), server.server))
 
 
 def _converged_names(server: ServerVerdict, expected: set[str]) -> int:
@@ -244,7 +247,7 @@ def merged(parts: Iterable[VerificationResult]) -> VerificationResult:
         level=min((part.level for part in pictures), key=_reach, default="authoritative"),
         converged=sum(part.converged for part in pictures),
         total=sum(part.total for part in pictures),
-        servers=sorted(servers, key=lambda server: (WORST_FIRST.index(server.state), server.server)),
+        servers=_worst_first(servers),
     )
 
 

@@ -1,6 +1,6 @@
 """cert-manager Certificates through the Kubernetes API, by lightkube."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from lightkube.core.exceptions import ConfigError
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 
 from sovereign_dns import issuance
+from sovereign_dns.clients.http import retry_after
 from sovereign_dns.contract import CertificateStatus
 from sovereign_dns.failures import (
     CertificateRejected,
@@ -211,10 +212,7 @@ def _classified(error: httpx2.HTTPStatusError, doing: str) -> Failure:
         case _:
             return KubernetesUnavailable(
                 f"the Kubernetes API answered {code} ({said}) while {doing}. It is tried again until it works.",
-                retry_after=_retry_after(error.response.headers if error.response is not None else {}),
+                retry_after=retry_after(error.response.headers.get("Retry-After", ""))
+                if error.response is not None
+                else None,
             )
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    text = headers.get("Retry-After", "")
-    return min(float(text), 3600.0) if text.isdigit() else None

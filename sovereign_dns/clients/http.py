@@ -70,7 +70,7 @@ async def call(
         raise backend.unavailable(
             f"{backend.name} at {at} answered {response.status_code} while {doing}: {excerpt(response)}. "
             "It is tried again until it works.",
-            retry_after=_retry_after(response),
+            retry_after=retry_after(response.headers.get("Retry-After", "")),
         )
     return response
 
@@ -108,9 +108,9 @@ def _cause(error: httpx.HTTPError) -> str:
             return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds, from either form of the header (RFC 9110 §10.2.3), bounded."""
-    text = response.headers.get("Retry-After", "").strip()
+def retry_after(header: str) -> float | None:
+    """Seconds, from either form of a Retry-After header (RFC 9110 §10.2.3), bounded; None where it says nothing."""
+    text = header.strip()
     if not text:
         return None
     try:

@@ -153,6 +153,15 @@ class PowerDNS:
         found = await asyncio.gather(*(self._rrsets_at(zone, name, rrtype) for name in wanted))
         return [rrset for rrsets in found for rrset in rrsets]
 
+    async def nameservers(self, zone: str) -> list[str]:
+        """The zone's own NS set, names with their dots.
+
+        Raises:
+            ZoneMissing: the zone is not hosted here.
+        """
+        apex = await self.rrsets(zone, [zone], "NS")
+        return [content for rrset in apex if rrset.type == "NS" for content in rrset.served]
+
     async def _rrsets_at(self, zone: str, name: str, rrtype: str | None) -> list[RRset]:
         doing = f"reading {name} in zone {zone}"
         filters = {"rrset_name": names.absolute(name)} | ({"rrset_type": rrtype} if rrtype else {})

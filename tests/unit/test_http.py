@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from sovereign_dns.clients.http import Backend, _retry_after, call, excerpt, json_of
+from sovereign_dns.clients.http import Backend, call, excerpt, json_of, retry_after
 from sovereign_dns.failures import PowerDNSUnauthorized, PowerDNSUnavailable
 
 BACKEND = Backend(
@@ -29,10 +29,6 @@ async def answered(response: httpx.Response | Exception) -> httpx.Response:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(backend)) as client:
         return await call(client, BACKEND, "GET", URL, doing="reading zone omani.works")
-
-
-def retry_after(header: str) -> float | None:
-    return _retry_after(httpx.Response(503, headers={"Retry-After": header}))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +54,7 @@ def test_retry_after_as_a_date_is_the_time_until_then_bounded() -> None:
     "header", ["", "soon", "-5", "1.5", "²", "Wed, 99 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 -0000"]
 )
 def test_a_retry_after_that_means_nothing_is_passed_over(header: str) -> None:
-    assert _retry_after(httpx.Response(503, headers=[(b"Retry-After", header.encode())])) is None
-    assert _retry_after(httpx.Response(503)) is None
+    assert retry_after(header) is None
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 404, 409, 422])
