@@ -19,18 +19,20 @@ class PDMActivities:
         if task.dry_run:
             row = await self._pdm.find(task.pool_domain, task.subdomain)
             return PoolReport(outcome=f"dry run: would be committed; PDM has it as {row.state if row else 'free'} now")
-        claimed, row = await self._pdm.claim(
-            Claim(
-                pool_domain=task.pool_domain,
-                subdomain=task.subdomain,
-                sovereign_fqdn=task.owner.sovereign_fqdn,
-                load_balancer_ip=task.load_balancer_ip,
-                # Names the deployment, so that a reservation whose answer was lost is known as our own.
-                created_by=f"{task.created_by}/{task.owner.deployment_id}",
-                reservation_token=task.reservation_token,
-            )
-        )
+        claimed, row = await self._pdm.claim(_claim(task))
         return PoolReport(outcome=claimed.value, hazards=_differing_address(task, row))
+
+
+def _claim(task: CommitPoolName) -> Claim:
+    return Claim(
+        pool_domain=task.pool_domain,
+        subdomain=task.subdomain,
+        sovereign_fqdn=task.owner.sovereign_fqdn,
+        load_balancer_ip=task.load_balancer_ip,
+        # Names the deployment, so that a reservation whose answer was lost is known as our own.
+        created_by=f"{task.created_by}/{task.owner.deployment_id}",
+        reservation_token=task.reservation_token,
+    )
 
 
 def _differing_address(task: CommitPoolName, row: Allocation | None) -> list[Hazard]:
