@@ -17,8 +17,8 @@ class PDMActivities:
     async def commit_pool_name(self, task: CommitPoolName) -> PoolReport:
         """Makes the name active for this Sovereign, or finds that it is."""
         if task.dry_run:
-            row = await self._pdm.find(task.pool_domain, task.subdomain)
-            return PoolReport(outcome=f"dry run: would be committed; PDM has it as {row.state if row else 'free'} now")
+            planned, row = await self._pdm.plan(_claim(task))
+            return PoolReport(outcome=f"dry run: {planned}", hazards=_differing_address(task, row))
         claimed, row = await self._pdm.claim(_claim(task))
         return PoolReport(outcome=claimed.value, hazards=_differing_address(task, row))
 

@@ -4,12 +4,15 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from temporalio.client import Client
 
 from tests.runs import Handle, changes, provision, refused, start, step, waiting_for
 from tests.world import LOAD_BALANCER, World, names_of
 
 SUBDOMAIN = "otech5"
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+YESTERDAY = TOMORROW - timedelta(days=2)
 
 
 async def reserve(world: World, created_by: str = "catalyst-api") -> str:
@@ -26,10 +29,13 @@ def pool_request(world: World, token: str | None, **fields: Any) -> dict[str, An
     return world.request(f"{SUBDOMAIN}.{world.parent}", pool=pool, **fields)
 
 
+async def rows(world: World) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = (await world.pdm.get(f"/api/v1/pool/{world.parent}/list")).json()["allocations"]
+    return listed
+
+
 async def row(world: World) -> dict[str, Any]:
-    listed = (await world.pdm.get(f"/api/v1/pool/{world.parent}/list")).json()["allocations"]
-    found: dict[str, Any] = next(row for row in listed if row["subdomain"] == SUBDOMAIN)
-    return found
+    return next(row for row in await rows(world) if row["subdomain"] == SUBDOMAIN)
 
 
 async def set_row(world: World, **row: Any) -> None:
@@ -116,7 +122,7 @@ async def test_a_reservation_with_another_token_is_waited_for_until_it_expires(t
     await assert_served(world, await handle.result())
 
 
-async def _start_under_lock(temporal: Client, world: World, token: str) -> Handle:
+async def _start_under_lock(temporal: Client, world: World, token: str | None) -> Handle:
     lock_id = f"sovereign/{SUBDOMAIN}.{world.parent}"
     return await start(temporal, pool_request(world, token), workflow_id=lock_id)
 
@@ -167,27 +173,54 @@ async def test_a_commit_that_could_not_write_its_dns(temporal: Client, world: Wo
     assert [r["change"] for r in result["records"] if r["name"] == wildcard] == ["created"]
 
 
-async def test_a_name_that_is_active_for_another_is_refused(temporal: Client, world: World) -> None:
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("token", ["some-token", None])
+async def test_a_name_that_is_active_for_another_is_refused(
+    temporal: Client, world: World, token: str | None, dry_run: bool
+) -> None:
     await world.create_zone(world.parent)
     await set_row(world, sovereignFQDN="other.example.com", loadBalancerIP="1.1.1.1")
     serial = await world.serial(world.parent)
 
-    failure = await refused(temporal, pool_request(world, "some-token"))
+    failure = await refused(temporal, pool_request(world, token, dryRun=dry_run))
 
     assert failure.type == "NameTaken"
     assert "other.example.com" in failure.message
     assert await world.serial(world.parent) == serial, "nothing is published for a name that isn't ours"
 
 
-async def test_a_reserved_label_is_refused_although_pdm_answers_500(temporal: Client, world: World) -> None:
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_reserved_label_is_refused_although_pdm_answers_500(
+    temporal: Client, world: World, dry_run: bool
+) -> None:
     await world.create_zone(world.parent)
     pool = {"domain": world.parent, "subdomain": "vault", "reservationToken": "some-token"}
 
-    failure = await refused(temporal, world.request(f"vault.{world.parent}", pool=pool))
+    failure = await refused(temporal, world.request(f"vault.{world.parent}", pool=pool, dryRun=dry_run))
 
     assert failure.type == "InvalidInput"
     assert "pool.subdomain" in failure.message
     assert "reserved" in failure.message
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_label_that_pdm_does_not_take_is_refused(temporal: Client, world: World, dry_run: bool) -> None:
+    await world.create_zone(world.parent)
+    pool = {"domain": world.parent, "subdomain": "5otech"}
+
+    failure = await refused(temporal, world.request(f"5otech.{world.parent}", pool=pool, dryRun=dry_run))
+
+    assert failure.type == "InvalidInput"
+    assert "pool.subdomain" in failure.message
+    assert "invalid-format" in failure.message
+
+
+async def test_a_dry_run_refuses_a_pool_that_pdm_does_not_manage(temporal: Client, world: World) -> None:
+    failure = await refused(temporal, pool_request(world, "some-token", dryRun=True))
+
+    assert failure.type == "InvalidInput"
+    assert "pool.domain" in failure.message
+    assert "unsupported-pool" in failure.message
 
 
 async def test_pdm_away_for_a_while(temporal: Client, world: World) -> None:
@@ -224,3 +257,100 @@ async def test_a_pool_name_is_claimed_before_it_is_published(temporal: Client, w
     await world.pdm.delete("/simulator/faults", params={"pool": world.parent})
     await _attempt_now(world, temporal, handle.id)
     await asyncio.wait_for(handle.result(), 60)
+
+
+async def plan(temporal: Client, world: World, request: dict[str, Any]) -> dict[str, Any]:
+    """The result of a dry run, which must leave PDM as it was."""
+    before, calls = await rows(world), len(await _calls(world))
+
+    result = await provision(temporal, request | {"dryRun": True})
+
+    assert result["phase"] == "planned", result["steps"]
+    assert await rows(world) == before
+    assert {call["method"] for call in (await _calls(world))[calls:]} == {"GET"}
+    return result
+
+
+async def _calls(world: World) -> list[dict[str, Any]]:
+    answer = await world.pdm.get("/simulator/calls", params={"pool": world.parent})
+    calls: list[dict[str, Any]] = answer.json()["calls"]
+    return calls
+
+
+EXPIRED = {"expiresAt": YESTERDAY.isoformat(), "reservationToken": "t"}
+ALIVE = {"expiresAt": TOMORROW.isoformat(), "reservationToken": "t"}
+ALIVE_OF_THIS_DEPLOYMENT = ALIVE | {"createdBy": "catalyst-api/d1"}
+
+
+@pytest.mark.parametrize(
+    ("held", "token", "planned"),
+    [
+        pytest.param(None, None, "would be reserved and committed", id="free"),
+        pytest.param(None, "t", "would be reserved and committed", id="swept"),
+        pytest.param(EXPIRED, "t", "would be reserved and committed", id="expired"),
+        pytest.param(EXPIRED, None, "would be reserved and committed", id="expired-of-another"),
+        pytest.param(ALIVE, "t", "would be committed", id="reserved"),
+        pytest.param(ALIVE, "T", "would be committed", id="reserved-whatever-the-case"),
+        pytest.param(ALIVE_OF_THIS_DEPLOYMENT, None, "would be committed", id="reserved-by-us"),
+        pytest.param(ALIVE_OF_THIS_DEPLOYMENT, "x", "would be committed", id="reserved-by-us-anew"),
+    ],
+)
+async def test_a_dry_run_foretells_that_the_name_becomes_ours(
+    temporal: Client, world: World, held: dict[str, str] | None, token: str | None, planned: str
+) -> None:
+    await world.create_zone(world.parent)
+    if held is not None:
+        await world.create_zone(f"{SUBDOMAIN}.{world.parent}")
+        await set_row(world, state="reserved", **held)
+    request = pool_request(world, token)
+
+    result = await plan(temporal, world, request)
+
+    assert step(result, "pool-commit")["outcome"] == f"dry run: {planned}"
+    await assert_served(world, await provision(temporal, request))
+
+
+@pytest.mark.parametrize("token", ["a-token-that-was-replaced", None])
+async def test_a_dry_run_does_not_wait_for_a_reservation_and_says_that_the_real_run_would(
+    temporal: Client, world: World, token: str | None
+) -> None:
+    await world.create_zone(world.parent)
+    await set_row(world, state="reserved", **ALIVE, createdBy="somebody-else")
+
+    outcome = step(await plan(temporal, world, pool_request(world, token)), "pool-commit")["outcome"]
+
+    assert outcome.startswith("dry run: the real run would wait")
+    assert f"by somebody-else until {TOMORROW}" in outcome
+    handle = await _start_under_lock(temporal, world, token)
+    assert (await waiting_for(handle, f"pool-commit/{world.parent}")).startswith("NameReserved: ")
+    await handle.cancel()
+
+
+@pytest.mark.parametrize("token", ["some-token", None])
+@pytest.mark.parametrize("address", [LOAD_BALANCER, "77.42.11.99"])
+async def test_a_dry_run_of_a_name_that_is_ours_already_tells_what_the_real_run_tells(
+    temporal: Client, world: World, address: str, token: str | None
+) -> None:
+    await world.create_zone(world.parent)
+    await provision(temporal, pool_request(world, None))
+    request = pool_request(world, token, loadBalancerIP=address)
+
+    result = await plan(temporal, world, request)
+
+    assert step(result, "pool-commit")["outcome"] == "dry run: active for this Sovereign already"
+    expected = [] if address == LOAD_BALANCER else ["pool-address-differs"]
+    assert [h["kind"] for h in result["hazards"]] == expected
+    assert result["hazards"] == (await provision(temporal, request))["hazards"]
+
+
+async def test_a_dry_run_of_a_name_whose_label_was_reserved_later(temporal: Client, world: World) -> None:
+    """The commit comes before the reservation, so with a token the name's own row decides."""
+    await world.create_zone(world.parent)
+    fqdn = f"vault.{world.parent}"
+    held = {"sovereignFQDN": fqdn, "loadBalancerIP": LOAD_BALANCER}
+    (await world.pdm.post(f"/simulator/pools/{world.parent}/vault", json=held)).raise_for_status()
+    pool = {"domain": world.parent, "subdomain": "vault", "reservationToken": "some-token"}
+
+    result = await plan(temporal, world, world.request(fqdn, pool=pool))
+
+    assert step(result, "pool-commit")["outcome"] == "dry run: active for this Sovereign already"

@@ -121,6 +121,32 @@ class PDM:
             )
         return await self._settle(claim, outcome, again=True)
 
+    async def plan(self, claim: Claim) -> tuple[str, Allocation | None]:
+        """What `claim` would come to now, in words, found out by reading only.
+
+        Returns PDM's row too where the name is active for this Sovereign. Doesn't raise `NameReserved`: the words
+        say that `claim` would wait, and for whom.
+
+        Raises:
+            NameTaken: as `claim` does.
+            InvalidInput: as `claim` does.
+        """
+        answer = await self.availability(claim.pool_domain, claim.subdomain)
+        # Of a pool that it doesn't manage PDM has no list.
+        row = None if answer.reason == "unsupported-pool" else await self.find(claim.pool_domain, claim.subdomain)
+        if row is not None and row.state == "reserved" and answer.available:
+            # It has expired, by PDM's own clock, and gives way to the next reservation.
+            row = None
+        if not _is_decided_by_commit(claim, row):
+            _refuse_impossible_label(claim, answer)
+        if row is None:
+            return "would be reserved and committed", None
+        try:
+            token = _token_of_our_reservation(claim, row)
+        except NameReserved as reserved:
+            return f"the real run would wait: {reserved}", None
+        return ("active for this Sovereign already", row) if token is None else ("would be committed", None)
+
     async def find(self, pool_domain: str, subdomain: str) -> Allocation | None:
         """PDM's row of a name, or None where there is none."""
         doing = f"listing the names of pool {pool_domain}"
@@ -163,7 +189,9 @@ class PDM:
             case 202:
                 return (Claimed.RESERVED_AGAIN_WITHOUT_DNS if again else Claimed.COMMITTED_WITHOUT_DNS), None
             case _:
-                return await self._active_already(claim, await self.find(claim.pool_domain, claim.subdomain))
+                row = await self._find_taken(claim)
+                _insist_on_active_for_us(claim, row)
+                return Claimed.ACTIVE_ALREADY, row
 
     async def _reserve(self, claim: Claim) -> str | None:
         """A reservation's token, or None where the name is taken (409)."""
@@ -173,51 +201,35 @@ class PDM:
             response = await self._send("POST", claim.pool_domain, "reserve", doing=doing, json=body)
         except PDMUnavailable:
             # For a label on its reserved list PDM answers 500 for ever, which looks like an outage.
-            await self._refuse_impossible_label(claim)
+            await self._ask_whether_impossible(claim)
             raise
         if response.status_code == 409:
             return None
         if response.status_code in {400, 422}:
-            await self._refuse_impossible_label(claim)
+            await self._ask_whether_impossible(claim)
             raise InvalidInput(f"pool: PDM refused to reserve {claim.sovereign_fqdn}: {http.excerpt(response)}")
         if response.status_code not in {200, 201}:
             raise self._unexpected(response, doing)
         return self._parsed(TypeAdapter(_Reservation), response, doing=doing).reservation_token
 
-    async def _refuse_impossible_label(self, claim: Claim) -> None:
-        answer = await self.availability(claim.pool_domain, claim.subdomain)
-        if not answer.available and answer.reason in {"reserved", "invalid-format", "unsupported-pool"}:
-            field = "pool.domain" if answer.reason == "unsupported-pool" else "pool.subdomain"
-            detail = f": {answer.detail}" if answer.detail else ""
-            raise InvalidInput(f"{field}: PDM never hands out {claim.sovereign_fqdn} ({answer.reason}{detail})")
+    async def _ask_whether_impossible(self, claim: Claim) -> None:
+        _refuse_impossible_label(claim, await self.availability(claim.pool_domain, claim.subdomain))
 
     async def _after_refused_reservation(self, claim: Claim) -> tuple[Claimed, Allocation | None]:
-        row = await self.find(claim.pool_domain, claim.subdomain)
-        if row is None or row.state != "reserved":
-            return await self._active_already(claim, row)
-        if row.created_by == claim.created_by and row.reservation_token:
-            # Our own reservation, whose answer was lost: its creator names this very deployment.
-            outcome = await self._commit(claim, row.reservation_token)
-            if outcome is not None:
-                return await self._settle(claim, outcome, again=True)
-        raise NameReserved(
-            f"{claim.sovereign_fqdn} is reserved in PDM by {row.created_by or 'somebody'} until {row.expires_at}. "
-            "If the reservation expires, this run takes the name; if it becomes active for another, this run fails.",
-            retry_after=_until(row.expires_at),
-        )
+        row = await self._find_taken(claim)
+        token = _token_of_our_reservation(claim, row)
+        if token is None:
+            return Claimed.ACTIVE_ALREADY, row
+        outcome = await self._commit(claim, token)
+        if outcome is None:
+            raise _reserved_by_another(claim, row)
+        return await self._settle(claim, outcome, again=True)
 
-    async def _active_already(self, claim: Claim, row: Allocation | None) -> tuple[Claimed, Allocation | None]:
-        if row is None or row.state != "active":
-            raise PDMUnavailable(
-                f"PDM called {claim.sovereign_fqdn} taken and doesn't list it as active: it is being changed by "
-                "somebody else. Tried again"
-            )
-        if (row.sovereign_fqdn or "").rstrip(".").lower() != claim.sovereign_fqdn:
-            raise NameTaken(
-                f"pool: {claim.subdomain}.{claim.pool_domain} is active in PDM for another Sovereign "
-                f"({row.sovereign_fqdn}, created by {row.created_by})"
-            )
-        return Claimed.ACTIVE_ALREADY, row
+    async def _find_taken(self, claim: Claim) -> Allocation:
+        row = await self.find(claim.pool_domain, claim.subdomain)
+        if row is None:
+            raise _being_changed(claim)
+        return row
 
     async def _send(self, method: str, pool_domain: str, verb: str, *, doing: str, **options: Any) -> httpx.Response:
         url = f"{self._url}/api/v1/pool/{urllib.parse.quote(pool_domain, safe='')}/{verb}"
@@ -240,6 +252,67 @@ class PDM:
             f"PDM at {response.request.url.host} answered {response.status_code} while {doing}, which is not of its "
             f"API: {http.excerpt(response)}. Look whether POOL_DOMAIN_MANAGER_URL is right."
         )
+
+
+def _refuse_impossible_label(claim: Claim, answer: Availability) -> None:
+    if not answer.available and answer.reason in {"reserved", "invalid-format", "unsupported-pool"}:
+        field = "pool.domain" if answer.reason == "unsupported-pool" else "pool.subdomain"
+        detail = f": {answer.detail}" if answer.detail else ""
+        raise InvalidInput(f"{field}: PDM never hands out {claim.sovereign_fqdn} ({answer.reason}{detail})")
+
+
+def _is_decided_by_commit(claim: Claim, row: Allocation | None) -> bool:
+    """Whether a commit with the request's own token settles it, so that no reservation is asked for."""
+    if claim.reservation_token is None or row is None:
+        return False
+    return row.state == "active" or _holds_token_of(claim, row)
+
+
+def _token_of_our_reservation(claim: Claim, row: Allocation) -> str | None:
+    """What to commit a name with that can't be reserved; None where it is active for this Sovereign already.
+
+    Raises:
+        NameTaken: the name is active for another Sovereign.
+        NameReserved: the reservation is somebody else's.
+    """
+    if row.state != "reserved":
+        _insist_on_active_for_us(claim, row)
+        return None
+    # A reservation of ours whose answer was lost: its creator names this very deployment.
+    if row.reservation_token and (row.created_by == claim.created_by or _holds_token_of(claim, row)):
+        return row.reservation_token
+    raise _reserved_by_another(claim, row)
+
+
+def _holds_token_of(claim: Claim, row: Allocation) -> bool:
+    """PDM reads a token without regard to case."""
+    ours, theirs = claim.reservation_token, row.reservation_token
+    return ours is not None and theirs is not None and ours.lower() == theirs.lower()
+
+
+def _insist_on_active_for_us(claim: Claim, row: Allocation) -> None:
+    if row.state != "active":
+        raise _being_changed(claim)
+    if (row.sovereign_fqdn or "").rstrip(".").lower() != claim.sovereign_fqdn:
+        raise NameTaken(
+            f"pool: {claim.subdomain}.{claim.pool_domain} is active in PDM for another Sovereign "
+            f"({row.sovereign_fqdn}, created by {row.created_by})"
+        )
+
+
+def _being_changed(claim: Claim) -> PDMUnavailable:
+    return PDMUnavailable(
+        f"PDM called {claim.sovereign_fqdn} taken and doesn't list it as active: it is being changed by "
+        "somebody else. Tried again"
+    )
+
+
+def _reserved_by_another(claim: Claim, row: Allocation) -> NameReserved:
+    return NameReserved(
+        f"{claim.sovereign_fqdn} is reserved in PDM by {row.created_by or 'somebody'} until {row.expires_at}. "
+        "If the reservation expires, this Sovereign gets the name; if it becomes active for another, the run fails.",
+        retry_after=_until(row.expires_at),
+    )
 
 
 def _until(moment: datetime | None) -> float:
