@@ -22,12 +22,15 @@ _WORDS = {
 
 def as_markdown(status: ProvisionResult) -> str:
     """The whole picture: phase, hazards first, then steps, servers and what was replaced."""
-    if status.handed_over_to is not None and not status.steps:
+    if status.handed_over_to is not None and not status.steps and status.failure is None:
         return f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`"
     parts = [f"### {status.sovereign_fqdn} {_WORDS[status.phase]}"]
+    if status.failure:
+        parts.append(_plain(status.failure))
     if status.hazards:
         parts.append("\n".join(["#### Hazards", *(_hazard(hazard) for hazard in status.hazards)]))
-    parts.append("\n".join(["#### Steps", *(_step(step) for step in status.steps)]))
+    if status.steps:
+        parts.append("\n".join(["#### Steps", *(_step(step) for step in status.steps)]))
     if status.verification.servers:
         parts.append("\n".join(["#### Servers", *(_server(server) for server in status.verification.servers)]))
     replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]

@@ -279,11 +279,15 @@ class Hazard(Message):
 
 
 class ProvisionResult(Message):
-    """The result of `ProvisionSovereign`, and, while it runs, the answer of its query `status`."""
+    """The result of `ProvisionSovereign`, and, while it runs, the answer of its query `status`.
+
+    `failure` is what ended a run that has no result: its error type and message.
+    """
 
     deployment_id: str
     sovereign_fqdn: str
     phase: Phase = "provisioning"
+    failure: str | None = None
     steps: list[StepStatus] = []
     records: list[RecordChange] = []
     certificates: list[CertificateStatus] = []

@@ -140,11 +140,12 @@ class Progress:
         self._ended = "degraded" if failed or given_up else "planned" if dry_run else "complete"
         return self.snapshot()
 
-    def abort(self, phase: Phase, now: datetime, reason: str) -> None:
-        """The run ends before its steps do."""
+    def abort(self, phase: Phase, now: datetime, reason: str, *, failure: str | None = None) -> None:
+        """The run ends before its steps do; `failure` is its own."""
         for key, step in self._steps.items():
             if step.state == "running":
                 self._steps[key] = step.changed(
                     state="failed", outcome=f"stopped, since the run ended: {reason}", finished_at=now, stalled=False
                 )
         self._ended = phase
+        self._result = self._result.changed(failure=failure)

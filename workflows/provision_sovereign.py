@@ -42,9 +42,14 @@ class ProvisionSovereign:
             result = await self._provision_or_hand_over(request, progress, publication)
         except (FailureError, asyncio.CancelledError) as error:
             self._failure = as_workflow_failure(error)
-            cancelled = isinstance(self._failure, CancelledError)
-            reason = "it was cancelled" if cancelled else "another step was refused"
-            progress.abort("cancelled" if cancelled else "failed", workflow.now(), reason)
+            match self._failure:
+                case CancelledError():
+                    progress.abort("cancelled", workflow.now(), "it was cancelled")
+                case ApplicationError() as refused:
+                    told = f"{refused.type}: {refused.message}"
+                    progress.abort("failed", workflow.now(), "another step was refused", failure=told)
+                case other:
+                    progress.abort("failed", workflow.now(), "another step failed", failure=str(other))
             await self._say_goodbye(publication)
             if self._failure is error:
                 raise

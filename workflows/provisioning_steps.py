@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         ZoneReport,
     )
     from sovereign_dns.progress import Progress
+    from workflows.patches import WAIT_FOR_ZONES_BELOW_THE_HOST
     from workflows.step_runner import StepNotDoneError, StepRunner, all_or_first_failure
 
 
@@ -73,6 +74,7 @@ class ProvisioningSteps:
             CreateZone(
                 owner=self._intent.owner,
                 domain=domain.domain,
+                host=domain.host,
                 nameservers=self._intent.nameservers,
                 may_create=domain.may_create_zone,
                 takeover=self._request.takeover,
@@ -113,7 +115,7 @@ class ProvisioningSteps:
 
     async def _publish(self, domain: DomainIntent) -> None:
         """Records, once the name is claimed and every zone that could answer for it is there; then the proof."""
-        await self._settled("zone-create", self._requested_lineage(domain.host))
+        await self._settled("zone-create", self._domains_answering_for(domain))
         await self._settled("pool-commit", [self._pool_domain])
         report = await self._runner.run(
             "records-upsert",
@@ -121,6 +123,7 @@ class ProvisioningSteps:
             UpsertRecords(
                 owner=self._intent.owner,
                 intent=domain,
+                zones_to_come=self._zones_to_come(),
                 takeover=self._request.takeover,
                 dry_run=self._request.dry_run,
             ),
@@ -217,6 +220,25 @@ class ProvisioningSteps:
         if report is not None:
             self._progress.set_certificate(report.certificate)
             self._runner.finish("certificate-ready", domain.domain, report.outcome)
+
+    def _domains_answering_for(self, domain: DomainIntent) -> list[str]:
+        """The parent domains of this request whose zones answer for one of the domain's names."""
+        above = self._requested_lineage(domain.host)
+        answering = [
+            d.domain
+            for d in self._intent.domains
+            if any(names.is_at_or_below(rrset.name, d.domain) for rrset in domain.rrsets)
+        ]
+        if set(answering) == set(above) or not workflow.patched(WAIT_FOR_ZONES_BELOW_THE_HOST):
+            return above
+        return answering
+
+    def _zones_to_come(self) -> list[str]:
+        """In a dry run, the zones that a real one would have by now: PDM makes one for each pool name."""
+        if not self._request.dry_run:
+            return []
+        pool_names = [self._request.sovereign_fqdn] if self._request.pool else []
+        return [domain.domain for domain in self._intent.domains] + pool_names
 
     def _requested_lineage(self, name: str) -> list[str]:
         """The parent domains of this request that are the name or lie above it."""

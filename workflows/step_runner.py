@@ -7,7 +7,13 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import Step
@@ -15,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.progress import Progress
     from sovereign_dns.wire import Message
     from workflows.one_writer import typed_failure_in
+    from workflows.patches import SETTLE_STEPS_THAT_WERE_GIVEN_UP
     from workflows.publication import Publication
 
 Report = TypeVar("Report", bound=Message)
@@ -107,28 +114,30 @@ class StepRunner:
         try:
             report = await handle
         except ActivityError as error:
-            if is_cancelled_exception(error) and key in self._given_up:
-                self._skip(key)
-                return None
-            if is_cancelled_exception(error):
-                raise
-            raise self._ended(error, key, has_deadline=deadline is not None) from error
+            self._ended_without_report(error, key, has_deadline=deadline is not None)
+            return None
         finally:
             del self._running[key]
-        _stop_if_cancelled()
         assert isinstance(report, report_type)  # noqa: S101 (the converter has read it as such)
+        self._given_up.pop(key, None)  # it was done before anybody could stop it
         return report
 
-    def _ended(self, error: ActivityError, key: tuple[Step, str], *, has_deadline: bool) -> Exception:
-        failure = typed_failure_in(error)
+    def _ended_without_report(self, error: ActivityError, key: tuple[Step, str], *, has_deadline: bool) -> None:
+        """Returns where the step was given up, and the run goes on."""
+        cancelled = is_cancelled_exception(error)
+        failure = None if cancelled else typed_failure_in(error)
         if failure is not None and failure.non_retryable:
             self._progress.fail(*key, workflow.now(), f"{failure.type}: {failure.message}")
-            return failure
-        if not has_deadline:
-            return error
+            raise failure from error
+        if key in self._given_up and (cancelled or workflow.patched(SETTLE_STEPS_THAT_WERE_GIVEN_UP)):
+            self._skip(key)
+            _stop_if_cancelled(since=SETTLE_STEPS_THAT_WERE_GIVEN_UP)
+            return
+        if cancelled or not has_deadline:
+            raise error
         reason = f"{failure.type}: {failure.message}" if failure else "no attempt ended before the deadline"
         self._progress.fail(*key, workflow.now(), f"not done before its deadline. {reason}")
-        return StepNotDoneError(reason, failure.details if failure else ())
+        raise StepNotDoneError(reason, failure.details if failure else ()) from error
 
     def give_up(self, step: Step, domain: str, reason: str) -> None:
         """Stops waiting for a step, now or when its turn comes."""
@@ -144,10 +153,15 @@ class StepRunner:
         self._publication.update()
 
     def finish(self, step: Step, domain: str, outcome: str, *, dry_run: bool = False) -> None:
-        """The step has its outcome; in a dry run nothing was done, and it counts as skipped."""
+        """The step has its outcome; in a dry run nothing was done, and it counts as skipped.
+
+        Raises:
+            asyncio.CancelledError: the run was cancelled while the step was being done; no further one may follow.
+        """
         settle = self._progress.skip if dry_run else self._progress.finish
         settle(step, domain, workflow.now(), outcome)
         self._publication.update()
+        _stop_if_cancelled()
 
     def leave_out(self, step: Step, domain: str, reason: str) -> None:
         """The step doesn't apply to this request."""
@@ -165,28 +179,41 @@ class StepRunner:
             self._publication.update()
 
 
-def _stop_if_cancelled() -> None:
+def _stop_if_cancelled(*, since: str | None = None) -> None:
     """An activity that was waited for may end well although its run is cancelled; no further step may follow."""
     task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    if task is not None and task.cancelling() and (since is None or workflow.patched(since)):
         raise asyncio.CancelledError
 
 
 async def all_or_first_failure(tasks: Sequence["asyncio.Task[Any]"]) -> None:
-    """Waits for all; at the first failure the others are cancelled, and it is raised.
+    """Waits for all; at the first failure the others are cancelled, and it is raised when they have ended.
+
+    A bug is raised at once, and cancels nothing: it fails the workflow task, and what the others were told would
+    stand in a history that mended code could not replay.
 
     Raises:
         BaseException: the first task's failure, as it is.
     """
     try:
         done, _ = await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in tasks:
-        if task in done and not task.cancelled() and (failure := task.exception()):
+    except asyncio.CancelledError:
+        await _cancel(tasks)
+        raise
+    failures = [failure for task in done if not task.cancelled() and (failure := task.exception())]
+    for failure in failures:
+        if not isinstance(failure, FailureError):
             raise failure
+    if failures:
+        await _cancel(tasks)
+    for failure in failures:
+        raise failure
+
+
+async def _cancel(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def as_workflow_failure(error: BaseException) -> BaseException:

@@ -117,9 +117,9 @@ def test_what_was_replaced_or_removed_is_shown_with_its_old_value_and_the_rest_i
     assert "unchanged." not in markdown
 
 
-def test_without_hazards_servers_or_replacements_there_are_no_empty_headings() -> None:
+def test_without_anything_to_list_there_are_no_empty_headings() -> None:
     markdown = as_markdown(status())
-    assert [line for line in markdown.splitlines() if line.startswith("####")] == ["#### Steps"]
+    assert [line for line in markdown.splitlines() if line.startswith("####")] == []
 
 
 def test_a_run_that_only_handed_over_names_the_one_that_works() -> None:
@@ -146,3 +146,13 @@ def test_the_stars_of_wildcards_are_shown_and_start_no_emphasis() -> None:
 def test_there_is_no_table_since_the_web_ui_renders_them_without_padding() -> None:
     servers = [server("ns1", "converged", "every name")]
     assert "|" not in as_markdown(status("stalled", hazards=[HAZARD], verification=Picture(servers=servers)))
+
+
+def test_a_failed_run_says_why() -> None:
+    markdown = as_markdown(status("failed", failure="NameTaken: pool: otech5.omani.works is active for another"))
+    assert "NameTaken: pool: otech5.omani.works is active for another" in markdown
+
+
+def test_a_run_that_could_not_hand_over_says_why_instead() -> None:
+    failed = status("failed", failure="AlreadyInProgress: a run works", handed_over_to="sovereign/t110.omani.works")
+    assert "AlreadyInProgress: a run works" in as_markdown(failed)

@@ -1,0 +1,11 @@
+"""Changes that a run which began before them must not see (https://docs.temporal.io/patching).
+
+Each is asked for by `workflow.patched` only where the old and the new course differ, so that other histories stay
+as they are.
+"""
+
+SETTLE_STEPS_THAT_WERE_GIVEN_UP = "settle-steps-that-were-given-up"
+"""A step that was given up is skipped however its last attempt ends, and a cancelled run stops there."""
+
+WAIT_FOR_ZONES_BELOW_THE_HOST = "wait-for-zones-below-the-host"
+"""Records wait for every requested zone that answers for one of them, also for one below the host."""
