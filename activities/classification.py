@@ -10,6 +10,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities import journal
+from activities.journal import Journal
 from sovereign_dns.failures import Failure, Kind
 from sovereign_dns.messages import DecideIntent, Task
 
@@ -40,7 +42,7 @@ class _Entrance(ActivityInboundInterceptor):
             "run_id": info.workflow_run_id,
         }
         with structlog.contextvars.bound_contextvars(**context):
-            alive = asyncio.create_task(_beat())
+            alive = asyncio.create_task(_beat(journal.begin()))
             try:
                 result = await super().execute_activity(input)
             except Failure as failure:
@@ -48,7 +50,7 @@ class _Entrance(ActivityInboundInterceptor):
                 _log.debug("step not done, in detail", exc_info=failure)
                 # Without its cause: the libraries' chains of exceptions exceed Temporal's limit on a failure's
                 # size, which then shows nothing but that. The message has all that a person needs.
-                raise as_application_error(failure, attempt=info.attempt, deadline=_deadline(info)) from None
+                raise as_application_error(failure, _retry_delay(failure, info)) from None
             except ApplicationError:
                 raise
             except Exception as error:  # noqa: BLE001 (a bug must be readable too)
@@ -64,13 +66,13 @@ class _Entrance(ActivityInboundInterceptor):
             return result
 
 
-async def _beat() -> None:
+async def _beat(notes: Journal) -> None:
     """Tells Temporal that the worker lives, so that a killed one is noticed at the heartbeat timeout."""
     if activity.info().heartbeat_timeout is None:
         return
     while True:
-        activity.heartbeat()
         await asyncio.sleep(HEARTBEAT_SECONDS)
+        notes.beat()
 
 
 def _sovereign(arguments: Any) -> str | None:
@@ -87,21 +89,7 @@ def _level(failure: Failure) -> int:
     return logging.INFO if failure.kind is Kind.NOT_YET else logging.WARNING
 
 
-def _deadline(info: activity.Info) -> datetime | None:
-    if info.schedule_to_close_timeout is None or not info.schedule_to_close_timeout:
-        return None
-    return info.scheduled_time + info.schedule_to_close_timeout
-
-
-def _within(deadline: datetime | None, delay: timedelta | None) -> timedelta | None:
-    """Leaves time for a last look: Temporal gives a step up at once whose next attempt would be past its deadline."""
-    if deadline is None or delay is None:
-        return delay
-    left = deadline - datetime.now(UTC) - FIRST_LOOK_AGAIN
-    return min(delay, left) if left > timedelta() else delay
-
-
-def as_application_error(failure: Failure, *, attempt: int, deadline: datetime | None = None) -> ApplicationError:
+def as_application_error(failure: Failure, delay: timedelta | None) -> ApplicationError:
     """The failure as Temporal keeps it: type, whether and when to try again, and the evidence."""
     category = ApplicationErrorCategory.BENIGN if failure.kind is Kind.NOT_YET else ApplicationErrorCategory.UNSPECIFIED
     return ApplicationError(
@@ -109,13 +97,21 @@ def as_application_error(failure: Failure, *, attempt: int, deadline: datetime |
         *([] if failure.evidence is None else [failure.evidence]),
         type=failure.error_type,
         non_retryable=failure.kind is Kind.REFUSED,
-        next_retry_delay=_within(deadline, _retry_delay(failure, attempt)),
+        next_retry_delay=delay,
         category=category,
     )
 
 
-def _retry_delay(failure: Failure, attempt: int) -> timedelta | None:
+def _retry_delay(failure: Failure, info: activity.Info) -> timedelta | None:
     """None leaves it to the activity's retry policy (an outage: 1 s doubling to 60 s)."""
+    delay = _own_delay(failure, info.attempt)
+    if not info.schedule_to_close_timeout:
+        return delay
+    deadline = info.scheduled_time + info.schedule_to_close_timeout
+    return _within(deadline, _delay_of_policy(info) if delay is None else delay)
+
+
+def _own_delay(failure: Failure, attempt: int) -> timedelta | None:
     if failure.retry_after is not None:
         return timedelta(seconds=max(failure.retry_after, 1.0))
     match failure.kind:
@@ -125,3 +121,20 @@ def _retry_delay(failure: Failure, attempt: int) -> timedelta | None:
             return min(FIRST_LOOK_AGAIN * 1.5 ** min(attempt - 1, 20), LATEST_LOOK_AGAIN)
         case _:
             return None
+
+
+def _delay_of_policy(info: activity.Info) -> timedelta | None:
+    """What Temporal itself would wait."""
+    policy = info.retry_policy
+    if policy is None:
+        return None
+    longest = policy.maximum_interval or policy.initial_interval * 100
+    return min(policy.initial_interval * policy.backoff_coefficient ** min(info.attempt - 1, 20), longest)
+
+
+def _within(deadline: datetime, delay: timedelta | None) -> timedelta | None:
+    """Leaves time for a last look: Temporal gives a step up at once whose next attempt would be past its deadline."""
+    if delay is None:
+        return None
+    left = deadline - datetime.now(UTC) - FIRST_LOOK_AGAIN
+    return min(delay, left) if left > timedelta() else delay

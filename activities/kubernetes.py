@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.shielding import to_its_end
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.failures import NotYetIssued
 from sovereign_dns.messages import AwaitCertificate, CertificateReport, RequestCertificate
@@ -19,7 +20,7 @@ class KubernetesActivities:
         if task.dry_run:
             outcome, certificate = await self._certificates.plan(task.wanted, takeover=task.takeover)
             return CertificateReport(outcome=f"dry run: {outcome}", certificate=certificate)
-        outcome, certificate = await self._certificates.request(task.wanted, takeover=task.takeover)
+        outcome, certificate = await to_its_end(self._certificates.request(task.wanted, takeover=task.takeover))
         return CertificateReport(outcome=outcome, certificate=certificate)
 
     @activity.defn(name="certificate-ready")

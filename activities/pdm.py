@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.shielding import to_its_end
 from sovereign_dns.clients.pdm import PDM, Allocation, Claim
 from sovereign_dns.contract import Hazard
 from sovereign_dns.messages import CommitPoolName, PoolReport
@@ -19,7 +20,7 @@ class PDMActivities:
         if task.dry_run:
             planned, row = await self._pdm.plan(_claim(task))
             return PoolReport(outcome=f"dry run: {planned}", hazards=_differing_address(task, row))
-        claimed, row = await self._pdm.claim(_claim(task))
+        claimed, row = await to_its_end(self._pdm.claim(_claim(task)))
         return PoolReport(outcome=claimed.value, hazards=_differing_address(task, row))
 
 

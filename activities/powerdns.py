@@ -1,18 +1,18 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any
-
 from temporalio import activity
 
+from activities import journal
+from activities.shielding import to_its_end
 from sovereign_dns import names
-from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
+from sovereign_dns.concurrency import side_by_side
+from sovereign_dns.contract import RecordChange
 from sovereign_dns.delegation import harms_of_a_new_cut, plan_delegation
 from sovereign_dns.failures import OwnershipConflict, ProtectedName, ZoneMissing, ZoneWrongKind
 from sovereign_dns.intent import DomainIntent
 from sovereign_dns.messages import CreateZone, RecordsReport, ServedZone, UpsertRecords, ZoneReport
-from sovereign_dns.records import ZonePlan, plan_zone, summary, wildcards_over
+from sovereign_dns.records import ZonePlan, over_all_attempts, plan_zone, summary, wildcards_over
 
 
 class PowerDNSActivities:
@@ -25,12 +25,8 @@ class PowerDNSActivities:
     async def create_zone(self, task: CreateZone) -> ZoneReport:
         """Makes a parent domain a signed zone, delegated from the hosted zone above it, or finds that it is."""
         zone = await self._powerdns.zone(task.domain)
-        if zone is not None and not zone.writable:
-            raise ZoneWrongKind(
-                f"zone {task.domain} is of kind {zone.kind} in PowerDNS: it gets its records from another server, and "
-                "what we wrote would be lost at its next transfer. Make it Native (or Primary), or take it out of "
-                "parentDomains; this run goes on by itself."
-            )
+        if zone is not None:
+            _insist_on_writable(zone)
         if zone is None and not task.may_create:
             raise ProtectedName(
                 f"parentDomains: {task.domain} holds a protected name (CATALYST_PROTECTED_FQDNS) and is no zone in "
@@ -42,12 +38,12 @@ class PowerDNSActivities:
         if zone is None and task.dry_run:
             return ZoneReport(outcome="dry run: would be created, signed")
         outcome = f"was there already, {'signed' if zone.dnssec else 'unsigned'}" if zone else "created, signed"
-        if zone is None and not await self._powerdns.create_zone(task.domain, task.nameservers):
+        if zone is None and not await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers)):
             outcome = "was there already"
-        plan = await self._delegate(task, parent_zone) if parent_zone is not None else None
-        if plan is not None and plan.writes:
-            outcome += f", {'to be ' if task.dry_run else ''}delegated from {plan.zone}"
-        return ZoneReport(outcome=outcome, changes=plan.changes if plan else [])
+        changes = await self._delegate(task, parent_zone) if parent_zone is not None else []
+        if any(change.change != "unchanged" for change in changes):
+            outcome += f", {'to be ' if task.dry_run else ''}delegated from {parent_zone}"
+        return ZoneReport(outcome=outcome, changes=changes)
 
     async def _zone_above(self, domain: str) -> str | None:
         above = names.parent_of(domain)
@@ -55,9 +51,13 @@ class PowerDNSActivities:
         return names.longest_hosted_suffix(domain, hosted)
 
     async def _refuse_harmful_cut(self, task: CreateZone, parent_zone: str) -> None:
-        present = await self._powerdns.rrsets(parent_zone, [task.domain])
         harms = harms_of_a_new_cut(
-            task.domain, [names.absolute(server) for server in task.nameservers], present, task.owner
+            task.domain,
+            [names.absolute(server) for server in task.nameservers],
+            at_the_cut=await self._powerdns.rrsets(parent_zone, [task.domain]),
+            below=await self._powerdns.rrsets_below(parent_zone, task.domain),
+            host=task.host or task.domain,
+            owner=task.owner,
         )
         if harms:
             raise OwnershipConflict(
@@ -66,28 +66,26 @@ class PowerDNSActivities:
                 f'("parentDomains": [{{"name": "{parent_zone}"}}]), or send "takeover": true.'
             )
 
-    async def _delegate(self, task: CreateZone, parent_zone: str) -> ZonePlan:
+    async def _delegate(self, task: CreateZone, parent_zone: str) -> list[RecordChange]:
         """Writes what the hosted zone above lacks of the delegation, on every run: an earlier one may have died."""
-        nameservers, keys = await asyncio.gather(
-            self._powerdns.nameservers(task.domain), self._powerdns.ds_records(task.domain)
+        nameservers, keys = await side_by_side(
+            [self._powerdns.nameservers(task.domain), self._powerdns.ds_records(task.domain)]
         )
         async with self._powerdns.sole_writer([parent_zone]):
             present = await self._powerdns.rrsets(parent_zone, [task.domain])
             plan = plan_delegation(
                 parent_zone, task.domain, nameservers, keys, present, task.owner, takeover=task.takeover
             )
-            await self._apply([plan], dry_run=task.dry_run)
-        return plan
+            return await self._apply([plan], dry_run=task.dry_run)
 
     @activity.defn(name="records-upsert")
     async def upsert_records(self, task: UpsertRecords) -> RecordsReport:
         """Makes the authoritative zone of every name hold exactly the addresses asked for."""
-        parts = await self._parts_by_zone(task.intent)
+        parts = await self._parts_by_zone(task.intent, task.zones_to_come)
         async with self._powerdns.sole_writer(parts):
-            planned = await asyncio.gather(*(self._plan(zone, part, task) for zone, part in parts.items()))
+            planned = await side_by_side(self._plan(zone, part, task) for zone, part in parts.items())
             plans = [plan for plan, _ in planned]
-            await self._apply(plans, dry_run=task.dry_run)
-        changes = [change for plan in plans for change in plan.changes]
+            changes = await self._apply(plans, dry_run=task.dry_run)
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run),
             changes=changes,
@@ -95,7 +93,7 @@ class PowerDNSActivities:
             zones=[served for _, served in planned],
         )
 
-    async def _parts_by_zone(self, intent: DomainIntent) -> dict[str, DomainIntent]:
+    async def _parts_by_zone(self, intent: DomainIntent, zones_to_come: list[str]) -> dict[str, DomainIntent]:
         """The intent, split by the zone that really answers: the longest hosted suffix of each name.
 
         A record in the parent of an existing child zone would be accepted and never served. The parent domain
@@ -103,7 +101,7 @@ class PowerDNSActivities:
         """
         owner_names = [rrset.name for rrset in intent.rrsets] + intent.remove_wildcards
         candidates = {ancestor for name in owner_names for ancestor in names.lineage(name, intent.domain)}
-        hosted = await self._powerdns.hosted(c for c in candidates if "*" not in c) | {intent.domain}
+        hosted = await self._powerdns.hosted(c for c in candidates if "*" not in c) | {intent.domain, *zones_to_come}
         zone_of = {name: names.longest_hosted_suffix(name, hosted) or intent.domain for name in owner_names}
         host_zone = names.longest_hosted_suffix(intent.host, hosted) or intent.domain
         return {
@@ -118,10 +116,8 @@ class PowerDNSActivities:
         owner_names = list(dict.fromkeys(rrset.name for rrset in part.rrsets))
         watched = wildcards_over(part.host, zone) if names.is_at_or_below(part.host, zone) else []
         try:
-            existing, nameservers = await asyncio.gather(
-                self._powerdns.rrsets(zone, [*owner_names, *watched, *part.remove_wildcards]),
-                self._powerdns.nameservers(zone),
-            )
+            existing = await self._powerdns.rrsets(zone, [*owner_names, *watched, *part.remove_wildcards])
+            nameservers = await self._powerdns.nameservers(zone)
         except ZoneMissing:
             if not task.dry_run:
                 raise
@@ -129,8 +125,11 @@ class PowerDNSActivities:
         plan = plan_zone(zone, part, existing, task.owner, takeover=task.takeover)
         return plan, ServedZone(zone=zone, nameservers=nameservers, names=owner_names)
 
-    async def _apply(self, plans: list[ZonePlan], *, dry_run: bool) -> None:
-        """All zones are planned before any is written: a conflict in one leaves every one untouched."""
+    async def _apply(self, plans: list[ZonePlan], *, dry_run: bool) -> list[RecordChange]:
+        """All zones are planned before any is written: a conflict in one leaves every one untouched.
+
+        Returns what was changed, by this attempt or by earlier ones.
+        """
         conflicts = [conflict for plan in plans for conflict in plan.conflicts]
         if conflicts:
             shown = "; ".join(conflicts[:5]) + (f"; and {len(conflicts) - 5} more" if len(conflicts) > 5 else "")
@@ -139,18 +138,26 @@ class PowerDNSActivities:
                 f"{shown}. This step wrote nothing into {zones}. If those names shall be this Sovereign's from now on, "
                 'send "takeover": true; what was there stays in the result.'
             )
-        if dry_run:
-            return
+        to_write = [plan for plan in plans if plan.writes]
+        for zone in await side_by_side(self._powerdns.zone(plan.zone) for plan in to_write):
+            if zone is not None:
+                _insist_on_writable(zone)
+        changes = over_all_attempts(journal.noted_before(), [change for plan in plans for change in plan.changes])
+        if to_write and not dry_run:
+            await journal.note(changes)
+            await to_its_end(self._write(to_write))
+        return changes
+
+    async def _write(self, plans: list[ZonePlan]) -> None:
         for plan in plans:
-            if plan.writes:
-                await _to_its_end(self._powerdns.change(plan.zone, plan.writes))
+            await self._powerdns.change(plan.zone, plan.writes)
 
 
-async def _to_its_end(write: Coroutine[Any, Any, None]) -> None:
-    """A write that is under way can't be called back: a cancellation waits until it is known what became of it."""
-    writing = asyncio.ensure_future(write)
-    try:
-        await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        await asyncio.wait([writing])
-        raise
+def _insist_on_writable(zone: ZoneMetadata) -> None:
+    if not zone.writable:
+        name = names.relative_to_root(zone.name)
+        raise ZoneWrongKind(
+            f"zone {name} is of kind {zone.kind} in PowerDNS: it gets its records from another server, and what we "
+            "wrote would be lost at its next transfer. Make it Native (or Primary), or ask for names that don't lie "
+            "in it; this run goes on by itself."
+        )

@@ -4,16 +4,19 @@ Without the NS, a validating resolver takes the child's answers for forged as so
 without the DS, a signed child counts as unsigned (RFC 4035 §5.2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sovereign_dns.intent import DesiredRRset, Owner
+from sovereign_dns.names import is_at_or_below
 from sovereign_dns.records import ZonePlan, plan_removal, plan_rrset
-from sovereign_dns.rrsets import ADDRESS_TYPES, RRset, canonical_content
+from sovereign_dns.rrsets import RRset, canonical_content
 
 DELEGATION_TTL_SECONDS = 3600
 """As PDM writes its own."""
 
 _SHA256 = "2"
+
+_DELEGATION_TYPES = frozenset({"NS", "DS"})
 
 
 def plan_delegation(
@@ -57,28 +60,45 @@ def plan_delegation(
 
 
 def harms_of_a_new_cut(
-    child_zone: str, nameservers: Sequence[str], present: Sequence[RRset], owner: Owner
+    child_zone: str,
+    nameservers: Sequence[str],
+    at_the_cut: Sequence[RRset],
+    below: Sequence[RRset],
+    host: str,
+    owner: Owner,
 ) -> list[str]:
     """What a new zone would take away: it hides everything at and below its name in the zone above.
-
-    A Sovereign always has records at its host's own apex, so one at this very name is found by them.
 
     Args:
         child_zone: the zone that is to be created.
         nameservers: those that it would have, names with their dots.
-        present: what the zone above holds at its name.
+        at_the_cut: what the zone above holds at its name.
+        below: what the zone above holds below its name.
+        host: the Sovereign's own name; what has no owner there is replaced, as in any zone.
         owner: who asks for it.
     """
-    harms: list[str] = []
-    for rrset in present:
-        if rrset.name != child_zone:
-            continue
-        holder = rrset.owner
-        if rrset.type in ADDRESS_TYPES and holder and holder.sovereign_fqdn != owner.sovereign_fqdn:
-            harms.append(f"it would take Sovereign {holder.sovereign_fqdn} (deployment {holder.deployment_id}) offline")
-        if rrset.type == "NS" and not _leads_to_child(rrset, nameservers):
-            harms.append(f"{child_zone} is delegated to {', '.join(rrset.served)}, which answer for it")
-    return list(dict.fromkeys(harms))
+    harms = [
+        f"{child_zone} is delegated to {', '.join(rrset.served)}, which answer for it"
+        for rrset in at_the_cut
+        if rrset.type == "NS" and not _leads_to_child(rrset, nameservers)
+    ]
+    # Delegations below would be hidden too, and with them, for a validating resolver, the zones that they lead to.
+    hidden = [*(rrset for rrset in at_the_cut if rrset.type not in _DELEGATION_TYPES), *below]
+    others = {(holder.sovereign_fqdn, holder.deployment_id) for rrset in hidden if (holder := rrset.owner)}
+    harms += _listed(
+        f"it would take Sovereign {fqdn} (deployment {deployment}) offline"
+        for fqdn, deployment in sorted(others)
+        if fqdn != owner.sovereign_fqdn
+    )
+    unowned = {rrset.name for rrset in hidden if rrset.owner is None and not is_at_or_below(rrset.name, host)}
+    harms += _listed(f"{name} would no longer resolve" for name in sorted(unowned))
+    return harms
+
+
+def _listed(harms: Iterable[str]) -> list[str]:
+    all_of_them = list(harms)
+    more = [f"and {len(all_of_them) - 5} more such"] if len(all_of_them) > 5 else []
+    return all_of_them[:5] + more
 
 
 def _leads_to_child(ns: RRset | None, child_nameservers: Sequence[str]) -> bool:

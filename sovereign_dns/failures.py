@@ -96,6 +96,10 @@ class KubernetesUnavailable(Outage):
     """The Kubernetes API doesn't answer, or not with sense."""
 
 
+class TemporalUnavailable(Outage):
+    """Temporal could not be told what is about to be changed, so nothing was."""
+
+
 class PowerDNSUnauthorized(NeedsAHand):
     """PowerDNS doesn't accept the API key."""
 

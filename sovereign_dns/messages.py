@@ -32,9 +32,10 @@ class Task(Message):
 
 
 class CreateZone(Task):
-    """A zone that shall exist, delegated from the hosted zone above it, if there is one."""
+    """A zone that shall exist, delegated from the hosted zone above it, if there is one. `host` is served in it."""
 
     domain: str
+    host: str | None = None
     nameservers: list[str]
     may_create: bool
     takeover: bool = False
@@ -82,9 +83,10 @@ class PoolReport(Message):
 
 
 class UpsertRecords(Task):
-    """The records of one parent domain."""
+    """The records of one parent domain. `zones_to_come` are those that a dry run finds missing, and didn't create."""
 
     intent: DomainIntent
+    zones_to_come: list[str] = []
     takeover: bool = False
     dry_run: bool = False
 

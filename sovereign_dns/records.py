@@ -187,6 +187,26 @@ def _stale_wildcard(zone: str, wildcard: str, content: list[str], host: str) -> 
     )
 
 
+def over_all_attempts(noted: Sequence[RecordChange], found: Sequence[RecordChange]) -> list[RecordChange]:
+    """What several attempts changed together, with every value that any of them replaced.
+
+    Args:
+        noted: what earlier attempts were about to change; they may have done it.
+        found: what this attempt finds, which calls `unchanged` what an earlier one has written.
+    """
+    earlier = {(change.zone, change.name, change.type): change for change in noted if change.change != "unchanged"}
+    changes: list[RecordChange] = []
+    for change in found:
+        first = earlier.pop((change.zone, change.name, change.type), None)
+        if first is None:
+            changes.append(change)
+        elif change.change == "unchanged" or change.before == first.before:
+            changes.append(first)
+        else:  # somebody else wrote between the attempts
+            changes.append(change.changed(before=list(dict.fromkeys([*first.before, *change.before]))))
+    return [*changes, *earlier.values()]
+
+
 def summary(changes: Iterable[RecordChange], *, planned: bool = False) -> str:
     """The counts in one line: `14 created, 0 replaced, 0 unchanged`, and what was removed, where anything was."""
     counts = {"created": 0, "replaced": 0, "removed": 0, "unchanged": 0}

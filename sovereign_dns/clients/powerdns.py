@@ -5,7 +5,7 @@ No call here grows with the zone: rrsets are read by name, zones by name, metada
 
 import asyncio
 import urllib.parse
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -14,13 +14,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from sovereign_dns import names
 from sovereign_dns.clients import http
+from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.failures import (
     PowerDNSUnauthorized,
     PowerDNSUnavailable,
     ZoneMissing,
     ZoneRejected,
 )
-from sovereign_dns.rrsets import RRset, RRsetWrite
+from sovereign_dns.rrsets import COMMENT_ACCOUNT, Comment, RRset, RRsetWrite
 from sovereign_dns.secrets import Secret
 from sovereign_dns.wire import Message
 
@@ -30,6 +31,13 @@ READS_IN_FLIGHT = 6
 """PowerDNS closes every API connection after its answer and queues about ten: beyond, a SYN is lost and costs 1 s
 (measured on 4.7.3; from 6 in flight the rate no longer rises)."""
 
+READ_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+LONGEST_WAIT_FOR_A_READ_SECONDS = 10.0
+LONGEST_WAIT_FOR_A_ZONE_SECONDS = 15.0
+"""Together they stay below an attempt's time-out, so that a PowerDNS which accepts connections and never answers is
+told as that, and not as an attempt that took too long."""
+
+MOST_FOUND = 1000
 
 _REFUSALS = frozenset({400, 409, 412, 422})
 """With these PowerDNS says that the request itself is wrong; nothing else may count as a refusal, or as success."""
@@ -59,6 +67,13 @@ class _CryptoKey(Message):
     ds: list[str] = []
 
 
+class _Found(Message):
+    name: str
+    type: str = ""
+    content: str = ""
+    zone_id: str = ""
+
+
 class PowerDNS:
     """A client of one PowerDNS server's API.
 
@@ -81,7 +96,7 @@ class PowerDNS:
         self._writers: dict[str, asyncio.Lock] = {}
 
     @asynccontextmanager
-    async def sole_writer(self, zones: Iterable[str]) -> AsyncIterator[None]:
+    async def sole_writer(self, zones: Collection[str]) -> AsyncIterator[None]:
         """Keeps every other writer of this process out of these zones.
 
         PowerDNS answers 500 to most of the concurrent PATCHes of one zone (measured); from reading to writing
@@ -90,9 +105,16 @@ class PowerDNS:
         locks = [self._writers.setdefault(zone, asyncio.Lock()) for zone in sorted(set(zones))]
         taken: list[asyncio.Lock] = []
         try:
-            for lock in locks:
-                await lock.acquire()
-                taken.append(lock)
+            try:
+                async with asyncio.timeout(LONGEST_WAIT_FOR_A_ZONE_SECONDS):
+                    for lock in locks:
+                        await lock.acquire()
+                        taken.append(lock)
+            except TimeoutError:
+                raise PowerDNSUnavailable(
+                    f"this worker has been writing zone {sorted(set(zones))[len(taken)]} for other runs for "
+                    f"{LONGEST_WAIT_FOR_A_ZONE_SECONDS:.0f} s: PowerDNS answers slowly, or not at all. Tried again"
+                ) from None
             yield
         finally:
             for lock in reversed(taken):
@@ -101,7 +123,7 @@ class PowerDNS:
     async def hosted(self, candidates: Iterable[str]) -> set[str]:
         """Those of the names that are zones here."""
         wanted = list(dict.fromkeys(candidates))
-        found = await asyncio.gather(*(self._is_hosted(name) for name in wanted))
+        found = await side_by_side(self._is_hosted(name) for name in wanted)
         return {name for name, hosted in zip(wanted, found, strict=True) if hosted}
 
     async def _is_hosted(self, name: str) -> bool:
@@ -150,7 +172,7 @@ class PowerDNS:
             ZoneMissing: the zone is not hosted here.
         """
         wanted = list(dict.fromkeys(at_names))
-        found = await asyncio.gather(*(self._rrsets_at(zone, name, rrtype) for name in wanted))
+        found = await side_by_side(self._rrsets_at(zone, name, rrtype) for name in wanted)
         return [rrset for rrsets in found for rrset in rrsets]
 
     async def nameservers(self, zone: str) -> list[str]:
@@ -177,6 +199,38 @@ class PowerDNS:
             rrset.changed(name=names.relative_to_root(rrset.name))
             for rrset in content.rrsets
             if rrset.name == names.absolute(name) and rrset.records
+        ]
+
+    async def rrsets_below(self, zone: str, cut: str) -> list[RRset]:
+        """What the zone holds below a name, with its owners: names and types, without contents, `MOST_FOUND` at most.
+
+        By PowerDNS' search, since the API lists rrsets only by their exact names, or all of a zone.
+        """
+        records, comments = await side_by_side(
+            self._search(f"*.{cut}", kind, zone, cut) for kind in ("record", "comment")
+        )
+        noted: dict[tuple[str, str], list[Comment]] = {}
+        for comment in comments:
+            noted.setdefault((comment.name, comment.type), []).append(
+                Comment(content=comment.content, account=COMMENT_ACCOUNT)  # the search doesn't tell the account
+            )
+        found = dict.fromkeys((record.name, record.type) for record in records)
+        return [
+            RRset(
+                name=names.relative_to_root(name), type=type_, ttl=0, records=[], comments=noted.get((name, type_), [])
+            )
+            for name, type_ in found
+        ]
+
+    async def _search(self, pattern: str, kind: str, zone: str, cut: str) -> list[_Found]:
+        doing = f"looking what zone {zone} holds below {cut}"
+        response = await self._read("/search-data", doing=doing, q=pattern, object_type=kind, max=str(MOST_FOUND))
+        found = self._parsed(TypeAdapter(list[_Found]), response, doing=doing)
+        # The pattern matches contents too, and other zones.
+        return [
+            item
+            for item in found
+            if item.zone_id == names.absolute(zone) and item.name.lower().endswith(f".{names.absolute(cut)}")
         ]
 
     async def change(self, zone: str, writes: Sequence[RRsetWrite]) -> None:
@@ -213,8 +267,18 @@ class PowerDNS:
         return [ds for key in keys if key.active and key.published for ds in key.ds]
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
-        async with self._reads:
-            return await self._send("GET", path, doing=doing, params=params)
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_FOR_A_READ_SECONDS):
+                await self._reads.acquire()
+        except TimeoutError:
+            raise PowerDNSUnavailable(
+                f"{READS_IN_FLIGHT} calls to PowerDNS have been waiting for its answer, and {doing} for its turn, for "
+                f"{LONGEST_WAIT_FOR_A_READ_SECONDS:.0f} s: it answers slowly, or not at all. Tried again"
+            ) from None
+        try:
+            return await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
+        finally:
+            self._reads.release()
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
         headers = {"X-API-Key": self._api_key.read()}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sovereign_dns.delegation import DELEGATION_TTL_SECONDS, plan_delegation
+from sovereign_dns.delegation import DELEGATION_TTL_SECONDS, harms_of_a_new_cut, plan_delegation
 from sovereign_dns.records import ZonePlan
 from sovereign_dns.rrsets import Comment, RRset, owner_comment
 from tests.unit.builders import NEIGHBOUR, OWNER, rrset
@@ -95,3 +95,26 @@ def test_what_stands_at_other_names_is_no_part_of_the_cut() -> None:
 def test_without_known_name_servers_no_delegation_is_written() -> None:
     plan = plan_delegation(PARENT, CHILD, [], [], [], OWNER)
     assert plan.writes == []
+
+
+def harms(below: list[RRset], *, at_the_cut: tuple[RRset, ...] = (), host: str = f"t9.{CHILD}") -> str:
+    return "; ".join(harms_of_a_new_cut(CHILD, NAMESERVERS, at_the_cut, below, host, OWNER))
+
+
+def test_a_new_cut_above_live_records_of_another_sovereign_is_harmful() -> None:
+    live = [rrset(f"console.t1.{CHILD}", "A", "1.1.1.1", owner=NEIGHBOUR)]
+    assert NEIGHBOUR.sovereign_fqdn in harms(live)
+
+
+def test_a_new_cut_above_what_nobody_owns_names_it() -> None:
+    assert f"www.{CHILD} would no longer resolve" in harms([rrset(f"www.{CHILD}", "A", "1.1.1.1")])
+    assert f"live.{CHILD} would no longer resolve" in harms([rrset(f"live.{CHILD}", "NS", "ns1.example.")])
+
+
+def test_a_new_cut_above_ones_own_names_is_harmless() -> None:
+    own = [rrset(f"auth.{CHILD}", "A", "1.1.1.1"), rrset(CHILD, "A", "1.1.1.1", owner=OWNER)]
+    assert harms(own, host=CHILD) == ""
+
+
+def test_many_harms_are_told_in_short() -> None:
+    assert harms([rrset(f"h{n}.{CHILD}", "A", "1.1.1.1") for n in range(9)]).endswith("and 4 more such")

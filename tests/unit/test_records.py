@@ -4,7 +4,7 @@ import pytest
 
 from sovereign_dns.contract import RecordChange
 from sovereign_dns.intent import Owner
-from sovereign_dns.records import ZonePlan, plan_zone, summary, wildcards_over
+from sovereign_dns.records import ZonePlan, over_all_attempts, plan_zone, summary, wildcards_over
 from sovereign_dns.rrsets import Comment, RRset, owner_comment
 from tests.unit.builders import (
     CONSOLE_LOAD_BALANCER,
@@ -262,3 +262,37 @@ def test_the_counts_in_one_line() -> None:
     mixed = planned(rrset(FQDN, "A", STRANGER), rrset(CONSOLE, "CNAME", "x.y."))
     assert summary(mixed.changes) == "1 created, 1 replaced, 1 removed, 0 unchanged"
     assert summary([]) == "0 created, 0 replaced, 0 unchanged"
+
+
+def change(kind: str, before: list[str], after: list[str]) -> RecordChange:
+    name = "console.t110.omani.works."
+    return RecordChange(
+        zone="omani.works.",
+        name=name,
+        type="A",
+        ttl=60,
+        before=before,
+        after=after,
+        change=kind,  # type: ignore[arg-type]
+    )
+
+
+def test_what_an_earlier_attempt_replaced_is_not_called_unchanged() -> None:
+    replaced, unchanged = change("replaced", [STRANGER], [LOAD_BALANCER]), change("unchanged", [], [LOAD_BALANCER])
+    assert over_all_attempts([replaced], [unchanged]) == [replaced]
+
+
+def test_what_an_earlier_attempt_removed_is_still_told() -> None:
+    removed = change("removed", [STRANGER], [])
+    assert over_all_attempts([removed], []) == [removed]
+
+
+def test_what_somebody_wrote_between_two_attempts_is_kept_too() -> None:
+    found = change("replaced", ["192.0.2.7"], [LOAD_BALANCER])
+    (told,) = over_all_attempts([change("replaced", [STRANGER], [LOAD_BALANCER])], [found])
+    assert (told.change, told.before) == ("replaced", [STRANGER, "192.0.2.7"])
+
+
+def test_without_an_earlier_attempt_what_is_found_counts() -> None:
+    unchanged = change("unchanged", [LOAD_BALANCER], [LOAD_BALANCER])
+    assert over_all_attempts([], [unchanged]) == [unchanged]

@@ -7,7 +7,9 @@ import pytest
 from pydantic import SecretStr
 
 from activities.powerdns import PowerDNSActivities
+from sovereign_dns.clients import powerdns
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.failures import PowerDNSUnavailable
 from sovereign_dns.messages import UpsertRecords
 from sovereign_dns.secrets import Secret
 from tests.unit.builders import OWNER, domain_intent
@@ -17,16 +19,17 @@ async def test_a_cancelled_write_ends_before_the_activity_does() -> None:
     arrived, may_answer = asyncio.Event(), asyncio.Event()
     applied: list[str] = []
 
-    async def powerdns(request: httpx.Request) -> httpx.Response:
+    async def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "PATCH":
             arrived.set()
             await may_answer.wait()
             applied.append("PATCH")
             return httpx.Response(204)
         listing = request.url.path.endswith("/zones")
-        return httpx.Response(200, json=[] if listing else {"rrsets": []})
+        zone = {"name": "omani.works.", "kind": "Native", "rrsets": []}
+        return httpx.Response(200, json=[] if listing else zone)
 
-    client = httpx.AsyncClient(transport=httpx.MockTransport(powerdns))
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     activities = PowerDNSActivities(PowerDNS(client, "http://pdns.test", Secret("KEY", SecretStr("key"))))
     running = asyncio.create_task(activities.upsert_records(UpsertRecords(owner=OWNER, intent=domain_intent())))
     await arrived.wait()
@@ -36,9 +39,35 @@ async def test_a_cancelled_write_ends_before_the_activity_does() -> None:
 
     assert not done, "the lock on the Sovereign would be free while its records are being written"
     may_answer.set()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    assert {change.change for change in (await running).changes} == {"created"}
     assert applied == ["PATCH"]
+
+
+async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(powerdns, "LONGEST_WAIT_FOR_A_READ_SECONDS", 0.05)
+    never = asyncio.Event()
+
+    async def silence(request: httpx.Request) -> httpx.Response:
+        await never.wait()
+        raise AssertionError
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(silence))
+    activities = PowerDNSActivities(PowerDNS(client, "http://pdns.test", Secret("KEY", SecretStr("key"))))
+
+    with pytest.raises(PowerDNSUnavailable, match="answers slowly, or not at all"):
+        await activities.upsert_records(UpsertRecords(owner=OWNER, intent=domain_intent()))
+
+
+async def test_who_waits_for_a_zone_that_another_writes_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(powerdns, "LONGEST_WAIT_FOR_A_ZONE_SECONDS", 0.05)
+    client = PowerDNS(httpx.AsyncClient(), "http://pdns.test", Secret("KEY", SecretStr("key")))
+
+    async with client.sole_writer(["omani.works"]):
+        with pytest.raises(PowerDNSUnavailable, match=r"writing zone omani\.works for other runs"):
+            async with client.sole_writer(["aa.example", "omani.works"]):
+                pytest.fail("two writers at once")
+        async with client.sole_writer(["aa.example"]):
+            pass
 
 
 async def test_a_key_that_no_header_may_hold_is_told_without_the_key() -> None:

@@ -1,0 +1,75 @@
+"""Before an HTTP API, a network that loses or delays its answers: the request arrives and is done, nobody hears of it.
+
+Understands only servers that close a connection after their answer, as PowerDNS does.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+
+class LossyApi:
+    """Passes requests on, and treats the answers to those of one method as it is told.
+
+    Attributes:
+        lose: how many of the next answers are lost.
+        may_answer: no answer is given as long as it is not set.
+        done: set when such a request has been done by the server.
+    """
+
+    def __init__(self, url: str, method: str) -> None:
+        self._server_address = url.removeprefix("http://").split(":")
+        self._method = method.encode()
+        self._listening: asyncio.Server | None = None
+        self.lose = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.done = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        assert self._listening is not None
+        return f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
+
+    async def __aenter__(self) -> Self:
+        self._listening = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._listening is not None
+        self.may_answer.set()
+        self._listening.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = await _request(reader)
+            answer = await self._answer_to(request)
+            if request.startswith(self._method):
+                self.done.set()
+                await self.may_answer.wait()
+                if self.lose:
+                    self.lose -= 1
+                    return
+            writer.write(answer)
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client, or the server, has gone
+        finally:
+            writer.close()
+
+    async def _answer_to(self, request: bytes) -> bytes:
+        host, port = self._server_address
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            writer.write(request)
+            return await reader.read()
+        finally:
+            writer.close()
+
+
+async def _request(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    return head + (await reader.readexactly(int(lengths[0].split(b":")[1])) if lengths else b"")

@@ -1,0 +1,119 @@
+"""A write that was done, and whose answer nobody heard: what it replaced is in the result all the same."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+
+from tests.conftest import StartWorker
+from tests.lossy_api import LossyApi
+from tests.runs import Result, changes, start, step, waiting_for
+from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
+
+
+@pytest.fixture
+async def lossy(stack_description: dict[str, str]) -> AsyncIterator[LossyApi]:
+    async with LossyApi(stack_description["CATALYST_POWERDNS_API_URL"], "PATCH") as api:
+        yield api
+
+
+def before(result: Result, name: str) -> list[str]:
+    (record,) = [r for r in result["records"] if (r["name"], r["type"]) == (f"{name}.", "A")]
+    values: list[str] = record["before"]
+    return values
+
+
+async def test_what_a_write_replaced_is_told_though_its_answer_was_lost(
+    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
+    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    lossy.lose = 1
+
+    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    result = await handle.result()
+
+    assert lossy.lose == 0
+    assert step(result, "records-upsert")["outcome"] == "13 created, 1 replaced, 0 unchanged"
+    assert before(result, f"console.{fqdn}") == [STRANGER]
+    assert result["phase"] == "complete"
+
+
+async def test_what_a_write_replaced_is_told_though_its_worker_was_killed(
+    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
+    worker = start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    lossy.may_answer.clear()
+    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    await lossy.done.wait()
+
+    worker.kill()
+    start_worker()
+
+    result = await handle.result()
+    assert step(result, "records-upsert")["outcome"] == "13 created, 1 replaced, 0 unchanged"
+    assert before(result, f"console.{fqdn}") == [STRANGER]
+
+
+async def test_a_delegation_that_was_written_is_told_though_the_answer_was_lost(
+    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+) -> None:
+    await world.create_zone(world.parent)
+    child = f"t126.{world.parent}"
+    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    lossy.lose = 1
+    request = world.request(child, parentDomains=[{"name": child}], certificate={"enabled": False})
+
+    handle = await start(special_temporal, request, workflow_id=f"sovereign/{child}")
+    result = await handle.result()
+
+    delegation = [r for r in result["records"] if r["zone"] == f"{world.parent}."]
+    assert {(r["type"], r["change"]) for r in delegation} == {("NS", "created"), ("DS", "created")}
+    assert changes(result) == {"created": 16}
+
+
+async def test_a_cancelled_run_ends_when_its_write_has_and_tells_what_it_replaced(
+    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
+    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    lossy.may_answer.clear()
+    request = world.request(fqdn, certificate={"enabled": False})
+    handle = await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")
+    await lossy.done.wait()
+
+    await handle.cancel()
+    asked = await start(special_temporal, world.request(fqdn, loadBalancerIP="77.42.11.99"))
+    with pytest.raises(WorkflowFailureError, match="failed") as refused:
+        await asked.result()
+    lossy.may_answer.set()
+
+    assert "AlreadyInProgress" in repr(refused.value.cause)
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    status = await handle.query("status")
+    assert status["phase"] == "cancelled"
+    assert step(status, "records-upsert")["state"] == "done"
+    assert step(status, "dns-verify")["state"] == "pending"
+    assert before(status, f"console.{fqdn}") == [STRANGER]
+    assert await world.answers_other_than([LOAD_BALANCER], names_of(fqdn)) == {}
+
+
+async def test_a_powerdns_that_accepts_and_never_answers_is_told_as_that(
+    special_temporal: Client, start_worker: StartWorker, world: World, stack_description: dict[str, str]
+) -> None:
+    async with LossyApi(stack_description["CATALYST_POWERDNS_API_URL"], "GET") as silent:
+        silent.may_answer.clear()
+        start_worker(CATALYST_POWERDNS_API_URL=silent.url)
+        fqdn = f"t1.{world.parent}"
+        handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+
+        told = await waiting_for(handle, f"zone-create/{world.parent}")
+
+        assert told.startswith("PowerDNSUnavailable: PowerDNS at ")
+        assert "the answer took too long" in told
+        await handle.terminate()
