@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import structlog
@@ -45,6 +45,8 @@ LONGEST_CONNECT_PAUSE_SECONDS = 10.0
 
 _log = structlog.get_logger("worker")
 
+Outcome = TypeVar("Outcome")
+
 
 async def run(settings: Settings) -> None:
     """Runs the worker until SIGTERM or SIGINT."""
@@ -54,17 +56,21 @@ async def run(settings: Settings) -> None:
     health = HealthServer(*split_host_port(settings.sovereign_dns_health_address))
     await health.start()
     try:
-        client = await _until_set(stop, _connect())
-        if client is not None:
-            await _serve(client, settings, health, stop)
+        if client := await _unless_stopped(stop, _connect()):
+            attributes_usable = await _unless_stopped(stop, search_attributes.register(client))
+            if attributes_usable is not None:
+                await _serve(client, settings, health, stop, attributes_usable=attributes_usable)
     finally:
         await health.stop()
+    _log.info("worker stopped")
 
 
-async def _serve(client: Client, settings: Settings, health: HealthServer, stop: asyncio.Event) -> None:
+async def _serve(
+    client: Client, settings: Settings, health: HealthServer, stop: asyncio.Event, *, attributes_usable: bool
+) -> None:
     # Unlike any earlier process' in the same container: the health check must not mistake its pollers for ours.
     identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
-    async with _activities(settings, attributes_usable=await search_attributes.register(client)) as activities:
+    async with _activities(settings, attributes_usable=attributes_usable) as activities:
         worker = Worker(
             client,
             task_queue=TASK_QUEUE,
@@ -85,7 +91,6 @@ async def _serve(client: Client, settings: Settings, health: HealthServer, stop:
             _log.info("stopping: no new tasks, running activities may finish", seconds=GRACEFUL_SHUTDOWN.seconds)
             await worker.shutdown()
         await running
-    _log.info("worker stopped")
 
 
 @asynccontextmanager
@@ -139,14 +144,14 @@ async def _connect() -> Client:
             pause = min(pause * 2, LONGEST_CONNECT_PAUSE_SECONDS)
 
 
-async def _until_set(stop: asyncio.Event, connecting: Coroutine[Any, Any, Client]) -> Client | None:
-    """The connection, or None where the worker shall stop before there is one."""
-    connect, stopped = asyncio.create_task(connecting), asyncio.create_task(stop.wait())
-    await asyncio.wait({connect, stopped}, return_when=asyncio.FIRST_COMPLETED)
+async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, Outcome]) -> Outcome | None:
+    """What comes of the work, or None where the worker is told to stop before it is done."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    if connect.done():
-        return connect.result()
-    connect.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
     return None
 
 

@@ -4,6 +4,9 @@ A workflow that upserts an unknown attribute hangs, so a run is told whether the
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 from temporalio.api.enums.v1 import IndexedValueType
@@ -13,22 +16,37 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.publication import SEARCH_ATTRIBUTES
 
+PAUSE_SECONDS = 1.0
+
+LOOKS_AFTER_ADDING = 5
+"""A server's frontends learn one after the other of what was added through one of them."""
+
+_ANSWER_TIMEOUT = timedelta(seconds=10)
+
+# CANCELLED is what the SDK says of a call that took longer than its time-out.
+_TRANSIENT = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.ABORTED,
+    }
+)
+
 _log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
 
 
 async def register(client: Client) -> bool:
     """Makes the namespace know the attributes. Returns whether it does; where not, says so and how to mend it."""
     wanted = {key.name for key in SEARCH_ATTRIBUTES}
     try:
-        missing = wanted - await _known_when_reachable(client)
+        missing = await _missing(client, wanted)
         if missing:
-            await client.operator_service.add_search_attributes(
-                AddSearchAttributesRequest(
-                    namespace=client.namespace,
-                    search_attributes=dict.fromkeys(sorted(missing), IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
-                )
-            )
-            missing = wanted - await _known(client)
+            await _add(client, missing)
+            missing = await _missing_after_adding(client, wanted)
     except RPCError as error:
         _log.warning(
             "search attributes can't be registered: runs go without them, and can't be found by Sovereign or phase",
@@ -44,19 +62,49 @@ async def register(client: Client) -> bool:
     return not missing
 
 
-async def _known_when_reachable(client: Client) -> set[str]:
+async def _missing(client: Client, wanted: Collection[str]) -> set[str]:
+    listed = await _when_reachable(
+        lambda: client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace), timeout=_ANSWER_TIMEOUT
+        )
+    )
+    return set(wanted) - set(listed.custom_attributes)
+
+
+async def _missing_after_adding(client: Client, wanted: Collection[str]) -> set[str]:
+    missing = await _missing(client, wanted)
+    for _ in range(LOOKS_AFTER_ADDING - 1):
+        if not missing:
+            break
+        await asyncio.sleep(PAUSE_SECONDS)
+        missing = await _missing(client, wanted)
+    return missing
+
+
+async def _add(client: Client, names: Collection[str]) -> None:
+    """Adds the attributes. One that another worker has added in the meantime is as good."""
+    request = AddSearchAttributesRequest(
+        namespace=client.namespace,
+        search_attributes=dict.fromkeys(sorted(names), IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
+    )
+    try:
+        await _when_reachable(lambda: client.operator_service.add_search_attributes(request, timeout=_ANSWER_TIMEOUT))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise
+
+
+async def _when_reachable(call: Callable[[], Awaitable[Answer]]) -> Answer:
     """A moment without Temporal says nothing of what the worker may do: it is waited for."""
     while True:
         try:
-            return await _known(client)
+            return await call()
         except RPCError as error:
-            if error.status not in {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED}:
+            if error.status not in _TRANSIENT:
                 raise
-            await asyncio.sleep(1)
-
-
-async def _known(client: Client) -> set[str]:
-    listed = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
-    return set(listed.custom_attributes)
+            _log.warning(
+                "Temporal can't be asked for its search attributes, tried again",
+                reason=error.message,
+                seconds=PAUSE_SECONDS,
+            )
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client
 
+from devstack.ports import free_port
 from tests.conftest import StartWorker
+from tests.eventually import eventually
 from tests.runs import failure_of, raw, start
 from tests.world import LOAD_BALANCER, World
 
@@ -71,40 +75,118 @@ def _under_a_name_of_its_own(request: Any, index: int) -> Any:
     return request
 
 
-@asynccontextmanager
-async def a_place_where_every_call_is_counted() -> AsyncIterator[tuple[str, list[int]]]:
-    calls: list[int] = []
+class _DatagramTrap(asyncio.DatagramProtocol):
+    def __init__(self, caught: Callable[[], None]) -> None:
+        self._caught = caught
 
-    def count(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        calls.append(1)
+    def datagram_received(self, *_: object) -> None:
+        self._caught()
+
+
+@asynccontextmanager
+async def _trap(calls: list[str], backend: str) -> AsyncIterator[str]:
+    """A place, `host:port`, where every call over TCP or UDP is counted for the backend, and none is answered."""
+
+    def caught() -> None:
+        calls.append(backend)
+
+    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        caught()
         writer.close()
 
-    server = await asyncio.start_server(count, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        yield f"127.0.0.1:{port}", calls
+    port = free_port()
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: _DatagramTrap(caught), local_addr=("127.0.0.1", port)
+    )
+    try:
+        async with await asyncio.start_server(connected, "127.0.0.1", port):
+            yield f"127.0.0.1:{port}"
+    finally:
+        transport.close()
+
+
+@dataclass
+class Traps:
+    """Settings that lead a worker to traps in the place of every backend, and whom it has called so far."""
+
+    settings: dict[str, str]
+    calls: list[str]
+
+
+@pytest.fixture
+async def traps(tmp_path: Path) -> AsyncIterator[Traps]:
+    calls: list[str] = []
+    async with (
+        _trap(calls, "PowerDNS") as powerdns,
+        _trap(calls, "PDM") as pdm,
+        _trap(calls, "DNS") as dns,
+        _trap(calls, "Kubernetes") as kubernetes,
+    ):
+        kubeconfig = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "trap", "cluster": {"server": f"http://{kubernetes}"}}],
+            "users": [{"name": "trap", "user": {"token": "a-token"}}],
+            "contexts": [{"name": "trap", "context": {"cluster": "trap", "user": "trap"}}],
+            "current-context": "trap",
+        }
+        (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig), encoding="utf-8")
+        yield Traps(
+            {
+                "CATALYST_POWERDNS_API_URL": f"http://{powerdns}",
+                "POOL_DOMAIN_MANAGER_URL": f"http://{pdm}",
+                "CATALYST_DNS_AUTHORITATIVE": dns,
+                "KUBECONFIG": str(tmp_path / "kubeconfig"),
+            },
+            calls,
+        )
 
 
 async def test_every_bad_input_fails_its_run_and_no_call_leaves_the_worker(
-    special_temporal: Client, start_worker: StartWorker
+    special_temporal: Client, start_worker: StartWorker, traps: Traps
 ) -> None:
-    async with a_place_where_every_call_is_counted() as (place, calls):
-        start_worker(
-            CATALYST_POWERDNS_API_URL=f"http://{place}",
-            POOL_DOMAIN_MANAGER_URL=f"http://{place}",
-            CATALYST_DNS_AUTHORITATIVE=place,
-        )
-        handles = {
-            case: await start(special_temporal, _under_a_name_of_its_own(request, index))
-            for index, (case, (request, _, _)) in enumerate(REFUSED.items())
-        }
-        told: dict[str, str] = {}
-        for case, (_, error_type, words) in REFUSED.items():
-            failure = await failure_of(handles[case])
-            if failure.type != error_type or words not in failure.message or not failure.non_retryable:
-                told[case] = f"{failure.type}: {failure.message} (non-retryable: {failure.non_retryable})"
-        assert told == {}
-        assert calls == []
+    start_worker(**traps.settings)
+    handles = {
+        case: await start(special_temporal, _under_a_name_of_its_own(request, index))
+        for index, (case, (request, _, _)) in enumerate(REFUSED.items())
+    }
+    told: dict[str, str] = {}
+    for case, (_, error_type, words) in REFUSED.items():
+        failure = await failure_of(handles[case])
+        if failure.type != error_type or words not in failure.message or not failure.non_retryable:
+            told[case] = f"{failure.type}: {failure.message} (non-retryable: {failure.non_retryable})"
+    assert told == {}
+    assert traps.calls == []
+
+
+async def test_the_traps_would_have_caught_a_call_to_any_backend(
+    special_temporal: Client, start_worker: StartWorker, traps: Traps, world: World
+) -> None:
+    pool = {"domain": world.parent, "subdomain": "t1"}
+    requests = [world.request(f"t1.{world.parent}", pool=pool), world.request(f"t2.{world.parent}")]
+    beyond_the_zones = start_worker(**{k: v for k, v in traps.settings.items() if k != "CATALYST_POWERDNS_API_URL"})
+    handles = [await start(special_temporal, request, workflow_id=_lock(request)) for request in requests]
+    try:
+        await eventually(_called(traps, "PDM", "DNS", "Kubernetes"))
+        beyond_the_zones.stop()
+        start_worker(**traps.settings)
+        request = world.request(f"t3.{world.parent}")
+        handles.append(await start(special_temporal, request, workflow_id=_lock(request)))
+        await eventually(_called(traps, "PowerDNS"))
+    finally:
+        for handle in handles:
+            await handle.terminate()
+
+
+def _lock(request: dict[str, Any]) -> str:
+    return f"sovereign/{request['sovereignFQDN']}"
+
+
+def _called(traps: Traps, *backends: str) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        return set(backends) <= set(traps.calls)
+
+    return look
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,18 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from temporalio.client import Client
 
+from tests.eventually import eventually
 from tests.runs import changes, provision, start, step
 from tests.world import LABELS, LOAD_BALANCER, STRANGER, World, names_of, rrset
+
+FEWEST_SAMPLES = 5
+"""So many looks at a zone during a race are made on the slowest of machines."""
 
 
 async def test_started_with_the_plain_temporal_command_under_any_id(
@@ -205,15 +211,43 @@ async def test_a_dry_run_plans_everything_and_writes_nothing(temporal: Client, w
     assert await world.certificate(f"ns-{world.unique}", f"{fqdn}-wildcard-tls") is None
 
 
+@asynccontextmanager
+async def samples_of(world: World, zone: str) -> AsyncIterator[list[set[str]]]:
+    """The addresses in the zone, looked at again and again beside what is done in the block, and once after it."""
+    samples: list[set[str]] = []
+
+    async def look() -> None:
+        content = await world.zone(zone)
+        assert content is not None
+        samples.append({r["content"] for found in content["rrsets"] if found["type"] == "A" for r in found["records"]})
+
+    async def look_for_ever() -> None:
+        while True:
+            await look()
+            await asyncio.sleep(0.005)
+
+    looking = asyncio.create_task(look_for_ever())
+    try:
+        yield samples
+    finally:
+        looking.cancel()
+        await asyncio.wait({looking})
+    if not looking.cancelled():
+        looking.result()
+    await look()
+
+
 async def test_two_starts_at_once_with_two_addresses_never_mix(temporal: Client, world: World) -> None:
     fqdn = f"t3.{world.parent}"
     addresses = [LOAD_BALANCER, "77.42.11.99"]
     await world.create_zone(world.parent)
 
-    handles = await asyncio.gather(
-        *(start(temporal, world.request(fqdn, loadBalancerIP=address)) for address in addresses)
-    )
-    ends = await asyncio.gather(*(handle.result() for handle in handles), return_exceptions=True)
+    async with samples_of(world, world.parent) as samples:
+        await eventually(_filled(samples))
+        handles = await asyncio.gather(
+            *(start(temporal, world.request(fqdn, loadBalancerIP=address)) for address in addresses)
+        )
+        ends = await asyncio.gather(*(handle.result() for handle in handles), return_exceptions=True)
 
     failed = [index for index, end in enumerate(ends) if isinstance(end, BaseException)]
     assert len(failed) == 1, ends
@@ -222,6 +256,18 @@ async def test_two_starts_at_once_with_two_addresses_never_mix(temporal: Client,
     assert f"sovereign/{fqdn}" in str(cause)
     written = addresses[1 - failed[0]]
     assert await world.answers_other_than([written], names_of(fqdn)) == {}
+    seen = [sorted(sample) for sample in samples]
+    assert seen[0] == []
+    assert seen[-1] == [written]
+    assert [sample for sample in seen if sample not in ([], [written])] == []
+    assert len(seen) >= FEWEST_SAMPLES
+
+
+def _filled(samples: list[set[str]]) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        return bool(samples)
+
+    return look
 
 
 @pytest.mark.parametrize("spelled", ["T4.{parent}.", "t4.{PARENT}"])

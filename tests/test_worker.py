@@ -1,10 +1,13 @@
 """The worker as a process: settings, health, logs, and how it ends."""
 
+import asyncio
 import gzip
 import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -94,6 +97,71 @@ async def test_sigterm_ends_it_well(start_worker: StartWorker, special_temporal:
 
     lines = _json_lines(worker)
     assert lines[-1]["event"] == "worker stopped"
+
+
+HTTP2_HEADERS, END_OF_STREAM = 0x1, 0x1
+
+
+@asynccontextmanager
+async def a_temporal_that_goes_after_its_first_answer(temporal_address: str) -> AsyncIterator[str]:
+    """The real server, for one call; from then on nothing listens at its address."""
+    connections: list[asyncio.Task[None]] = []
+
+    async def forward(worker: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        host, port = temporal_address.rsplit(":", 1)
+        temporal, requests = await asyncio.open_connection(host, int(port))
+        connections.append(asyncio.create_task(_copy(worker, requests)))
+        answered = False
+        while not answered:
+            head = await temporal.readexactly(9)
+            body = await temporal.readexactly(int.from_bytes(head[:3]))
+            answers.write(head + body)
+            await answers.drain()
+            answered = head[3] == HTTP2_HEADERS and bool(head[4] & END_OF_STREAM)
+        server.close()
+        answers.close()
+        requests.close()
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    while data := await source.read(65536):
+        target.write(data)
+        await target.drain()
+
+
+async def test_sigterm_is_heard_while_temporal_is_away(stack_description: dict[str, str], tmp_path: Path) -> None:
+    known = {key: value for key, value in stack_description.items() if key.startswith(("CATALYST_", "KUBE"))}
+    log = tmp_path / "worker.log"
+    async with a_temporal_that_goes_after_its_first_answer(stack_description["TEMPORAL_ADDRESS"]) as address:
+        with log.open("wb") as output:
+            worker = await asyncio.create_subprocess_exec(
+                sys.executable, str(PROJECT / "worker.py"), stderr=output, cwd=tmp_path,
+                env=os.environ | known | {
+                    "TEMPORAL_ADDRESS": address, "SOVEREIGN_DNS_HEALTH_ADDRESS": f"127.0.0.1:{free_port()}"
+                },
+            )  # fmt: skip
+        try:
+
+            async def it_waits() -> bool:
+                return "can't be asked for its search attributes" in log.read_text(encoding="utf-8")
+
+            await eventually(it_waits)
+            worker.terminate()
+            assert await asyncio.wait_for(worker.wait(), timeout=10) == 0
+        finally:
+            if worker.returncode is None:
+                worker.kill()
+                await worker.wait()
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert lines[-1]["event"] == "worker stopped"
+    assert not any("Traceback" in str(line) for line in lines)
 
 
 async def test_every_line_of_a_step_names_the_sovereign_and_the_step_and_no_secret(

@@ -150,6 +150,14 @@ class Certificates:
             if error.response is not None and error.response.status_code == 401:
                 await self.close()  # the next attempt reads the kubeconfig afresh
             raise _classified(error, doing) from error
+        except (httpx2.LocalProtocolError, UnicodeEncodeError):
+            await self.close()  # the next attempt reads the kubeconfig afresh
+            # Without its cause and its text, which holds the header, and so the secret.
+            raise KubernetesForbidden(
+                f"nothing was sent to the Kubernetes API while {doing}, since the credentials hold a line break or "
+                "another character that no HTTP header may hold. Renew them in the kubeconfig or the service account; "
+                "the next attempt reads them afresh."
+            ) from None
         except (httpx2.HTTPError, msgspec.DecodeError, ValueError) as error:
             raise KubernetesUnavailable(
                 f"the Kubernetes API doesn't answer ({type(error).__name__}: {error}) while {doing}. "

@@ -1,0 +1,65 @@
+"""The client of the Kubernetes API where its credentials can't even be sent."""
+
+import asyncio
+import json
+import traceback
+from pathlib import Path
+
+import pytest
+
+from sovereign_dns.clients.certificates import Certificates
+from sovereign_dns.failures import KubernetesForbidden, KubernetesUnavailable
+
+
+def kubeconfig(folder: Path, port: int, token: str) -> Path:
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "worker", "user": {"token": token}}],
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "worker"}}],
+        "current-context": "here",
+    }
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("token", ["canary-7f3a\n", "canary\r\n-7f3a", "canary\0-7f3a", "canary-7f3a-\ud800"])
+async def test_a_token_that_no_header_may_hold_needs_a_hand_and_is_never_shown(tmp_path: Path, token: str) -> None:
+    sent = bytearray()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent.extend(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+        path = kubeconfig(tmp_path, server.sockets[0].getsockname()[1], token)
+        certificates = Certificates(path)
+        with pytest.raises(KubernetesForbidden) as caught:
+            await certificates.status("kube-system", "sovereign-wildcard-tls")
+
+        told = "".join(traceback.format_exception(caught.value))
+        assert "credentials hold a line break or another character that no HTTP header may hold" in str(caught.value)
+        assert "reading Certificate kube-system/sovereign-wildcard-tls" in str(caught.value)
+        for secret in ("canary", "7f3a"):
+            assert secret not in told
+        assert "httpx" not in str(caught.value)
+        assert caught.value.__cause__ is None
+        assert sent == b""
+
+
+async def test_a_token_that_was_mended_is_read_afresh(tmp_path: Path) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        certificates = Certificates(kubeconfig(tmp_path, port, "broken\n"))
+        with pytest.raises(KubernetesForbidden):
+            await certificates.status("kube-system", "tls")
+
+        kubeconfig(tmp_path, port, "whole")
+        with pytest.raises(KubernetesUnavailable):
+            await certificates.status("kube-system", "tls")
+        await certificates.close()
