@@ -23,83 +23,20 @@ from sovereign_dns.contract import (
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and nothing else.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result and show the steps.")]
-OptionalFqdn = Annotated[str | None, typer.Argument(help="The Sovereign's FQDN.", show_default=False)]
 
 DONE = {"complete", "planned"}
 
 
-def provision(
-    fqdn: OptionalFqdn = None,
-    ip: request.Ip = None,
-    ipv6: request.Ipv6 = None,
-    console_ip: request.ConsoleIp = None,
-    parent: request.Parents = None,
-    deployment_id: request.DeploymentId = "manual",
-    pool: request.Pool = None,
-    reservation_token_file: request.TokenFile = None,
-    subdomain: request.Subdomains = None,
-    ttl: request.Ttl = 60,
-    certificate: request.Certificate = True,
-    remove_wildcard: request.RemoveWildcards = None,
-    takeover: request.Takeover = False,
-    request_file: request.RequestFile = None,
-    wait: Wait = True,
-    json: Json = False,
-) -> None:
+@request.takes_request
+def provision(wanted: ProvisionRequest, *, wait: Wait = True, json: Json = False) -> None:
     """Provision a Sovereign's DNS and TLS, and show the steps until it is done."""
-    wanted = request.build_request(
-        fqdn,
-        ip=ip,
-        ipv6=ipv6,
-        console_ip=console_ip,
-        parents=parent,
-        deployment_id=deployment_id,
-        pool=pool,
-        token_file=reservation_token_file,
-        subdomains=subdomain,
-        ttl=ttl,
-        certificate=certificate,
-        remove_wildcards=remove_wildcard,
-        takeover=takeover,
-        request_file=request_file,
-    )
     raise typer.Exit(asyncio.run(provision_and_show(wanted, wait=wait, as_json=json)))
 
 
-def plan(
-    fqdn: OptionalFqdn = None,
-    ip: request.Ip = None,
-    ipv6: request.Ipv6 = None,
-    console_ip: request.ConsoleIp = None,
-    parent: request.Parents = None,
-    deployment_id: request.DeploymentId = "manual",
-    pool: request.Pool = None,
-    subdomain: request.Subdomains = None,
-    ttl: request.Ttl = 60,
-    certificate: request.Certificate = True,
-    remove_wildcard: request.RemoveWildcards = None,
-    takeover: request.Takeover = False,
-    request_file: request.RequestFile = None,
-    json: Json = False,
-) -> None:
+@request.takes_request
+def plan(wanted: ProvisionRequest, *, json: Json = False) -> None:
     """Show what provisioning would change, as a diff. Reads only."""
-    wanted = request.build_request(
-        fqdn,
-        ip=ip,
-        ipv6=ipv6,
-        console_ip=console_ip,
-        parents=parent,
-        deployment_id=deployment_id,
-        pool=pool,
-        subdomains=subdomain,
-        ttl=ttl,
-        certificate=certificate,
-        remove_wildcards=remove_wildcard,
-        takeover=takeover,
-        request_file=request_file,
-        dry_run=True,
-    )
-    raise typer.Exit(asyncio.run(_plan(wanted, as_json=json)))
+    raise typer.Exit(asyncio.run(_plan(wanted.changed(dry_run=True), as_json=json)))
 
 
 def status(fqdn: request.Fqdn, json: Json = False) -> None:
