@@ -103,6 +103,8 @@ def diff(changes: Iterable[RecordChange]) -> RenderableType:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A terminal, or a pipe, in which case nothing is coloured or cut."""
-    terminal = Console(stderr=stderr, highlight=False)
-    return terminal if terminal.is_terminal else Console(stderr=stderr, highlight=False, width=160, soft_wrap=True)
+    """A terminal, or a pipe, in which case nothing is coloured or cut. An address' `:a:` is no emoji."""
+    terminal = Console(stderr=stderr, highlight=False, emoji=False)
+    if terminal.is_terminal:
+        return terminal
+    return Console(stderr=stderr, highlight=False, emoji=False, width=160, soft_wrap=True)
