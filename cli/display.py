@@ -1,6 +1,6 @@
 """How a provisioning looks in a terminal; it reads without colours too."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -8,6 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cli.following import LastFailure
 from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, ServerVerdict, StepStatus
 
 _MARKS = {
@@ -34,17 +35,17 @@ _CHANGE_MARKS = {
 }
 
 
-def whole_status(status: ProvisionResult, waiting: dict[str, str] | None = None) -> RenderableType:
+def whole_status(status: ProvisionResult, waiting: Mapping[str, LastFailure]) -> RenderableType:
     """Phase, steps with what they wait for, and hazards."""
     parts: list[RenderableType] = [
         Text.assemble((status.sovereign_fqdn, "bold"), "  ", (status.phase, _PHASE_STYLES[status.phase])),
-        steps(status.steps, waiting or {}),
+        steps(status.steps, waiting),
     ]
     parts += [hazard_panel(hazard) for hazard in status.hazards]
     return Group(*parts)
 
 
-def steps(items: Iterable[StepStatus], waiting: dict[str, str]) -> Table:
+def steps(items: Iterable[StepStatus], waiting: Mapping[str, LastFailure]) -> Table:
     """One line a step; `waiting` holds the last failure by activity id."""
     table = Table(box=None, padding=(0, 1), show_header=False)
     table.add_column(width=1)
@@ -53,7 +54,8 @@ def steps(items: Iterable[StepStatus], waiting: dict[str, str]) -> Table:
     table.add_column(overflow="fold")
     for step in items:
         mark, style = _MARKS[step.state]
-        told = step.outcome or (waiting.get(f"{step.step}/{step.domain}", "") if step.state == "running" else "")
+        failure = waiting.get(f"{step.step}/{step.domain}") if step.state == "running" else None
+        told = step.outcome or str(failure or "")
         stalled = "stalled: " if step.stalled else ""
         table.add_row(Text(mark, style), Text(step.step, style), step.domain, escape(stalled + told))
     return table
@@ -101,6 +103,8 @@ def diff(changes: Iterable[RecordChange]) -> RenderableType:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A terminal, or a pipe, in which case nothing is coloured or cut."""
-    terminal = Console(stderr=stderr, highlight=False)
-    return terminal if terminal.is_terminal else Console(stderr=stderr, highlight=False, width=160, soft_wrap=True)
+    """A terminal, or a pipe, in which case nothing is coloured or cut. An address' `:a:` is no emoji."""
+    terminal = Console(stderr=stderr, highlight=False, emoji=False)
+    if terminal.is_terminal:
+        return terminal
+    return Console(stderr=stderr, highlight=False, emoji=False, width=160, soft_wrap=True)

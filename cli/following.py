@@ -18,11 +18,22 @@ Handle = WorkflowHandle[object, ProvisionResult]
 
 
 @dataclass(frozen=True)
+class LastFailure:
+    """Why a pending activity is attempted again."""
+
+    attempt: int
+    told: str
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt}: {self.told}"
+
+
+@dataclass(frozen=True)
 class Look:
-    """A run as of now. `status` is None where no worker answers the query."""
+    """A run as of now. `status` is None where no worker answers the query; `waiting` goes by activity id."""
 
     status: ProvisionResult | None
-    waiting: dict[str, str]
+    waiting: dict[str, LastFailure]
     running: bool
     execution_status: WorkflowExecutionStatus | None
 
@@ -57,9 +68,9 @@ async def look(handle: Handle) -> Look:
     return Look(await _status(handle), waiting, running, description.status)
 
 
-def _last_failure(pending: PendingActivityInfo) -> str:
+def _last_failure(pending: PendingActivityInfo) -> LastFailure:
     failure = pending.last_failure
-    return f"attempt {pending.attempt}: {failure.application_failure_info.type or 'failed'}: {failure.message}"
+    return LastFailure(pending.attempt, f"{failure.application_failure_info.type or 'failed'}: {failure.message}")
 
 
 async def _status(handle: Handle) -> ProvisionResult | None:

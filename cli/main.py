@@ -1,4 +1,4 @@
-"""`sovereign-dns`. Exit codes: 0 done, 1 failed or degraded, 2 wrong usage."""
+"""`sovereign-dns`. Exit codes: 0 done, 1 failed or degraded, 2 wrong usage, 130 after Ctrl-C."""
 
 import os
 import sys
@@ -45,9 +45,6 @@ def _exit_code() -> int:
         print(f"sovereign-dns: {error}", file=sys.stderr)
     except RPCError as error:
         print(f"sovereign-dns: Temporal answered {error.status.name}: {error.message}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("sovereign-dns: not followed any further; the run itself goes on", file=sys.stderr)
-        return 130
     else:
         return 0
     return 1

@@ -5,11 +5,11 @@ import secrets
 from typing import Annotated
 
 import typer
-from rich.live import Live
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
-from cli import display, following, request
+from cli import display, following, request, watching
 from cli.connection import connect
 from cli.following import Handle
 from sovereign_dns import names
@@ -23,83 +23,31 @@ from sovereign_dns.contract import (
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and nothing else.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result and show the steps.")]
-OptionalFqdn = Annotated[str | None, typer.Argument(help="The Sovereign's FQDN.", show_default=False)]
 
 DONE = {"complete", "planned"}
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
-def provision(
-    fqdn: OptionalFqdn = None,
-    ip: request.Ip = None,
-    ipv6: request.Ipv6 = None,
-    console_ip: request.ConsoleIp = None,
-    parent: request.Parents = None,
-    deployment_id: request.DeploymentId = "manual",
-    pool: request.Pool = None,
-    reservation_token_file: request.TokenFile = None,
-    subdomain: request.Subdomains = None,
-    ttl: request.Ttl = 60,
-    certificate: request.Certificate = True,
-    remove_wildcard: request.RemoveWildcards = None,
-    takeover: request.Takeover = False,
-    request_file: request.RequestFile = None,
-    wait: Wait = True,
-    json: Json = False,
-) -> None:
+CANCELLED_WITHIN_SECONDS = 5
+"""How long an interrupted plan's run is seen to its end. Without a worker it has none."""
+
+
+@request.takes_request
+def provision(wanted: ProvisionRequest, *, wait: Wait = True, json: Json = False) -> None:
     """Provision a Sovereign's DNS and TLS, and show the steps until it is done."""
-    wanted = request.build_request(
-        fqdn,
-        ip=ip,
-        ipv6=ipv6,
-        console_ip=console_ip,
-        parents=parent,
-        deployment_id=deployment_id,
-        pool=pool,
-        token_file=reservation_token_file,
-        subdomains=subdomain,
-        ttl=ttl,
-        certificate=certificate,
-        remove_wildcards=remove_wildcard,
-        takeover=takeover,
-        request_file=request_file,
-    )
-    raise typer.Exit(asyncio.run(provision_and_show(wanted, wait=wait, as_json=json)))
+    try:
+        code = asyncio.run(provision_and_show(wanted, wait=wait, as_json=json))
+    except KeyboardInterrupt:
+        display.console(stderr=True).print("interrupted: not followed any further; the run itself goes on")
+        code = INTERRUPTED
+    raise typer.Exit(code)
 
 
-def plan(
-    fqdn: OptionalFqdn = None,
-    ip: request.Ip = None,
-    ipv6: request.Ipv6 = None,
-    console_ip: request.ConsoleIp = None,
-    parent: request.Parents = None,
-    deployment_id: request.DeploymentId = "manual",
-    pool: request.Pool = None,
-    subdomain: request.Subdomains = None,
-    ttl: request.Ttl = 60,
-    certificate: request.Certificate = True,
-    remove_wildcard: request.RemoveWildcards = None,
-    takeover: request.Takeover = False,
-    request_file: request.RequestFile = None,
-    json: Json = False,
-) -> None:
+@request.takes_request
+def plan(wanted: ProvisionRequest, *, json: Json = False) -> None:
     """Show what provisioning would change, as a diff. Reads only."""
-    wanted = request.build_request(
-        fqdn,
-        ip=ip,
-        ipv6=ipv6,
-        console_ip=console_ip,
-        parents=parent,
-        deployment_id=deployment_id,
-        pool=pool,
-        subdomains=subdomain,
-        ttl=ttl,
-        certificate=certificate,
-        remove_wildcards=remove_wildcard,
-        takeover=takeover,
-        request_file=request_file,
-        dry_run=True,
-    )
-    raise typer.Exit(asyncio.run(_plan(wanted, as_json=json)))
+    raise typer.Exit(asyncio.run(_plan(wanted.changed(dry_run=True), as_json=json)))
 
 
 def status(fqdn: request.Fqdn, json: Json = False) -> None:
@@ -124,29 +72,63 @@ async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_
         )
         return 1
     if not wait:
-        display.console().print(f"started {workflow_id}")
+        display.console(stderr=as_json).print(f"started {workflow_id}")
         return 0
-    if not as_json:
-        await _show_live(handle)
+    if as_json:
+        await watching.show_trouble(handle, display.console(stderr=True))
+    else:
+        await watching.show_steps(handle, display.console())
     return await _report(handle, as_json=as_json)
 
 
 async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
     client = await connect()
-    handle = await _start(client, wanted, f"plan/{wanted.sovereign_fqdn}/{secrets.token_hex(4)}")
+    progress = display.console(stderr=True)
+    workflow_id = f"plan/{wanted.sovereign_fqdn}/{secrets.token_hex(4)}"
+    starting = asyncio.create_task(_start(client, wanted, workflow_id))
     try:
+        handle = await asyncio.shield(starting)
+        if as_json:
+            await watching.show_trouble(handle, progress)
+        else:
+            await watching.show_steps(handle, progress, transient=True)
         result = await handle.result()
     except WorkflowFailureError as error:
         return _failed(error)
+    except asyncio.CancelledError:
+        progress.print(f"interrupted: {await _cancelled(starting, workflow_id)}", markup=False)
+        return INTERRUPTED
     if as_json:
         print(result.model_dump_json())
-        return 0
-    terminal = display.console()
-    terminal.print(display.steps(result.steps, {}))
-    terminal.print(display.diff(result.records))
-    for hazard in result.hazards:
-        terminal.print(display.hazard_panel(hazard))
+    else:
+        terminal = display.console()
+        terminal.print(display.steps(result.steps, {}))
+        terminal.print(display.diff(result.records))
+        for hazard in result.hazards:
+            terminal.print(display.hazard_panel(hazard))
     return 0
+
+
+async def _cancelled(starting: "asyncio.Task[Handle]", workflow_id: str) -> str:
+    """Cancels a plan's run, of which nobody else will hear. Returns what became of it."""
+    try:
+        await asyncio.wait_for(_cancel_and_await_end(starting), CANCELLED_WITHIN_SECONDS)
+    except (TimeoutError, RPCError):
+        command = f"temporal workflow cancel --workflow-id {workflow_id}"
+        return f"the plan's run is asked to end, but was not seen to. Should it live on: {command}"
+    return "the plan's run is cancelled; nothing was changed"
+
+
+async def _cancel_and_await_end(starting: "asyncio.Task[Handle]") -> None:
+    handle = await starting
+    try:
+        await handle.cancel()
+        await handle.result()
+    except WorkflowFailureError:
+        return
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:  # it had ended already
+            raise
 
 
 async def _start(client: Client, wanted: ProvisionRequest, workflow_id: str) -> Handle:
@@ -158,34 +140,6 @@ async def _start(client: Client, wanted: ProvisionRequest, workflow_id: str) -> 
         result_type=ProvisionResult,
         static_summary=f"{wanted.sovereign_fqdn} to {wanted.load_balancer_ip}",
     )
-
-
-async def _show_live(handle: Handle) -> None:
-    terminal = display.console()
-    if not terminal.is_terminal:
-        await _print_as_it_comes(handle)
-        return
-    with Live(console=terminal, auto_refresh=False) as live:
-        async for seen in following.follow(handle):
-            if seen.status is None:
-                live.update("no worker answers: does one run on this task queue and namespace?", refresh=True)
-            else:
-                live.update(display.whole_status(seen.status, seen.waiting), refresh=True)
-
-
-async def _print_as_it_comes(handle: Handle) -> None:
-    """Each change once, for pipes and logs."""
-    printed: set[str] = set()
-    async for seen in following.follow(handle):
-        for step in seen.status.steps if seen.status else []:
-            line = display.step_line(step)
-            if step.state != "pending" and line not in printed:
-                printed.add(line)
-                print(line, flush=True)
-        for activity_id, failure in seen.waiting.items():
-            if failure not in printed:
-                printed.add(failure)
-                print(f"… {activity_id} waits: {failure}", flush=True)
 
 
 async def _report(handle: Handle, *, as_json: bool) -> int:

@@ -1,9 +1,12 @@
 """From the command line's options to the contract's JSON."""
 
+import inspect
 import json
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Concatenate
 
 import typer
 from pydantic import ValidationError
@@ -11,92 +14,130 @@ from pydantic import ValidationError
 from sovereign_dns.contract import ProvisionRequest
 from sovereign_dns.wire import explain
 
+DEPLOYMENT_ID = "manual"
+"""Of a request that comes from options alone."""
+
 Fqdn = Annotated[str, typer.Argument(help="The Sovereign's FQDN, such as t110.omani.works.", show_default=False)]
+OptionalFqdn = Annotated[str | None, typer.Argument(help="The Sovereign's FQDN.", show_default=False)]
 Ip = Annotated[str | None, typer.Option("--ip", help="IPv4 address of its load balancer.", show_default=False)]
 Ipv6 = Annotated[str | None, typer.Option("--ipv6", help="IPv6 address of its load balancer.", show_default=False)]
 ConsoleIp = Annotated[
     str | None, typer.Option("--console-ip", help="Another address for console, api and marketplace.")
 ]
 Parents = Annotated[list[str] | None, typer.Option("--parent", help="A parent domain; repeat for several.")]
-DeploymentId = Annotated[str, typer.Option("--deployment-id", help="Named in every record's comment.")]
+DeploymentId = Annotated[
+    str | None, typer.Option("--deployment-id", help="Named in every record's comment.", show_default=DEPLOYMENT_ID)
+]
 Pool = Annotated[str | None, typer.Option("--pool", help="The pool domain, for a name that PDM handed out.")]
 TokenFile = Annotated[
     Path | None,
     typer.Option("--reservation-token-file", help="Where PDM's reservation token stands.", exists=True, dir_okay=False),
 ]
 Subdomains = Annotated[list[str] | None, typer.Option("--subdomain", help="Replaces the canonical list; repeat.")]
-Ttl = Annotated[int, typer.Option("--ttl", help="Seconds.")]
-Certificate = Annotated[bool, typer.Option("--certificate/--no-certificate", help="Whether to ask cert-manager.")]
+Ttl = Annotated[
+    int | None,
+    typer.Option("--ttl", help="Seconds.", show_default=str(ProvisionRequest.model_fields["ttl"].default)),
+]
+Certificate = Annotated[
+    bool | None,
+    typer.Option("--certificate/--no-certificate", help="Whether to ask cert-manager.", show_default="certificate"),
+]
 RemoveWildcards = Annotated[list[str] | None, typer.Option("--remove-wildcard", help="A stale wildcard to remove.")]
 Takeover = Annotated[bool, typer.Option("--takeover", help="Replace what belongs to another Sovereign.")]
 RequestFile = Annotated[
     str | None,
-    typer.Option("--request", help="The whole request as JSON: a file, or - for standard input.", show_default=False),
+    typer.Option(
+        "--request",
+        help="The request as JSON: a file, or - for standard input. Other options override what they name.",
+        show_default=False,
+    ),
 ]
 
 
 def build_request(
-    fqdn: str | None,
+    fqdn: OptionalFqdn = None,
     *,
-    ip: str | None = None,
-    ipv6: str | None = None,
-    console_ip: str | None = None,
-    parents: list[str] | None = None,
-    deployment_id: str = "manual",
-    pool: str | None = None,
-    token_file: Path | None = None,
-    subdomains: list[str] | None = None,
-    ttl: int = 60,
-    certificate: bool = True,
-    remove_wildcards: list[str] | None = None,
-    takeover: bool = False,
-    request_file: str | None = None,
-    dry_run: bool = False,
+    ip: Ip = None,
+    ipv6: Ipv6 = None,
+    console_ip: ConsoleIp = None,
+    parents: Parents = None,
+    deployment_id: DeploymentId = None,
+    pool: Pool = None,
+    token_file: TokenFile = None,
+    subdomains: Subdomains = None,
+    ttl: Ttl = None,
+    certificate: Certificate = None,
+    remove_wildcards: RemoveWildcards = None,
+    takeover: Takeover = False,
+    request_file: RequestFile = None,
 ) -> ProvisionRequest:
     """Builds the request from the options, over the JSON file where one is given.
 
     Raises:
         typer.BadParameter: it isn't one; names the field.
     """
-    body: dict[str, Any] = _read(request_file) if request_file else {}
-    defaults = {"deploymentId": deployment_id, "ttl": ttl} if not request_file else {}
+    body: dict[str, Any] = {"deploymentId": DEPLOYMENT_ID} if request_file is None else _read(request_file)
     given = {
+        "deploymentId": deployment_id,
         "sovereignFQDN": fqdn,
         "loadBalancerIP": ip,
         "loadBalancerIPv6": ipv6,
         "consoleLoadBalancerIP": console_ip,
         "parentDomains": [{"name": name} for name in parents or []] or None,
-        "pool": _pool(fqdn, pool, deployment_id, token_file),
         "subdomains": subdomains or None,
-        "certificate": None if certificate else {"enabled": False},
+        "ttl": ttl,
         "removeWildcards": remove_wildcards or None,
         "takeover": takeover or None,
-        "dryRun": dry_run or None,
     }
-    body = defaults | body | {key: value for key, value in given.items() if value is not None}
+    body |= {key: value for key, value in given.items() if value is not None}
+    if certificate is not None:
+        body["certificate"] = _over(body.get("certificate"), {"enabled": certificate})
+    if pool is not None:
+        named = _pool_name(body.get("sovereignFQDN"), pool)
+        created_by = f"sovereign-dns-cli-{body.get('deploymentId')}"
+        body["pool"] = _over(body.get("pool"), named, or_new={"createdBy": created_by})
+    if token_file is not None:
+        token = token_file.read_text(encoding="utf-8").strip()
+        body["pool"] = _over(body.get("pool"), {"reservationToken": token})
     try:
         return ProvisionRequest.model_validate(body)
     except ValidationError as error:
         raise typer.BadParameter(explain(error)) from error
 
 
-def _pool(fqdn: str | None, domain: str | None, deployment_id: str, token_file: Path | None) -> dict[str, Any] | None:
-    if domain is None:
-        return None
-    token = token_file.read_text(encoding="utf-8").strip() if token_file else None
-    return {
-        "domain": domain,
-        "subdomain": (fqdn or "").removesuffix(".").removesuffix(f".{domain}"),
-        "reservationToken": token,
-        "createdBy": f"sovereign-dns-cli-{deployment_id}",
-    }
+def takes_request(command: Callable[Concatenate[ProvisionRequest, ...], None]) -> Callable[..., None]:
+    """Gives a command the options of `build_request`, and what it builds of them as the first argument.
+
+    Typer learns a command's options from its signature.
+    """
+    options = inspect.signature(build_request).parameters
+    _, *own_options = inspect.signature(command).parameters.values()
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        wanted = build_request(**{name: given.pop(name) for name in options})
+        command(wanted, **given)
+
+    vars(run)["__signature__"] = inspect.Signature([*options.values(), *own_options])
+    return run
+
+
+def _over(existing: object, given: dict[str, Any], *, or_new: dict[str, Any] | None = None) -> object:
+    """The file's object with what is given. One that is mistyped stays as it is, for the contract to refuse."""
+    if existing is None:
+        return (or_new or {}) | given
+    return existing | given if isinstance(existing, dict) else existing
+
+
+def _pool_name(fqdn: object, domain: str) -> dict[str, str]:
+    return {"domain": domain, "subdomain": str(fqdn or "").removesuffix(".").removesuffix(f".{domain}")}
 
 
 def _read(place: str) -> dict[str, Any]:
     try:
         text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
         body = json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise typer.BadParameter(f"--request {place}: {error}") from error
     if not isinstance(body, dict):
         raise typer.BadParameter(f"--request {place}: must be one JSON object")

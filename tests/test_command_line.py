@@ -1,16 +1,24 @@
 """The command line, as a process: what it prints and its exit code."""
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
-from tests.runs import start, waiting_for
+from devstack.ports import free_port
+from tests.conftest import StartWorker
+from tests.eventually import eventually
+from tests.runs import Handle, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
 PROGRAM = str(Path(sys.executable).parent / "sovereign-dns")
@@ -30,6 +38,45 @@ def run(environment: dict[str, str], *arguments: str, given: str | None = None) 
     return subprocess.run(
         [PROGRAM, *arguments], env=environment, input=given, capture_output=True, text=True, timeout=90, check=False
     )
+
+
+@asynccontextmanager
+async def running(environment: dict[str, str], *arguments: str, stderr: int = PIPE) -> AsyncIterator[Process]:
+    process = await asyncio.create_subprocess_exec(PROGRAM, *arguments, env=environment, stdout=PIPE, stderr=stderr)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def read_until(words: str, stream: asyncio.StreamReader | None) -> str:
+    assert stream is not None
+    told = ""
+    async with asyncio.timeout(60):
+        while words not in told:
+            line = (await stream.readline()).decode()
+            assert line, f"ended without {words!r}: {told}"
+            told += line
+    return told
+
+
+async def interrupted(process: Process, *, within_seconds: float = 30) -> tuple[str, str]:
+    """What it still prints after Ctrl-C, on stdout and stderr."""
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(within_seconds):
+        stdout, stderr = await process.communicate()
+    return stdout.decode(), (stderr or b"").decode()
+
+
+async def run_of_plan(client: Client, fqdn: str) -> Handle:
+    async def found() -> Handle | None:
+        async for execution in client.list_workflows(f'WorkflowId STARTS_WITH "plan/{fqdn}/"'):
+            return client.get_workflow_handle(execution.id)
+        return None
+
+    return await eventually(found)
 
 
 async def test_provision_shows_the_steps_and_exits_0(environment: dict[str, str], world: World) -> None:
@@ -108,6 +155,132 @@ async def test_plan_prints_a_diff_and_writes_nothing(environment: dict[str, str]
     assert f"~ console.{fqdn}. 60 A {STRANGER} (TTL 300) -> {LOAD_BALANCER}" in lines
     assert f"+ auth.{fqdn}. 60 A {LOAD_BALANCER}" in lines
     assert await world.serial(world.parent) == serial
+
+
+async def test_plan_json_tells_once_what_it_waits_for_and_never_on_stdout(
+    environment: dict[str, str], special_temporal: Client, start_worker: StartWorker, world: World
+) -> None:
+    start_worker(CATALYST_POWERDNS_API_URL=f"http://127.0.0.1:{free_port()}")
+    fqdn = f"t1.{world.parent}"
+    special = environment | {"TEMPORAL_NAMESPACE": special_temporal.namespace}
+    async with running(special, "plan", fqdn, "--ip", LOAD_BALANCER, "--json") as process:
+        told = await read_until("PowerDNSUnavailable", process.stderr)
+        handle = await run_of_plan(special_temporal, fqdn)
+
+        async def attempted_thrice() -> bool:
+            pending = (await handle.describe()).raw_description.pending_activities
+            return any(activity.attempt > 3 for activity in pending)
+
+        await eventually(attempted_thrice)
+        stdout, stderr = await interrupted(process)
+
+    assert (process.returncode, stdout) == (130, "")
+    assert (told + stderr).count("PowerDNSUnavailable") == 1, told + stderr
+    assert f"zone-create/{world.parent} waits: " in told
+
+
+async def test_a_plan_that_waited_prints_its_json_alone(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    await world.create_secondary_zone(world.parent)
+    fqdn = f"t1.{world.parent}"
+    async with running(environment, "plan", fqdn, "--ip", LOAD_BALANCER, "--json") as process:
+        await read_until("ZoneWrongKind", process.stderr)
+        await world.delete_zone(world.parent)
+        handle = await run_of_plan(temporal, fqdn)
+        activity = ["--workflow-id", handle.id, "--activity-id", f"zone-create/{world.parent}"]
+        assert world.temporal_command(temporal.namespace, "activity", "reset", *activity).returncode == 0
+        stdout, _ = await process.communicate()
+
+    assert process.returncode == 0
+    assert json.loads(stdout)["phase"] == "planned"
+
+
+async def test_ctrl_c_cancels_the_run_of_a_plan(environment: dict[str, str], temporal: Client, world: World) -> None:
+    await world.create_secondary_zone(world.parent)
+    fqdn = f"t1.{world.parent}"
+    async with running(environment, "plan", fqdn, "--ip", LOAD_BALANCER) as process:
+        await read_until("ZoneWrongKind", process.stderr)
+        stdout, stderr = await interrupted(process)
+
+    assert (process.returncode, stdout) == (130, "")
+    assert "the plan's run is cancelled" in stderr
+    description = await (await run_of_plan(temporal, fqdn)).describe()
+    assert description.status == WorkflowExecutionStatus.CANCELED
+
+
+async def test_without_a_worker_a_plan_says_so_and_ctrl_c_still_ends_it(
+    environment: dict[str, str], special_temporal: Client, world: World
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    special = environment | {"TEMPORAL_NAMESPACE": special_temporal.namespace}
+    async with running(special, "plan", fqdn, "--ip", LOAD_BALANCER, "--json") as process:
+        await read_until("no worker answers", process.stderr)
+        handle = await run_of_plan(special_temporal, fqdn)
+        stdout, stderr = await interrupted(process, within_seconds=15)
+
+    assert (process.returncode, stdout) == (130, "")
+    assert f"temporal workflow cancel --workflow-id {handle.id}" in stderr
+    await handle.terminate()
+
+
+async def test_plan_is_followed_live_on_a_terminal_beside_its_diff(environment: dict[str, str], world: World) -> None:
+    await world.create_secondary_zone(world.parent)
+    terminal, its_end = os.openpty()
+    environment = environment | {"TERM": "xterm", "COLUMNS": "200"}
+    fqdn = f"t1.{world.parent}"
+    shown = b""
+    try:
+        async with running(environment, "plan", fqdn, "--ip", LOAD_BALANCER, stderr=its_end) as process:
+            os.close(its_end)
+            while b"ZoneWrongKind" not in shown:
+                shown += await asyncio.to_thread(os.read, terminal, 65536)
+            stdout, _ = await interrupted(process)
+        while b"the plan's run is cancelled" not in shown:
+            shown += os.read(terminal, 65536)
+    finally:
+        os.close(terminal)
+
+    assert (process.returncode, stdout) == (130, "")
+    assert b"zone-create" in shown
+
+
+async def test_ctrl_c_leaves_the_run_of_a_provisioning_alone(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    await world.create_secondary_zone(world.parent)
+    fqdn = f"t1.{world.parent}"
+    async with running(environment, "provision", fqdn, "--ip", LOAD_BALANCER) as process:
+        await read_until("ZoneWrongKind", process.stdout)
+        _, stderr = await interrupted(process)
+
+    assert process.returncode == 130
+    assert "the run itself goes on" in stderr
+    handle = temporal.get_workflow_handle(f"sovereign/{fqdn}")
+    assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+    await handle.terminate()
+
+
+async def test_provision_json_says_on_stderr_what_it_waits_for(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    await world.create_secondary_zone(world.parent)
+    fqdn = f"t1.{world.parent}"
+    async with running(environment, "provision", fqdn, "--ip", LOAD_BALANCER, "--json") as process:
+        await read_until(f"zone-create/{world.parent} waits: ZoneWrongKind", process.stderr)
+        stdout, _ = await interrupted(process)
+
+    assert stdout == ""
+    await temporal.get_workflow_handle(f"sovereign/{fqdn}").terminate()
+
+
+async def test_with_json_but_without_waiting_stdout_stays_empty(environment: dict[str, str], world: World) -> None:
+    fqdn = f"t1.{world.parent}"
+
+    ended = run(environment, "provision", fqdn, "--ip", LOAD_BALANCER, "--no-certificate", "--no-wait", "--json")
+
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert f"started sovereign/{fqdn}" in ended.stderr
 
 
 async def test_status_shows_what_a_run_waits_for(environment: dict[str, str], temporal: Client, world: World) -> None:

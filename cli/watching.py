@@ -1,0 +1,56 @@
+"""Showing a run until it has ended: live on a terminal, each change once on a pipe."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.live import Live
+
+from cli import display, following
+from cli.following import Handle, Look
+
+NO_WORKER = "no worker answers: does one run on this task queue and namespace?"
+
+UNANSWERED_SECONDS = 5
+"""A worker that is only slow, as with a run's first task, is not yet missed."""
+
+
+async def show_steps(handle: Handle, terminal: Console, *, transient: bool = False) -> None:
+    """Shows the steps and what they wait for; `transient` clears a terminal of them at the end."""
+    if not terminal.is_terminal:
+        await _print_once_each(handle, terminal, _changes)
+        return
+    with Live(console=terminal, auto_refresh=False, transient=transient) as live:
+        async for seen in following.follow(handle):
+            live.update(display.whole_status(seen.status, seen.waiting) if seen.status else NO_WORKER, refresh=True)
+
+
+async def show_trouble(handle: Handle, terminal: Console) -> None:
+    """Prints only what the run waits for, for those who want nothing but the result."""
+    await _print_once_each(handle, terminal, _trouble)
+
+
+async def _print_once_each(handle: Handle, terminal: Console, lines_of: Callable[[Look], Iterator[str]]) -> None:
+    printed: set[str] = set()
+    clock = asyncio.get_running_loop().time
+    answered = clock()
+    async for seen in following.follow(handle):
+        if seen.status is not None or not seen.running:
+            answered = clock()
+        lines = [*lines_of(seen), *([NO_WORKER] if clock() - answered > UNANSWERED_SECONDS else [])]
+        for line in lines:
+            if line not in printed:
+                printed.add(line)
+                terminal.print(line, markup=False)
+
+
+def _changes(seen: Look) -> Iterator[str]:
+    for step in seen.status.steps if seen.status else []:
+        if step.state != "pending":
+            yield display.step_line(step)
+    yield from _trouble(seen)
+
+
+def _trouble(seen: Look) -> Iterator[str]:
+    for activity_id, failure in seen.waiting.items():
+        yield f"… {activity_id} waits: {failure.told}"

@@ -1,0 +1,154 @@
+"""From the command line's options, and a file where one is given, to a request."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.request import build_request
+from sovereign_dns.contract import ProvisionRequest
+
+FQDN = "t1.omani.works"
+IP = "77.42.11.95"
+WIDE = {"COLUMNS": "500"}
+IN_FILE: dict[str, Any] = {
+    "deploymentId": "from-file",
+    "sovereignFQDN": FQDN,
+    "loadBalancerIP": IP,
+    "ttl": 300,
+    "certificate": {"issuer": "letsencrypt-staging", "deadlineSeconds": 60},
+}
+
+
+def build_over(folder: Path, body: object, **options: Any) -> ProvisionRequest:
+    file = folder / "request.json"
+    file.write_text(json.dumps(body), encoding="utf-8")
+    return build_request(options.pop("fqdn", None), request_file=str(file), **options)
+
+
+def test_without_a_file_or_options_the_defaults_are_the_contracts_own() -> None:
+    assert build_request(FQDN, ip=IP) == ProvisionRequest.model_validate(
+        {"deploymentId": "manual", "sovereignFQDN": FQDN, "loadBalancerIP": IP}
+    )
+
+
+def test_a_file_alone_is_the_request(tmp_path: Path) -> None:
+    assert build_over(tmp_path, IN_FILE) == ProvisionRequest.model_validate(IN_FILE)
+
+
+@pytest.mark.parametrize(
+    ("option", "changed"),
+    [
+        ({"fqdn": "t2.omani.works"}, {"sovereignFQDN": "t2.omani.works"}),
+        ({"ip": "77.42.11.96"}, {"loadBalancerIP": "77.42.11.96"}),
+        ({"deployment_id": "from-option"}, {"deploymentId": "from-option"}),
+        ({"ttl": 30}, {"ttl": 30}),
+        ({"certificate": False}, {"certificate": {**IN_FILE["certificate"], "enabled": False}}),
+        ({"certificate": True}, {"certificate": {**IN_FILE["certificate"], "enabled": True}}),
+        ({"takeover": True}, {"takeover": True}),
+    ],
+)
+def test_an_option_overrides_what_it_names_and_nothing_else(
+    tmp_path: Path, option: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    assert build_over(tmp_path, IN_FILE, **option) == ProvisionRequest.model_validate(IN_FILE | changed)
+
+
+def test_certificate_turns_on_what_a_file_turns_off(tmp_path: Path) -> None:
+    off = IN_FILE | {"certificate": {"enabled": False}}
+
+    assert build_over(tmp_path, off, certificate=True).certificate.enabled
+
+
+def test_an_option_fits_into_a_null_of_the_file(tmp_path: Path) -> None:
+    assert not build_over(tmp_path, IN_FILE | {"certificate": None}, certificate=False).certificate.enabled
+
+
+def test_a_mistyped_object_in_the_file_is_refused_whatever_the_options_say(tmp_path: Path) -> None:
+    with pytest.raises(typer.BadParameter, match="certificate: "):
+        build_over(tmp_path, IN_FILE | {"certificate": False}, certificate=False)
+
+
+def test_a_pool_names_who_claims_it_by_the_deployment() -> None:
+    pool = build_request(FQDN, ip=IP, pool="omani.works").pool
+
+    assert pool is not None
+    assert (pool.subdomain, pool.created_by) == ("t1", "sovereign-dns-cli-manual")
+
+
+@pytest.mark.parametrize("in_file", [{}, {"pool": None}])
+def test_a_pool_option_is_understood_beside_a_file(tmp_path: Path, in_file: dict[str, Any]) -> None:
+    pool = build_over(tmp_path, IN_FILE | in_file, pool="omani.works").pool
+
+    assert pool is not None
+    assert (pool.domain, pool.subdomain, pool.created_by) == ("omani.works", "t1", "sovereign-dns-cli-from-file")
+
+
+def test_a_token_goes_into_the_pool_of_the_file(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("the-token\n", encoding="utf-8")
+    in_file = {"domain": "omani.works", "subdomain": "t1", "createdBy": "catalyst-api"}
+
+    pool = build_over(tmp_path, IN_FILE | {"pool": in_file}, token_file=token).pool
+
+    assert pool is not None
+    assert (pool.reservation_token, pool.created_by) == ("the-token", "catalyst-api")
+
+
+def test_a_token_without_a_pool_is_refused(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("the-token", encoding="utf-8")
+
+    with pytest.raises(typer.BadParameter, match=r"pool\.domain: is required"):
+        build_request(FQDN, ip=IP, token_file=token)
+
+
+@pytest.mark.parametrize("command", ["provision", "plan"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file"),
+        (b"{not json", "Expecting property name"),
+        (b"\xff\xfe", "utf-8"),
+        (b"[" * 100_000, "recursion"),
+        (b'["an", "array"]', "must be one JSON object"),
+        (b"null", "must be one JSON object"),
+        (b'{"sovereignFqdn": "t1.omani.works"}', "sovereignFqdn: is not a field of this request"),
+    ],
+)
+def test_a_file_that_is_no_request_exits_2_and_says_why(
+    tmp_path: Path, command: str, content: bytes | None, words: str
+) -> None:
+    file = tmp_path / "request.json"
+    if content is not None:
+        file.write_bytes(content)
+
+    ended = CliRunner().invoke(app, [command, "--request", str(file)], env=WIDE)
+
+    assert ended.exit_code == 2
+    assert words in ended.stderr
+
+
+@pytest.mark.parametrize("place", ["", "."])
+def test_a_folder_is_no_request(place: str) -> None:
+    ended = CliRunner().invoke(app, ["plan", "--request", place], env=WIDE)
+
+    assert ended.exit_code == 2
+    assert "Is a directory" in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["provision", "plan"])
+def test_both_commands_take_every_option_of_a_request(command: str) -> None:
+    told = CliRunner().invoke(app, [command, "--help"], env=WIDE).stdout
+
+    for option in (
+        "--ip", "--ipv6", "--console-ip", "--parent", "--deployment-id", "--pool", "--reservation-token-file",
+        "--subdomain", "--ttl", "--certificate", "--no-certificate", "--remove-wildcard", "--takeover", "--request",
+        "--json",
+    ):  # fmt: skip
+        assert f"{option} " in told
+    assert ("--no-wait" in told) == (command == "provision")
