@@ -39,6 +39,7 @@ def whole_status(status: ProvisionResult, waiting: Mapping[str, LastFailure]) ->
     """Phase, steps with what they wait for, and hazards."""
     parts: list[RenderableType] = [
         Text.assemble((status.sovereign_fqdn, "bold"), "  ", (status.phase, _PHASE_STYLES[status.phase])),
+        *([Text(status.failure, "bold red")] if status.failure else []),
         steps(status.steps, waiting),
     ]
     parts += [hazard_panel(hazard) for hazard in status.hazards]

@@ -301,6 +301,19 @@ async def test_status_shows_what_a_run_waits_for(environment: dict[str, str], te
     await handle.terminate()
 
 
+async def test_status_of_a_refused_run_says_why(environment: dict[str, str], temporal: Client, world: World) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER, owner="other.example"))
+    assert run(environment, "provision", fqdn, "--ip", LOAD_BALANCER).returncode == 1
+
+    ended = run(environment, "status", fqdn)
+
+    assert ended.returncode == 1
+    assert "OwnershipConflict: console." in ended.stdout
+    as_json: dict[str, Any] = json.loads(run(environment, "status", fqdn, "--json").stdout)
+    assert as_json["failure"].startswith("OwnershipConflict: ")
+
+
 async def test_status_of_an_unknown_sovereign_exits_1(environment: dict[str, str], world: World) -> None:
     ended = run(environment, "status", f"nobody.{world.parent}")
 

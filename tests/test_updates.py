@@ -51,6 +51,65 @@ async def test_skipping_a_step_ends_the_run_with_the_reason_in_the_result(tempor
     assert step(result, "dns-verify")["state"] == "done"
 
 
+async def while_the_certificate_is_being_asked_for(temporal: Client, world: World, *failing: str) -> Handle:
+    """The answer of the Kubernetes API is on its way, so that what happens now happens meanwhile."""
+    namespace = f"ns-{world.unique}"
+    await world.fault(world.kubernetes, namespace=namespace, call="patch", kind="slow", seconds=2, times=1)
+    for kind in failing:
+        await world.fault(world.kubernetes, namespace=namespace, call="create", kind=kind)
+    fqdn = f"t1.{world.parent}"
+    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    await handle.execute_update("await_step", {"step": "dns-verify"})
+    status = await handle.query("status")
+    assert step(status, "certificate-request")["state"] == "running"
+    return handle
+
+
+async def give_up(handle: Handle, name: str) -> None:
+    await handle.execute_update("skip_step", {"step": name, "reason": "by hand, ticket 42"})
+
+
+async def test_a_step_that_is_given_up_is_skipped_although_its_last_attempt_failed(
+    temporal: Client, world: World
+) -> None:
+    handle = await while_the_certificate_is_being_asked_for(temporal, world, "forbidden")
+
+    await give_up(handle, "certificate-request")
+    await give_up(handle, "certificate-ready")
+
+    result = await handle.result()
+    assert result["phase"] == "degraded"
+    for name in ("certificate-request", "certificate-ready"):
+        assert step(result, name)["state"] == "skipped"
+        assert step(result, name)["outcome"] == "given up: by hand, ticket 42"
+
+
+async def test_a_step_that_was_done_before_it_could_be_given_up_is_done(temporal: Client, world: World) -> None:
+    handle = await while_the_certificate_is_being_asked_for(temporal, world)
+
+    await give_up(handle, "certificate-request")
+
+    result = await handle.result()
+    assert result["phase"] == "complete"
+    assert step(result, "certificate-request")["outcome"] == "created"
+
+
+async def test_a_run_that_is_cancelled_while_a_step_is_given_up_ends_with_that_step(
+    temporal: Client, world: World
+) -> None:
+    handle = await while_the_certificate_is_being_asked_for(temporal, world, "forbidden")
+
+    await give_up(handle, "certificate-request")
+    await handle.cancel()
+
+    with pytest.raises(WorkflowFailureError) as ended:
+        await handle.result()
+    assert isinstance(ended.value.cause, CancelledError)
+    status = await handle.query("status")
+    assert step(status, "certificate-request")["state"] == "skipped"
+    assert step(status, "certificate-ready")["state"] == "pending"
+
+
 @pytest.mark.parametrize(
     ("update", "argument", "words"),
     [
