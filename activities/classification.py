@@ -50,7 +50,7 @@ class _Entrance(ActivityInboundInterceptor):
                 _log.debug("step not done, in detail", exc_info=failure)
                 # Without its cause: the libraries' chains of exceptions exceed Temporal's limit on a failure's
                 # size, which then shows nothing but that. The message has all that a person needs.
-                raise as_application_error(failure, _retry_delay(failure, info)) from None
+                raise as_application_error(failure, retry_delay(failure, info)) from None
             except ApplicationError:
                 raise
             except Exception as error:  # noqa: BLE001 (a bug must be readable too)
@@ -102,8 +102,8 @@ def as_application_error(failure: Failure, delay: timedelta | None) -> Applicati
     )
 
 
-def _retry_delay(failure: Failure, info: activity.Info) -> timedelta | None:
-    """None leaves it to the activity's retry policy (an outage: 1 s doubling to 60 s)."""
+def retry_delay(failure: Failure, info: activity.Info) -> timedelta | None:
+    """When to try again; None leaves it to the activity's retry policy (an outage: 1 s doubling to 60 s)."""
     delay = _own_delay(failure, info.attempt)
     if not info.schedule_to_close_timeout:
         return delay

@@ -1,4 +1,4 @@
-"""Before an HTTP API, a network that loses or delays its answers: the request arrives and is done, nobody hears of it.
+"""Before an HTTP API, a network that delays requests and loses answers: what was asked is done, and nobody hears of it.
 
 Understands only servers that close a connection after their answer, as PowerDNS does.
 """
@@ -13,7 +13,9 @@ class LossyApi:
 
     Attributes:
         lose: how many of the next answers are lost.
+        may_arrive: no request reaches the server as long as it is not set.
         may_answer: no answer is given as long as it is not set.
+        sent: set when there was such a request.
         done: set when such a request has been done by the server.
     """
 
@@ -22,8 +24,11 @@ class LossyApi:
         self._method = method.encode()
         self._listening: asyncio.Server | None = None
         self.lose = 0
+        self.may_arrive = asyncio.Event()
+        self.may_arrive.set()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        self.sent = asyncio.Event()
         self.done = asyncio.Event()
 
     @property
@@ -39,14 +44,19 @@ class LossyApi:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._listening is not None
+        self.may_arrive.set()
         self.may_answer.set()
         self._listening.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = await _request(reader)
+            concerned = request.startswith(self._method)
+            if concerned:
+                self.sent.set()
+                await self.may_arrive.wait()
             answer = await self._answer_to(request)
-            if request.startswith(self._method):
+            if concerned:
                 self.done.set()
                 await self.may_answer.wait()
                 if self.lose:

@@ -96,6 +96,34 @@ async def test_one_stuck_parent_domain_never_holds_back_another(temporal: Client
     assert (await handle.result())["phase"] == "complete"
 
 
+async def test_a_secondary_zone_is_never_written_to_wherever_it_lies(temporal: Client, world: World) -> None:
+    """PowerDNS takes the change, and loses it at the next transfer."""
+    fqdn = f"t1.{world.parent}"
+    await world.create_secondary_zone(f"api.{fqdn}")
+    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+
+    told = await waiting_for(handle, f"records-upsert/{world.parent}")
+    assert told.startswith(f"ZoneWrongKind: zone api.{fqdn} is of kind Slave")
+    assert await world.values(world.parent, fqdn, "A") == [], "one atomic step: nothing is written into the others"
+
+    await world.delete_zone(f"api.{fqdn}")
+    await attempt_now(world, temporal, handle, f"records-upsert/{world.parent}")
+    assert (await handle.result())["phase"] == "complete"
+
+
+async def test_a_delegation_is_never_written_into_a_secondary_zone(temporal: Client, world: World) -> None:
+    await world.create_secondary_zone(world.parent)
+    child = f"t126.{world.parent}"
+    handle = await start(
+        temporal, world.request(child, parentDomains=[{"name": child}]), workflow_id=f"sovereign/{child}"
+    )
+
+    told = await waiting_for(handle, f"zone-create/{child}")
+
+    assert told.startswith(f"ZoneWrongKind: zone {world.parent} is of kind Slave")
+    await handle.terminate()
+
+
 async def test_kubernetes_trouble_never_holds_back_the_records(temporal: Client, world: World) -> None:
     fqdn = f"t1.{world.parent}"
     await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="forbidden")

@@ -95,6 +95,22 @@ async def test_a_new_zone_never_takes_a_live_sovereign_offline(temporal: Client,
     assert await world.answers_other_than([LOAD_BALANCER], names_of(live)) == {}
 
 
+async def test_a_new_zone_never_hides_what_is_served_below_it(temporal: Client, world: World) -> None:
+    region = f"eu.{world.parent}"
+    live, page = f"t1.{region}", f"www.{region}"
+    await world.create_zone(world.parent, rrset(page, "A", STRANGER))
+    await provision(temporal, world.request(live, parentDomains=[{"name": world.parent}]))
+
+    failure = await refused(temporal, world.request(f"t2.{region}"))
+
+    assert failure.type == "OwnershipConflict"
+    assert f"take Sovereign {live} (deployment d1) offline" in failure.message
+    assert f"{page} would no longer resolve" in failure.message
+    assert await world.zone(region) is None
+    taken = await provision(temporal, world.request(f"t2.{region}", takeover=True))
+    assert taken["phase"] == "complete"
+
+
 async def test_a_zone_that_is_delegated_to_other_servers_is_not_made_here(temporal: Client, world: World) -> None:
     elsewhere = f"eu.{world.parent}"
     await world.create_zone(world.parent, rrset(elsewhere, "NS", "ns1.provider.example."))

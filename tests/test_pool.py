@@ -362,3 +362,15 @@ async def test_a_dry_run_of_a_name_whose_label_was_reserved_later(temporal: Clie
     result = await plan(temporal, world, world.request(fqdn, pool=pool))
 
     assert step(result, "pool-commit")["outcome"] == "dry run: active for this Sovereign already"
+
+
+async def test_a_dry_run_shows_the_records_in_the_zone_that_pdm_will_make(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+
+    planned = await provision(temporal, pool_request(world, None, dryRun=True))
+
+    zone = f"{SUBDOMAIN}.{world.parent}"
+    assert {record["zone"] for record in planned["records"]} == {f"{zone}."}
+    assert await world.zone(zone) is None
+    done = await provision(temporal, pool_request(world, None))
+    assert {record["zone"] for record in done["records"]} == {f"{zone}."}

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from temporalio.client import Client
 
+from tests.conftest import StartWorker
 from tests.eventually import eventually
+from tests.lossy_api import LossyApi
 from tests.runs import changes, provision, start, step
 from tests.world import LABELS, LOAD_BALANCER, STRANGER, World, names_of, rrset
 
@@ -134,6 +136,30 @@ async def test_nested_parent_domains_in_one_request(temporal: Client, world: Wor
     assert result["phase"] == "complete"
     assert await world.answers_other_than([LOAD_BALANCER], names_of(fqdn)) == {}
     assert await world.values(world.parent, f"console.{fqdn}", "A") == [], "hidden below the zone cut"
+
+
+async def test_records_wait_for_a_requested_zone_below_the_host(
+    special_temporal: Client, start_worker: StartWorker, world: World
+) -> None:
+    below = f"api.{world.parent}"
+    await world.create_zone(world.parent)
+    parents = [{"name": world.parent}, {"name": below}]
+    async with LossyApi(world.description["CATALYST_POWERDNS_API_URL"], "POST") as slow:
+        start_worker(CATALYST_POWERDNS_API_URL=slow.url)
+        slow.may_arrive.clear()
+        handle = await start(special_temporal, world.request(world.parent, parentDomains=parents))
+        await slow.sent.wait()
+        lock = special_temporal.get_workflow_handle(f"sovereign/{world.parent}")
+
+        async def the_first_domain_has_its_certificate() -> bool:
+            return bool(step(await lock.query("status"), "certificate-ready", world.parent)["state"] == "done")
+
+        await eventually(the_first_domain_has_its_certificate)
+        slow.may_arrive.set()
+        result = await handle.result()
+
+    assert {r["name"]: r["zone"] for r in result["records"] if r["type"] == "A"}[f"{below}."] == f"{below}."
+    assert await world.answers_other_than([LOAD_BALANCER], names_of(world.parent)) == {}
 
 
 async def test_records_go_to_an_existing_child_zone_below_the_parent_domain(temporal: Client, world: World) -> None:
