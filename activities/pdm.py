@@ -3,9 +3,10 @@
 from temporalio import activity
 
 from activities.shielding import to_its_end
-from sovereign_dns.clients.pdm import PDM, Allocation, Claim
+from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.contract import Hazard
 from sovereign_dns.messages import CommitPoolName, PoolReport
+from sovereign_dns.pool_names import Allocation, Claim
 
 
 class PDMActivities:

@@ -150,6 +150,12 @@ class Certificates:
             if error.response is not None and error.response.status_code == 401:
                 await self.close()  # the next attempt reads the kubeconfig afresh
             raise _classified(error, doing) from error
+        except (
+            ConfigError,
+            OSError,
+        ) as error:  # what the kubeconfig names is read at each call: a token's file, a plugin
+            await self.close()
+            raise self._not_configured(error) from error
         except (httpx2.LocalProtocolError, UnicodeEncodeError):
             await self.close()  # the next attempt reads the kubeconfig afresh
             # Without its cause and its text, which holds the header, and so the secret.
@@ -172,13 +178,16 @@ class Certificates:
                 )
                 self._client = AsyncClient(config=config, timeout=TIMEOUT, field_manager=FIELD_MANAGER)
             except (ConfigError, OSError, ValueError, KeyError) as error:
-                source = f"the kubeconfig {self._kubeconfig}" if self._kubeconfig else "the in-cluster service account"
-                raise KubernetesNotConfigured(
-                    f"no Kubernetes API is configured: {source} can't be used ({error}). "
-                    "Set KUBECONFIG, or run the worker in the cluster with a service account; "
-                    'a request with "certificate": {"enabled": false} does without.'
-                ) from error
+                raise self._not_configured(error) from error
         return self._client
+
+    def _not_configured(self, error: Exception) -> KubernetesNotConfigured:
+        source = f"the kubeconfig {self._kubeconfig}" if self._kubeconfig else "the in-cluster service account"
+        return KubernetesNotConfigured(
+            f"no Kubernetes API is configured: {source} can't be used ({error}). "
+            "Set KUBECONFIG, or run the worker in the cluster with a service account; "
+            'a request with "certificate": {"enabled": false} does without.'
+        )
 
 
 def _refused_apply(error: ApiError, wanted: WantedCertificate) -> Exception:

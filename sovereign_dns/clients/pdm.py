@@ -4,45 +4,29 @@ Its commit is not idempotent, so `claim` finds out from the list whose an active
 """
 
 import urllib.parse
-from datetime import datetime
-from enum import Enum
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from sovereign_dns.clients import http
-from sovereign_dns.failures import InvalidInput, NameReserved, NameTaken, PDMUnauthorized, PDMUnavailable
+from sovereign_dns.failures import InvalidInput, NameReserved, PDMUnauthorized, PDMUnavailable
+from sovereign_dns.pool_names import (
+    Allocation,
+    Availability,
+    Claim,
+    Claimed,
+    being_changed,
+    insist_on_active_for_us,
+    is_decided_by_commit,
+    refuse_impossible_label,
+    reserved_by_another,
+    token_of_our_reservation,
+)
 from sovereign_dns.secrets import Secret
 from sovereign_dns.wire import Message
 
 Parsed = TypeVar("Parsed")
-
-SHORTEST_WAIT_FOR_A_RESERVATION_SECONDS = 5.0
-LONGEST_WAIT_FOR_A_RESERVATION_SECONDS = 60.0
-
-
-class Claim(Message):
-    """A name to hold as active. `reservation_token` is what an earlier reserve handed out, if anything."""
-
-    pool_domain: str
-    subdomain: str
-    sovereign_fqdn: str
-    load_balancer_ip: str
-    created_by: str
-    reservation_token: str | None = None
-
-
-class Allocation(Message):
-    """PDM's row of a name."""
-
-    subdomain: str
-    state: str
-    sovereign_fqdn: str | None = None
-    load_balancer_ip: str | None = None
-    expires_at: datetime | None = None
-    reservation_token: str | None = None
-    created_by: str | None = None
 
 
 class _Allocations(Message):
@@ -51,27 +35,6 @@ class _Allocations(Message):
 
 class _Reservation(Message):
     reservation_token: str
-
-
-class Availability(Message):
-    """PDM's answer to `check`."""
-
-    available: bool
-    reason: str | None = None
-    detail: str | None = None
-
-
-class Claimed(Enum):
-    """How a claim came about."""
-
-    COMMITTED = "committed"
-    COMMITTED_WITHOUT_DNS = "committed; PDM couldn't write its own records, the records step does"
-    RESERVED_AGAIN = "the reservation was gone: reserved again and committed"
-    RESERVED_AGAIN_WITHOUT_DNS = (
-        "the reservation was gone: reserved again and committed; PDM couldn't write its own records, "
-        "the records step does"
-    )
-    ACTIVE_ALREADY = "was active for this Sovereign already"
 
 
 class PDM:
@@ -137,12 +100,12 @@ class PDM:
         if row is not None and row.state == "reserved" and answer.available:
             # It has expired, by PDM's own clock, and gives way to the next reservation.
             row = None
-        if not _is_decided_by_commit(claim, row):
-            _refuse_impossible_label(claim, answer)
+        if not is_decided_by_commit(claim, row):
+            refuse_impossible_label(claim, answer)
         if row is None:
             return "would be reserved and committed", None
         try:
-            token = _token_of_our_reservation(claim, row)
+            token = token_of_our_reservation(claim, row)
         except NameReserved as reserved:
             return f"the real run would wait: {reserved}", None
         return ("active for this Sovereign already", row) if token is None else ("would be committed", None)
@@ -190,7 +153,7 @@ class PDM:
                 return (Claimed.RESERVED_AGAIN_WITHOUT_DNS if again else Claimed.COMMITTED_WITHOUT_DNS), None
             case _:
                 row = await self._find_taken(claim)
-                _insist_on_active_for_us(claim, row)
+                insist_on_active_for_us(claim, row)
                 return Claimed.ACTIVE_ALREADY, row
 
     async def _reserve(self, claim: Claim) -> str | None:
@@ -213,22 +176,22 @@ class PDM:
         return self._parsed(TypeAdapter(_Reservation), response, doing=doing).reservation_token
 
     async def _ask_whether_impossible(self, claim: Claim) -> None:
-        _refuse_impossible_label(claim, await self.availability(claim.pool_domain, claim.subdomain))
+        refuse_impossible_label(claim, await self.availability(claim.pool_domain, claim.subdomain))
 
     async def _after_refused_reservation(self, claim: Claim) -> tuple[Claimed, Allocation | None]:
         row = await self._find_taken(claim)
-        token = _token_of_our_reservation(claim, row)
+        token = token_of_our_reservation(claim, row)
         if token is None:
             return Claimed.ACTIVE_ALREADY, row
         outcome = await self._commit(claim, token)
         if outcome is None:
-            raise _reserved_by_another(claim, row)
+            raise reserved_by_another(claim, row)
         return await self._settle(claim, outcome, again=True)
 
     async def _find_taken(self, claim: Claim) -> Allocation:
         row = await self.find(claim.pool_domain, claim.subdomain)
         if row is None:
-            raise _being_changed(claim)
+            raise being_changed(claim)
         return row
 
     async def _send(self, method: str, pool_domain: str, verb: str, *, doing: str, **options: Any) -> httpx.Response:
@@ -252,71 +215,3 @@ class PDM:
             f"PDM at {response.request.url.host} answered {response.status_code} while {doing}, which is not of its "
             f"API: {http.excerpt(response)}. Look whether POOL_DOMAIN_MANAGER_URL is right."
         )
-
-
-def _refuse_impossible_label(claim: Claim, answer: Availability) -> None:
-    if not answer.available and answer.reason in {"reserved", "invalid-format", "unsupported-pool"}:
-        field = "pool.domain" if answer.reason == "unsupported-pool" else "pool.subdomain"
-        detail = f": {answer.detail}" if answer.detail else ""
-        raise InvalidInput(f"{field}: PDM never hands out {claim.sovereign_fqdn} ({answer.reason}{detail})")
-
-
-def _is_decided_by_commit(claim: Claim, row: Allocation | None) -> bool:
-    """Whether a commit with the request's own token settles it, so that no reservation is asked for."""
-    if claim.reservation_token is None or row is None:
-        return False
-    return row.state == "active" or _holds_token_of(claim, row)
-
-
-def _token_of_our_reservation(claim: Claim, row: Allocation) -> str | None:
-    """What to commit a name with that can't be reserved; None where it is active for this Sovereign already.
-
-    Raises:
-        NameTaken: the name is active for another Sovereign.
-        NameReserved: the reservation is somebody else's.
-    """
-    if row.state != "reserved":
-        _insist_on_active_for_us(claim, row)
-        return None
-    # A reservation of ours whose answer was lost: its creator names this very deployment.
-    if row.reservation_token and (row.created_by == claim.created_by or _holds_token_of(claim, row)):
-        return row.reservation_token
-    raise _reserved_by_another(claim, row)
-
-
-def _holds_token_of(claim: Claim, row: Allocation) -> bool:
-    """PDM reads a token without regard to case."""
-    ours, theirs = claim.reservation_token, row.reservation_token
-    return ours is not None and theirs is not None and ours.lower() == theirs.lower()
-
-
-def _insist_on_active_for_us(claim: Claim, row: Allocation) -> None:
-    if row.state != "active":
-        raise _being_changed(claim)
-    if (row.sovereign_fqdn or "").rstrip(".").lower() != claim.sovereign_fqdn:
-        raise NameTaken(
-            f"pool: {claim.subdomain}.{claim.pool_domain} is active in PDM for another Sovereign "
-            f"({row.sovereign_fqdn}, created by {row.created_by})"
-        )
-
-
-def _being_changed(claim: Claim) -> PDMUnavailable:
-    return PDMUnavailable(
-        f"PDM called {claim.sovereign_fqdn} taken and doesn't list it as active: it is being changed by "
-        "somebody else. Tried again"
-    )
-
-
-def _reserved_by_another(claim: Claim, row: Allocation) -> NameReserved:
-    return NameReserved(
-        f"{claim.sovereign_fqdn} is reserved in PDM by {row.created_by or 'somebody'} until {row.expires_at}. "
-        "If the reservation expires, this Sovereign gets the name; if it becomes active for another, the run fails.",
-        retry_after=_until(row.expires_at),
-    )
-
-
-def _until(moment: datetime | None) -> float:
-    if moment is None:
-        return LONGEST_WAIT_FOR_A_RESERVATION_SECONDS
-    left = (moment - datetime.now(moment.tzinfo)).total_seconds()
-    return min(max(left, SHORTEST_WAIT_FOR_A_RESERVATION_SECONDS), LONGEST_WAIT_FOR_A_RESERVATION_SECONDS)

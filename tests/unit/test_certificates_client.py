@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sovereign_dns.clients.certificates import Certificates
-from sovereign_dns.failures import KubernetesForbidden, KubernetesUnavailable
+from sovereign_dns.failures import KubernetesForbidden, KubernetesNotConfigured, KubernetesUnavailable
 
 
 def kubeconfig(folder: Path, port: int, token: str) -> Path:
@@ -63,3 +63,28 @@ async def test_a_token_that_was_mended_is_read_afresh(tmp_path: Path) -> None:
         with pytest.raises(KubernetesUnavailable):
             await certificates.status("kube-system", "tls")
         await certificates.close()
+
+
+async def test_a_token_file_that_is_gone_is_told_by_its_path(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, 1, "unused")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["users"] = [{"name": "worker", "user": {"tokenFile": str(tmp_path / "gone")}}]
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+    with pytest.raises(KubernetesNotConfigured, match="gone"):
+        await Certificates(path).status("kube-system", "tls")
+
+
+async def test_a_credentials_plugin_that_is_missing_is_told_by_its_name(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, 1, "unused")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "no-such-plugin",
+        "interactiveMode": "Never",
+    }
+    content["users"] = [{"name": "worker", "user": {"exec": plugin}}]
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+    with pytest.raises(KubernetesNotConfigured, match="no-such-plugin"):
+        await Certificates(path).status("kube-system", "tls")
