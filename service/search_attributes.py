@@ -58,7 +58,12 @@ async def register(client: Client) -> bool:
         )
         return False
     if missing:
-        _log.warning("the namespace was told of search attributes and doesn't list them yet", missing=sorted(missing))
+        _log.warning(
+            "the namespace doesn't list these search attributes as Keyword, although it was told to: runs go without "
+            "any. Look at: temporal operator search-attribute list",
+            missing=sorted(missing),
+            namespace=client.namespace,
+        )
     return not missing
 
 
@@ -68,7 +73,12 @@ async def _missing(client: Client, wanted: Collection[str]) -> set[str]:
             ListSearchAttributesRequest(namespace=client.namespace), timeout=_ANSWER_TIMEOUT
         )
     )
-    return set(wanted) - set(listed.custom_attributes)
+    keywords = {
+        name
+        for name, kind in listed.custom_attributes.items()
+        if kind == IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD  # of another kind it would hang a run as well
+    }
+    return set(wanted) - keywords
 
 
 async def _missing_after_adding(client: Client, wanted: Collection[str]) -> set[str]:

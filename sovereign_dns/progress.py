@@ -130,6 +130,13 @@ class Progress:
         """The latest word on a Certificate."""
         self._certificates[certificate.namespace, certificate.name] = certificate
 
+    def stop_waiting_for_certificate(self, namespace: str, name: str) -> None:
+        """Nobody looks at it any more: what was last seen of it must not read as how it is."""
+        known = self._certificates.get((namespace, name))
+        if known is not None and not known.ready:
+            seen = f"; when it was last looked at: {known.reason}" if known.reason else ""
+            self.set_certificate(known.changed(reason=f"given up waiting for it{seen}"))
+
     def set_verification(self, domain: str, picture: VerificationResult) -> None:
         """The latest picture of a parent domain."""
         self._verified[domain] = picture

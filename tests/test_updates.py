@@ -49,6 +49,7 @@ async def test_skipping_a_step_ends_the_run_with_the_reason_in_the_result(tempor
     assert (skipped["state"], skipped["outcome"]) == ("skipped", "given up: issued by hand, ticket 42")
     assert result["phase"] == "degraded"
     assert step(result, "dns-verify")["state"] == "done"
+    assert result["certificates"][0]["reason"].startswith("given up waiting for it")
 
 
 async def while_the_certificate_is_being_asked_for(temporal: Client, world: World, *failing: str) -> Handle:
@@ -186,6 +187,8 @@ async def test_cancelling_a_run_that_handed_over_cancels_the_one_that_works(temp
     with pytest.raises(WorkflowFailureError) as ended:
         await outer.result()
     assert isinstance(ended.value.cause, CancelledError)
+    with pytest.raises(WorkflowFailureError):
+        await inner.result()
     status = await inner.query("status")
     assert status["phase"] == "cancelled"
 

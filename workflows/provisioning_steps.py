@@ -217,9 +217,12 @@ class ProvisioningSteps:
             summary=f"Certificate {domain.certificate_name} issued",
             deadline=deadline,
         )
-        if report is not None:
-            self._progress.set_certificate(report.certificate)
-            self._runner.finish("certificate-ready", domain.domain, report.outcome)
+        if report is None:
+            namespace = self._request.certificate.namespace
+            self._progress.stop_waiting_for_certificate(namespace, domain.certificate_name)
+            return
+        self._progress.set_certificate(report.certificate)
+        self._runner.finish("certificate-ready", domain.domain, report.outcome)
 
     def _domains_answering_for(self, domain: DomainIntent) -> list[str]:
         """The parent domains of this request whose zones answer for one of the domain's names."""
