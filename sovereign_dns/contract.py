@@ -234,23 +234,32 @@ class CertificateStatus(Message):
 
 
 class AnswerEvidence(Message):
-    """What one server said of one name."""
+    """What one server said of one name.
+
+    `ttl` is how many seconds its answer holds from `asked_at`, `negative_ttl` how many its denial does; `authority` is
+    the zone in whose name a denial was given.
+    """
 
     name: str
     type: str
     state: Outcome
     values: list[str] = []
     ttl: int | None = None
+    negative_ttl: int | None = None
+    authority: str | None = None
     detail: str | None = None
     latency_ms: float | None = None
     asked_at: datetime | None = None
 
 
+ServerKind = Literal["authoritative", "parent", "resolver"]
+
+
 class ServerVerdict(Message):
-    """What one server says of all names: `state` is the worst of them."""
+    """What one server says of all names: `state` is the worst of them. A `parent` server speaks of the delegation."""
 
     server: str
-    kind: Literal["authoritative", "resolver"]
+    kind: ServerKind
     state: Outcome
     detail: str
     answers: list[AnswerEvidence] = []

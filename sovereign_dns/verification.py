@@ -5,10 +5,16 @@ A wrong address sends users to a stranger, and is told apart from every way of n
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal
 
 from sovereign_dns import names
-from sovereign_dns.contract import AnswerEvidence, Outcome, ServerVerdict, VerificationLevel, VerificationResult
+from sovereign_dns.contract import (
+    AnswerEvidence,
+    Outcome,
+    ServerKind,
+    ServerVerdict,
+    VerificationLevel,
+    VerificationResult,
+)
 from sovereign_dns.intent import DomainIntent
 from sovereign_dns.rrsets import canonical_content
 from sovereign_dns.wire import Message
@@ -171,9 +177,7 @@ def worst(states: Iterable[Outcome]) -> Outcome:
     return next((state for state in WORST_FIRST if state in present), "unreachable")
 
 
-def server_verdict(
-    server: str, kind: Literal["authoritative", "resolver"], answers: Sequence[AnswerEvidence]
-) -> ServerVerdict:
+def server_verdict(server: str, kind: ServerKind, answers: Sequence[AnswerEvidence]) -> ServerVerdict:
     """What one server says of all names."""
     state = worst(answer.state for answer in answers)
     told = [answer for answer in answers if answer.state == state and answer.detail]
@@ -238,7 +242,7 @@ def in_short(verification: VerificationResult) -> VerificationResult:
 def merged(parts: Iterable[VerificationResult]) -> VerificationResult:
     """The pictures of several parent domains as one."""
     pictures = list(parts)
-    by_server: dict[tuple[str, Literal["authoritative", "resolver"]], list[ServerVerdict]] = {}
+    by_server: dict[tuple[str, ServerKind], list[ServerVerdict]] = {}
     for part in pictures:
         for server in part.servers:
             by_server.setdefault((server.server, server.kind), []).append(server)
