@@ -34,9 +34,9 @@ from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import TASK_QUEUE
 from sovereign_dns.settings import Settings, SettingsError, read_settings
+from workflows.all_workflows import ALL_WORKFLOWS
 from workflows.conversion import contract_data_converter
 from workflows.one_request import OneRequestEach
-from workflows.provision_sovereign import ProvisionSovereign
 
 GRACEFUL_SHUTDOWN = timedelta(seconds=30)
 """Activities that run at SIGTERM may finish; the SDK's default would cancel them."""
@@ -74,7 +74,7 @@ async def _serve(
         worker = Worker(
             client,
             task_queue=TASK_QUEUE,
-            workflows=[ProvisionSovereign],
+            workflows=ALL_WORKFLOWS,
             activities=activities,
             interceptors=[OneRequestEach(), ClassifyFailures()],
             graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
@@ -117,6 +117,7 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                 environment.decide_intent,
                 powerdns.create_zone,
                 powerdns.upsert_records,
+                powerdns.compare_records,
                 pdm.commit_pool_name,
                 kubernetes.request_certificate,
                 kubernetes.certificate_ready,

@@ -1,46 +1,135 @@
-"""The step `dns-verify`: real answers, from every authoritative server."""
+"""The step `dns-verify`: real answers, from every authoritative server, and then from resolvers."""
 
-import asyncio
 import secrets
+from datetime import UTC, datetime
 
+import structlog
+from sovereign_dns.clients.resolvers import Resolver, Resolvers
 from temporalio import activity
+from temporalio.service import RPCError
 
+from activities import journal
 from sovereign_dns import verification
 from sovereign_dns.clients.authoritative import AuthoritativeServers, Server, Unresolved
+from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import AnswerEvidence, ServerVerdict, VerificationResult
+from sovereign_dns.convergence import Convergence, ResolverSeen, after_look, questions_left, resolver_verdict
 from sovereign_dns.failures import NotYetConverged
-from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
+from sovereign_dns.messages import (
+    VERIFICATION_SEEN,
+    ServedZone,
+    VerificationReport,
+    VerificationSeen,
+    VerifyDomain,
+)
 from sovereign_dns.names import is_at_or_below
 from sovereign_dns.verification import Answer, Expectation, Probe
 
+SHORTEST_PAUSE_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
 
 class DNSActivities:
-    """Asks, and lets `verification` judge."""
+    """Asks, and lets `verification` judge and `convergence` say when to ask again."""
 
-    def __init__(self, authoritative: AuthoritativeServers) -> None:
+    def __init__(self, authoritative: AuthoritativeServers, resolvers: Resolvers) -> None:
         self._authoritative = authoritative
+        self._resolvers = resolvers
 
     @activity.defn(name="dns-verify")
     async def verify_domain(self, task: VerifyDomain) -> VerificationReport:
-        """Looks once at every name on every server; `NotYetConverged` carries what each said."""
-        parts = await asyncio.gather(*(self._verify_zone(task, zone) for zone in task.zones if zone.names))
+        """Looks once at whatever can have changed; `NotYetConverged` carries what each server said.
+
+        A resolver is first asked when every authoritative server answers as written: asked too early, it would keep
+        the absence of an answer for as long as the zone's negative TTL (RFC 2308).
+        """
+        known = next(iter(journal.notes(Convergence)), Convergence())
+        if known.authority is None:
+            known = known.changed(authority=await self._ask_authority(task, known))
+            await journal.note(known)
+        authority = known.authority
+        assert authority is not None  # noqa: S101 (asked just now, or by an earlier attempt)
+        if task.level != "propagated" or not self._resolvers.resolvers:
+            return VerificationReport(outcome=verification.sentence(authority), verification=authority)
+        known = await self._ask_resolvers(task, known)
+        asked_names = list(dict.fromkeys(e.name for e in verification.expectations_of(task.intent)))
+        picture = verification.with_resolvers(authority, [resolver_verdict(r) for r in known.resolvers], asked_names)
+        if not known.is_settled:
+            await _tell(task, known, picture)
+            raise _not_yet(task, picture, retry_after=_seconds_until(known.next_look()))
+        return VerificationReport(outcome=verification.sentence(picture), verification=picture)
+
+    async def _ask_authority(self, task: VerifyDomain, known: Convergence) -> VerificationResult:
+        parts = await side_by_side(self._verify_zone(task, zone) for zone in task.zones if zone.names)
         picture = verification.merged(parts)
-        told = verification.sentence(picture)
         if not verification.is_proved(picture):
-            raise NotYetConverged(f"below {task.intent.domain}: {told}", evidence=verification.in_short(picture))
-        return VerificationReport(outcome=told, verification=picture)
+            await _tell(task, known, picture)
+            raise _not_yet(task, picture)
+        return picture
 
     async def _verify_zone(self, task: VerifyDomain, zone: ServedZone) -> VerificationResult:
         expected = [e for e in verification.expectations_of(task.intent) if e.name in zone.names]
         probe = _probe_below(task, zone)
         questions = [(e.name, e.type) for e in expected] + [(probe.name, "A"), (probe.name, "AAAA")]
         servers, unresolved = await self._authoritative.of_zone(zone.nameservers)
-        answers = await self._authoritative.ask_all(servers, questions)
+        answers = await self._authoritative.ask_all(servers, [*questions, (zone.zone, "SOA")])
+        countable = _countable(answers)
+        serials = verification.judge_serials({server.label: said[-1] for server, said in countable.items()})
         verdicts = [
-            *(_verdict(server, expected, probe, said) for server, said in _countable(answers).items()),
+            *(_verdict(server, expected, probe, said[:-1], serials) for server, said in countable.items()),
             *(_unreachable(server) for server in unresolved),
         ] or [_nobody_to_ask(zone)]
         return verification.result("authoritative", verdicts, list(dict.fromkeys(e.name for e in expected)))
+
+    async def _ask_resolvers(self, task: VerifyDomain, known: Convergence) -> Convergence:
+        """Asks those that can have changed, and only what was not as written."""
+        expected, now = verification.expectations_of(task.intent), datetime.now(UTC)
+        left = {
+            resolver: questions
+            for resolver in self._resolvers.resolvers
+            if (questions := questions_left(known.seen(resolver.label), expected, now))
+        }
+        delegation = (task.intent.domain, "NS")
+        answers = await self._resolvers.ask_all(
+            {resolver: [*((e.name, e.type) for e in questions), delegation] for resolver, questions in left.items()}
+        )
+        for resolver, questions in left.items():
+            known = known.with_look(_look(known, resolver, questions, answers[resolver]))
+        return known
+
+
+def _look(known: Convergence, resolver: Resolver, questions: list[Expectation], answers: list[Answer]) -> ResolverSeen:
+    *said, delegation = answers
+    evidence = [verification.judge(e, a, from_authority=False) for e, a in zip(questions, said, strict=True)]
+    seen = known.seen(resolver.label).changed(nameservers=sorted(delegation.values))
+    return after_look(seen, evidence, datetime.now(UTC))
+
+
+def _seconds_until(moment: datetime | None) -> float | None:
+    return None if moment is None else max((moment - datetime.now(UTC)).total_seconds(), SHORTEST_PAUSE_SECONDS)
+
+
+def _not_yet(task: VerifyDomain, picture: VerificationResult, *, retry_after: float | None = None) -> NotYetConverged:
+    return NotYetConverged(
+        f"below {task.intent.domain}: {verification.sentence(picture)}",
+        evidence=verification.in_short(picture),
+        retry_after=retry_after,
+    )
+
+
+async def _tell(task: VerifyDomain, known: Convergence, picture: VerificationResult) -> None:
+    """Shows the picture in the run's status, where it has changed: a failed attempt leaves nothing in the history."""
+    gist = verification.gist(picture)
+    if activity.in_activity() and gist != known.told:
+        info = activity.info()
+        run = activity.client().get_workflow_handle(str(info.workflow_id), run_id=info.workflow_run_id)
+        seen = VerificationSeen(domain=task.intent.domain, verification=verification.of_what_is_open(picture))
+        try:
+            await run.signal(VERIFICATION_SEEN, seen)
+        except RPCError as error:
+            _log.info("the run's status could not be told what was seen", reason=error.message)
+    await journal.note(known.changed(told=gist))
 
 
 def _probe_below(task: VerifyDomain, zone: ServedZone) -> Probe:
@@ -56,10 +145,17 @@ def _countable(answers: dict[Server, list[Answer]]) -> dict[Server, list[Answer]
     return {server: said for server, said in answers.items() if server in routable or server.name_server not in reached}
 
 
-def _verdict(server: Server, expected: list[Expectation], probe: Probe, said: list[Answer]) -> ServerVerdict:
+def _verdict(
+    server: Server,
+    expected: list[Expectation],
+    probe: Probe,
+    said: list[Answer],
+    serials: dict[str, AnswerEvidence],
+) -> ServerVerdict:
     evidence: list[AnswerEvidence] = [
         *(verification.judge(expectation, answer) for expectation, answer in zip(expected, said, strict=False)),
         *(verification.judge_probe(probe, answer) for answer in said[len(expected) :]),
+        serials[server.label],
     ]
     return verification.server_verdict(server.label, "authoritative", evidence)
 

@@ -93,6 +93,25 @@ class PowerDNSActivities:
             zones=[served for _, served in planned],
         )
 
+    @activity.defn(name="records-compare")
+    async def compare_records(self, task: UpsertRecords) -> RecordsReport:
+        """What the authoritative zones hold of what is expected, whoever wrote it. Reads only."""
+        expected = task.intent.changed(rrsets=[rrset.changed(only_values=True) for rrset in task.intent.rrsets])
+        parts = await self._parts_by_zone(expected, [])
+        planned = await side_by_side(
+            self._plan(zone, part, task.changed(takeover=True, dry_run=True)) for zone, part in parts.items()
+        )
+        changes = [change for plan, _ in planned for change in plan.changes]
+        wrong = [change for change in changes if change.change != "unchanged"]
+        held = f"PowerDNS holds {len(changes) - len(wrong)} of {len(changes)} rrsets as expected"
+        first = f"; {wrong[0].name} {wrong[0].type} is {', '.join(wrong[0].before) or 'not there'}" if wrong else ""
+        return RecordsReport(
+            outcome=held + first,
+            changes=changes,
+            hazards=[hazard for plan, _ in planned for hazard in plan.hazards],
+            zones=[served for _, served in planned],
+        )
+
     async def _parts_by_zone(self, intent: DomainIntent, zones_to_come: list[str]) -> dict[str, DomainIntent]:
         """The intent, split by the zone that really answers: the longest hosted suffix of each name.
 
@@ -142,9 +161,9 @@ class PowerDNSActivities:
         for zone in await side_by_side(self._powerdns.zone(plan.zone) for plan in to_write):
             if zone is not None:
                 _insist_on_writable(zone)
-        changes = over_all_attempts(journal.noted_before(), [change for plan in plans for change in plan.changes])
+        changes = over_all_attempts(journal.notes(RecordChange), [change for plan in plans for change in plan.changes])
         if to_write and not dry_run:
-            await journal.note(changes)
+            await journal.note(*changes)
             await to_its_end(self._write(to_write))
         return changes
 

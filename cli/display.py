@@ -22,6 +22,7 @@ _PHASE_STYLES = {
     "complete": "bold green",
     "planned": "bold green",
     "provisioning": "cyan",
+    "verifying": "cyan",
     "stalled": "bold yellow",
     "degraded": "bold yellow",
     "failed": "bold red",
@@ -42,6 +43,8 @@ def whole_status(status: ProvisionResult, waiting: Mapping[str, LastFailure]) ->
         *([Text(status.failure, "bold red")] if status.failure else []),
         steps(status.steps, waiting),
     ]
+    if status.verification.servers:
+        parts.append(server_lines(status.verification.servers))
     parts += [hazard_panel(hazard) for hazard in status.hazards]
     return Group(*parts)
 
@@ -78,7 +81,8 @@ def server_lines(servers: Iterable[ServerVerdict]) -> RenderableType:
     table = Table(box=None, padding=(0, 1), show_header=False)
     for server in servers:
         style = "green" if server.state == "converged" else "bold red"
-        table.add_row(server.server, Text(server.state, style), escape(server.detail))
+        until = f"until {server.until:%H:%M:%S} UTC" if server.until else ""
+        table.add_row(server.server, Text(server.state, style), until, escape(server.detail))
     return table
 
 

@@ -12,6 +12,7 @@ from cli.dev import dev
 from cli.following import NoSuchRunError
 from cli.provisioning import plan, provision, status
 from cli.schema import schema
+from cli.verifying import verify, watch
 
 app = typer.Typer(
     name="sovereign-dns",
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (provision, plan, status, schema, dev, demo):
+for command in (provision, plan, status, verify, watch, schema, dev, demo):
     app.command()(command)
 
 

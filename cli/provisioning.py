@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from cli import display, following, request, watching
+from cli import display, following, reading, request, watching
 from cli.connection import connect
 from cli.following import Handle
+from cli.outcome import DONE, INTERRUPTED, Json, failed, report
 from sovereign_dns import names
 from sovereign_dns.contract import (
     PROVISION_SOVEREIGN,
@@ -21,19 +21,10 @@ from sovereign_dns.contract import (
     sovereign_workflow_id,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and nothing else.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result and show the steps.")]
 
-DONE = {"complete", "planned"}
 
-INTERRUPTED = 130
-"""The exit code after Ctrl-C."""
-
-CANCELLED_WITHIN_SECONDS = 5
-"""How long an interrupted plan's run is seen to its end. Without a worker it has none."""
-
-
-@request.takes_request
+@request.built_by(request.build_request)
 def provision(wanted: ProvisionRequest, *, wait: Wait = True, json: Json = False) -> None:
     """Provision a Sovereign's DNS and TLS, and show the steps until it is done."""
     try:
@@ -44,7 +35,7 @@ def provision(wanted: ProvisionRequest, *, wait: Wait = True, json: Json = False
     raise typer.Exit(code)
 
 
-@request.takes_request
+@request.built_by(request.build_request)
 def plan(wanted: ProvisionRequest, *, json: Json = False) -> None:
     """Show what provisioning would change, as a diff. Reads only."""
     raise typer.Exit(asyncio.run(_plan(wanted.changed(dry_run=True), as_json=json)))
@@ -85,18 +76,18 @@ async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
     client = await connect()
     progress = display.console(stderr=True)
     workflow_id = f"plan/{wanted.sovereign_fqdn}/{secrets.token_hex(4)}"
-    starting = asyncio.create_task(_start(client, wanted, workflow_id))
-    try:
-        handle = await asyncio.shield(starting)
+
+    async def show(handle: Handle) -> None:
         if as_json:
             await watching.show_trouble(handle, progress)
         else:
             await watching.show_steps(handle, progress, transient=True)
-        result = await handle.result()
+
+    try:
+        result = await reading.result_of(_start(client, wanted, workflow_id), workflow_id, show)
     except WorkflowFailureError as error:
-        return _failed(error)
-    except asyncio.CancelledError:
-        progress.print(f"interrupted: {await _cancelled(starting, workflow_id)}", markup=False)
+        return failed(error)
+    except reading.ReaderGoneError:
         return INTERRUPTED
     if as_json:
         print(result.model_dump_json())
@@ -107,28 +98,6 @@ async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
         for hazard in result.hazards:
             terminal.print(display.hazard_panel(hazard))
     return 0
-
-
-async def _cancelled(starting: "asyncio.Task[Handle]", workflow_id: str) -> str:
-    """Cancels a plan's run, of which nobody else will hear. Returns what became of it."""
-    try:
-        await asyncio.wait_for(_cancel_and_await_end(starting), CANCELLED_WITHIN_SECONDS)
-    except (TimeoutError, RPCError):
-        command = f"temporal workflow cancel --workflow-id {workflow_id}"
-        return f"the plan's run is asked to end, but was not seen to. Should it live on: {command}"
-    return "the plan's run is cancelled; nothing was changed"
-
-
-async def _cancel_and_await_end(starting: "asyncio.Task[Handle]") -> None:
-    handle = await starting
-    try:
-        await handle.cancel()
-        await handle.result()
-    except WorkflowFailureError:
-        return
-    except RPCError as error:
-        if error.status != RPCStatusCode.NOT_FOUND:  # it had ended already
-            raise
 
 
 async def _start(client: Client, wanted: ProvisionRequest, workflow_id: str) -> Handle:
@@ -144,26 +113,9 @@ async def _start(client: Client, wanted: ProvisionRequest, workflow_id: str) -> 
 
 async def _report(handle: Handle, *, as_json: bool) -> int:
     try:
-        result = await handle.result()
+        return report(await handle.result(), as_json=as_json)
     except WorkflowFailureError as error:
-        return _failed(error)
-    if as_json:
-        print(result.model_dump_json())
-    else:
-        terminal = display.console()
-        if not terminal.is_terminal:
-            for hazard in result.hazards:
-                terminal.print(f"hazard: {hazard.kind} {hazard.name}: {hazard.message}", markup=False)
-        terminal.print(display.server_lines(result.verification.servers))
-        terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
-    return 0 if result.phase in DONE else 1
-
-
-def _failed(error: WorkflowFailureError) -> int:
-    cause = error.cause
-    told = f"{cause.type}: {cause.message}" if isinstance(cause, ApplicationError) else str(cause)
-    display.console(stderr=True).print(f"failed: {told}", markup=False)
-    return 1
+        return failed(error)
 
 
 async def _show_status(fqdn: str, *, as_json: bool) -> int:
@@ -182,5 +134,4 @@ async def _show_status(fqdn: str, *, as_json: bool) -> int:
     else:
         terminal = display.console()
         terminal.print(display.whole_status(seen.status, seen.waiting))
-        terminal.print(display.server_lines(seen.status.verification.servers))
     return 0 if seen.running or seen.status.phase in DONE else 1

@@ -6,16 +6,27 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Concatenate
+from typing import Annotated, Any, Concatenate, TypeVar
 
 import typer
 from pydantic import ValidationError
 
-from sovereign_dns.contract import ProvisionRequest
+from sovereign_dns.contract import (
+    ProvisionRequest,
+    SovereignRequest,
+    VerificationLevel,
+    VerificationRequest,
+    VerifyRequest,
+)
 from sovereign_dns.wire import explain
+
+Built = TypeVar("Built", bound=SovereignRequest)
 
 DEPLOYMENT_ID = "manual"
 """Of a request that comes from options alone."""
+
+WITHIN_SECONDS = 5
+"""A check is for now: a first look at every server, and a second one at those that lost a packet."""
 
 Fqdn = Annotated[str, typer.Argument(help="The Sovereign's FQDN, such as t110.omani.works.", show_default=False)]
 OptionalFqdn = Annotated[str | None, typer.Argument(help="The Sovereign's FQDN.", show_default=False)]
@@ -44,6 +55,11 @@ Certificate = Annotated[
 ]
 RemoveWildcards = Annotated[list[str] | None, typer.Option("--remove-wildcard", help="A stale wildcard to remove.")]
 Takeover = Annotated[bool, typer.Option("--takeover", help="Replace what belongs to another Sovereign.")]
+Level = Annotated[
+    VerificationLevel | None,
+    typer.Option("--level", help="How far answers are followed.", show_default=VerificationRequest().level),
+]
+Within = Annotated[int, typer.Option("--within", help="Seconds to wait for what is not as expected yet.")]
 RequestFile = Annotated[
     str | None,
     typer.Option(
@@ -77,19 +93,18 @@ def build_request(
         typer.BadParameter: it isn't one; names the field.
     """
     body: dict[str, Any] = {"deploymentId": DEPLOYMENT_ID} if request_file is None else _read(request_file)
-    given = {
-        "deploymentId": deployment_id,
-        "sovereignFQDN": fqdn,
-        "loadBalancerIP": ip,
-        "loadBalancerIPv6": ipv6,
-        "consoleLoadBalancerIP": console_ip,
-        "parentDomains": [{"name": name} for name in parents or []] or None,
-        "subdomains": subdomains or None,
-        "ttl": ttl,
-        "removeWildcards": remove_wildcards or None,
-        "takeover": takeover or None,
-    }
-    body |= {key: value for key, value in given.items() if value is not None}
+    body |= _given(
+        deploymentId=deployment_id,
+        sovereignFQDN=fqdn,
+        loadBalancerIP=ip,
+        loadBalancerIPv6=ipv6,
+        consoleLoadBalancerIP=console_ip,
+        parentDomains=[{"name": name} for name in parents or []] or None,
+        subdomains=subdomains or None,
+        ttl=ttl,
+        removeWildcards=remove_wildcards or None,
+        takeover=takeover or None,
+    )
     if certificate is not None:
         body["certificate"] = _over(body.get("certificate"), {"enabled": certificate})
     if pool is not None:
@@ -99,27 +114,76 @@ def build_request(
     if token_file is not None:
         token = token_file.read_text(encoding="utf-8").strip()
         body["pool"] = _over(body.get("pool"), {"reservationToken": token})
+    return _read_as(ProvisionRequest, body)
+
+
+def build_verification(
+    fqdn: OptionalFqdn = None,
+    *,
+    ip: Ip = None,
+    ipv6: Ipv6 = None,
+    console_ip: ConsoleIp = None,
+    parents: Parents = None,
+    subdomains: Subdomains = None,
+    ttl: Ttl = None,
+    level: Level = None,
+    within: Within = WITHIN_SECONDS,
+    request_file: RequestFile = None,
+) -> VerifyRequest:
+    """Builds what is to be verified. A file may hold the request by which it was provisioned.
+
+    Raises:
+        typer.BadParameter: it isn't one; names the field.
+    """
+    body: dict[str, Any] = {} if request_file is None else _read(request_file)
+    if request_file is not None:
+        only_written = {field.alias for name, field in ProvisionRequest.model_fields.items()} - {
+            field.alias for name, field in VerifyRequest.model_fields.items()
+        }
+        body = {key: value for key, value in body.items() if key not in only_written}
+    body |= _given(
+        sovereignFQDN=fqdn,
+        loadBalancerIP=ip,
+        loadBalancerIPv6=ipv6,
+        consoleLoadBalancerIP=console_ip,
+        parentDomains=[{"name": name} for name in parents or []] or None,
+        subdomains=subdomains or None,
+        ttl=ttl,
+    )
+    body["verification"] = _over(body.get("verification"), _given(level=level) | {"deadlineSeconds": within})
+    return _read_as(VerifyRequest, body)
+
+
+def _given(**options: object) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _read_as(kind: type[Built], body: dict[str, Any]) -> Built:
     try:
-        return ProvisionRequest.model_validate(body)
+        return kind.model_validate(body)
     except ValidationError as error:
         raise typer.BadParameter(explain(error)) from error
 
 
-def takes_request(command: Callable[Concatenate[ProvisionRequest, ...], None]) -> Callable[..., None]:
-    """Gives a command the options of `build_request`, and what it builds of them as the first argument.
+def built_by(build: Callable[..., Built]) -> Callable[[Callable[Concatenate[Built, ...], None]], Callable[..., None]]:
+    """Gives a command the options of a function, and what it builds of them as the first argument.
 
     Typer learns a command's options from its signature.
     """
-    options = inspect.signature(build_request).parameters
-    _, *own_options = inspect.signature(command).parameters.values()
+    options = inspect.signature(build).parameters
 
-    @wraps(command)
-    def run(**given: Any) -> None:
-        wanted = build_request(**{name: given.pop(name) for name in options})
-        command(wanted, **given)
+    def decorate(command: Callable[Concatenate[Built, ...], None]) -> Callable[..., None]:
+        _, *own_options = inspect.signature(command).parameters.values()
 
-    vars(run)["__signature__"] = inspect.Signature([*options.values(), *own_options])
-    return run
+        @wraps(command)
+        def run(**given: Any) -> None:
+            wanted = build(**{name: given.pop(name) for name in options})
+            command(wanted, **given)
+
+        vars(run)["__signature__"] = inspect.Signature([*options.values(), *own_options])
+        return run
+
+    return decorate
 
 
 def _over(existing: object, given: dict[str, Any], *, or_new: dict[str, Any] | None = None) -> object:

@@ -11,6 +11,7 @@ _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "
 
 _WORDS = {
     "provisioning": "is being provisioned",
+    "verifying": "is being verified",
     "stalled": "is **stalled**: a step has not succeeded for two minutes",
     "complete": "is complete, and proved by DNS",
     "degraded": "is **degraded**: not everything was proved",
@@ -63,7 +64,8 @@ def _hazard(hazard: Hazard) -> str:
 
 def _server(server: ServerVerdict) -> str:
     mark = _MARKS["done" if server.state == "converged" else "failed"]
-    return f"- {mark} {server.server} **{server.state}**: {_plain(server.detail)}"
+    until = f" until {server.until:%H:%M:%S} UTC" if server.until else ""
+    return f"- {mark} {server.server} **{server.state}**{until}: {_plain(server.detail)}"
 
 
 def _replaced(change: RecordChange) -> str:

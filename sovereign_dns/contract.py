@@ -21,6 +21,9 @@ TASK_QUEUE = "sovereign-dns"
 PROVISION_SOVEREIGN = "ProvisionSovereign"
 """The workflow type that provisions a Sovereign's DNS and TLS."""
 
+VERIFY_SOVEREIGN = "VerifySovereign"
+"""The workflow type that checks a Sovereign that exists, and writes nothing."""
+
 MOST_SUBDOMAINS = 200
 """More is a mistake, and would make one request's history and PATCH grow without bound."""
 
@@ -95,9 +98,10 @@ Seconds = Annotated[int, Field(ge=1, le=7 * 24 * 3600)]
 TtlSeconds = Annotated[int, Field(ge=1, le=86400)]
 
 Step = Literal["zone-create", "certificate-request", "pool-commit", "records-upsert", "dns-verify", "certificate-ready"]
+ReadingStep = Literal["records-compare"]
 SkippableStep = Literal["certificate-request", "certificate-ready", "dns-verify"]
 StepState = Literal["pending", "running", "done", "skipped", "failed"]
-Phase = Literal["provisioning", "stalled", "complete", "degraded", "planned", "failed", "cancelled"]
+Phase = Literal["provisioning", "verifying", "stalled", "complete", "degraded", "planned", "failed", "cancelled"]
 Change = Literal["created", "replaced", "removed", "unchanged"]
 VerificationLevel = Literal["authoritative", "delegated", "propagated"]
 Outcome = Literal["converged", "misdirected", "missing", "bogus", "refused", "unreachable"]
@@ -136,10 +140,9 @@ class VerificationRequest(StrictMessage):
     deadline_seconds: Seconds = 1800
 
 
-class ProvisionRequest(StrictMessage):
-    """The input of `ProvisionSovereign`."""
+class SovereignRequest(StrictMessage):
+    """Which names a Sovereign has, and where they lead."""
 
-    deployment_id: DeploymentId
     sovereign_fqdn: Fqdn
     load_balancer_ip: Ipv4
     load_balancer_ipv6: Ipv6 | None = None
@@ -148,18 +151,13 @@ class ProvisionRequest(StrictMessage):
     pool: Pool | None = None
     subdomains: Annotated[list[Subdomain], Field(max_length=MOST_SUBDOMAINS)] | None = None
     ttl: TtlSeconds = 60
-    certificate: CertificateRequest = CertificateRequest()
     verification: VerificationRequest = VerificationRequest()
-    remove_wildcards: Annotated[list[WildcardName], Field(max_length=MOST_REMOVED_WILDCARDS)] = []
-    takeover: bool = False
-    dry_run: bool = False
 
     @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
+    def _names_agree(self) -> Self:
         domains = [parent.name for parent in self.parent_domains]
         _no_duplicates("parentDomains", domains)
         _no_duplicates("subdomains", self.subdomains or [])
-        _no_duplicates("removeWildcards", self.remove_wildcards)
         if [parent.role for parent in self.parent_domains].count("primary") > 1:
             raise ValueError("parentDomains: at most one may have the role 'primary'")
         if domains and not any(names.is_at_or_below(self.sovereign_fqdn, domain) for domain in domains):
@@ -172,6 +170,27 @@ class ProvisionRequest(StrictMessage):
                 f"pool: {self.pool.subdomain}.{self.pool.domain} is not the sovereignFQDN {self.sovereign_fqdn}"
             )
         return self
+
+
+class ProvisionRequest(SovereignRequest):
+    """The input of `ProvisionSovereign`."""
+
+    deployment_id: DeploymentId
+    certificate: CertificateRequest = CertificateRequest()
+    remove_wildcards: Annotated[list[WildcardName], Field(max_length=MOST_REMOVED_WILDCARDS)] = []
+    takeover: bool = False
+    dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _removals_agree(self) -> Self:
+        _no_duplicates("removeWildcards", self.remove_wildcards)
+        return self
+
+
+class VerifyRequest(SovereignRequest):
+    """The input of `VerifySovereign`: what should be true."""
+
+    deployment_id: DeploymentId | None = None
 
 
 def _no_duplicates(field: str, values: list[str]) -> None:
@@ -199,7 +218,7 @@ class AwaitStepRequest(StrictMessage):
 class StepStatus(Message):
     """One step for one domain."""
 
-    step: Step
+    step: Step | ReadingStep
     domain: str
     state: StepState = "pending"
     outcome: str | None = None
@@ -209,7 +228,7 @@ class StepStatus(Message):
 
 
 class RecordChange(Message):
-    """What happened, or in a dry run would happen, to one rrset. `before` holds what was there, so nothing is lost."""
+    """What happened to one rrset, or would happen, in a dry run or a verification. `before` holds what was there."""
 
     zone: str
     name: str
@@ -256,12 +275,20 @@ ServerKind = Literal["authoritative", "parent", "resolver"]
 
 
 class ServerVerdict(Message):
-    """What one server says of all names: `state` is the worst of them. A `parent` server speaks of the delegation."""
+    """What one server says of all names: `state` is the worst of them. A `parent` server speaks of the delegation.
+
+    `until` is when a cache lets go of what it says; `nameservers` are those that it holds for the zone; `latency_ms` is
+    that of its slowest answer.
+    """
 
     server: str
     kind: ServerKind
     state: Outcome
     detail: str
+    until: datetime | None = None
+    nameservers: list[str] = []
+    asked_at: datetime | None = None
+    latency_ms: float | None = None
     answers: list[AnswerEvidence] = []
 
 
@@ -288,7 +315,7 @@ class Hazard(Message):
 
 
 class ProvisionResult(Message):
-    """The result of `ProvisionSovereign`, and, while it runs, the answer of its query `status`.
+    """The result of `ProvisionSovereign` and `VerifySovereign`, and, while they run, the answer of the query `status`.
 
     `failure` is what ended a run that has no result: its error type and message.
     """
@@ -305,10 +332,37 @@ class ProvisionResult(Message):
     handed_over_to: str | None = None
 
 
+class ResolverPropagation(Message):
+    """One resolver in the panel of catalyst-api."""
+
+    resolver: str
+    status: Outcome
+    ns: list[str] = []
+    queried_at: datetime | None = None
+    latency_ms: float | None = None
+    error: str | None = None
+
+
+class Propagation(Message):
+    """The answer of the query `propagation`: how many resolvers have come to answer what was written."""
+
+    domain: str
+    expected_ns: list[str] = []
+    resolvers: list[ResolverPropagation] = []
+    converged: int = 0
+    total: int = 0
+    percentage: float = 0.0
+    generated_at: datetime
+
+
 CONTRACT_MODELS: dict[str, type[BaseModel]] = {
     "ProvisionSovereign.input": ProvisionRequest,
     "ProvisionSovereign.output": ProvisionResult,
     "ProvisionSovereign.skip_step": SkipStepRequest,
     "ProvisionSovereign.await_step": AwaitStepRequest,
+    "ProvisionSovereign.propagation.output": Propagation,
+    "VerifySovereign.input": VerifyRequest,
+    "VerifySovereign.output": ProvisionResult,
+    "VerifySovereign.propagation.output": Propagation,
 }
 """Every JSON object that others send or receive, by workflow and place."""

@@ -116,6 +116,17 @@ class VerifyDomain(Task):
     level: VerificationLevel
 
 
+VERIFICATION_SEEN = "verification-seen"
+"""The signal by which a verification that is not done yet tells its workflow what it has seen."""
+
+
+class VerificationSeen(Message):
+    """What was seen of one parent domain so far."""
+
+    domain: str
+    verification: VerificationResult
+
+
 class VerificationReport(Message):
     """The proof."""
 

@@ -9,14 +9,18 @@ from sovereign_dns.contract import (
     Phase,
     ProvisionRequest,
     ProvisionResult,
+    ReadingStep,
     RecordChange,
     Step,
     StepStatus,
     VerificationResult,
+    VerifyRequest,
 )
 
 STALLED_AFTER = timedelta(minutes=2)
 """A step that has not succeeded for so long makes the phase `stalled`."""
+
+AnyStep = Step | ReadingStep
 
 _SETTLED = frozenset({"done", "skipped", "failed"})
 
@@ -24,11 +28,12 @@ _SETTLED = frozenset({"done", "skipped", "failed"})
 class Progress:
     """The state that the query `status` answers, and that becomes the result."""
 
-    def __init__(self, request: ProvisionRequest) -> None:
+    def __init__(self, request: ProvisionRequest | VerifyRequest) -> None:
+        self._under_way: Phase = "provisioning" if isinstance(request, ProvisionRequest) else "verifying"
         self._result = ProvisionResult(
-            deployment_id=request.deployment_id, sovereign_fqdn=request.sovereign_fqdn, phase="provisioning"
+            deployment_id=request.deployment_id or "", sovereign_fqdn=request.sovereign_fqdn, phase=self._under_way
         )
-        self._steps: dict[tuple[Step, str], StepStatus] = {}
+        self._steps: dict[tuple[AnyStep, str], StepStatus] = {}
         self._verified: dict[str, VerificationResult] = {}
         self._certificates: dict[tuple[str, str], CertificateStatus] = {}
         self._ended: Phase | None = None
@@ -47,7 +52,7 @@ class Progress:
         """`stalled` while any step is, and back by itself."""
         if self._ended is not None:
             return self._ended
-        return "stalled" if any(step.stalled for step in self._steps.values()) else "provisioning"
+        return "stalled" if any(step.stalled for step in self._steps.values()) else self._under_way
 
     def hand_over(self, workflow_id: str) -> None:
         """Another run, which holds the lock, does the work."""
@@ -62,34 +67,34 @@ class Progress:
         self._ended = result.phase
         return self._result
 
-    def expect(self, step: Step, domain: str) -> None:
+    def expect(self, step: AnyStep, domain: str) -> None:
         """Announces a step as pending."""
         self._steps[step, domain] = StepStatus(step=step, domain=domain)
 
-    def start(self, step: Step, domain: str, now: datetime) -> None:
+    def start(self, step: AnyStep, domain: str, now: datetime) -> None:
         """The step runs from now."""
         self._change(step, domain, state="running", started_at=now)
 
-    def finish(self, step: Step, domain: str, now: datetime, outcome: str) -> None:
+    def finish(self, step: AnyStep, domain: str, now: datetime, outcome: str) -> None:
         """The step did what it guarantees."""
         self._change(step, domain, state="done", outcome=outcome, finished_at=now, stalled=False)
 
-    def skip(self, step: Step, domain: str, now: datetime, reason: str) -> None:
+    def skip(self, step: AnyStep, domain: str, now: datetime, reason: str) -> None:
         """The step was left out, or given up waiting for."""
         self._change(step, domain, state="skipped", outcome=reason, finished_at=now, stalled=False)
 
-    def fail(self, step: Step, domain: str, now: datetime, reason: str) -> None:
+    def fail(self, step: AnyStep, domain: str, now: datetime, reason: str) -> None:
         """The step's deadline has passed, or it was refused for good."""
         self._change(step, domain, state="failed", outcome=reason, finished_at=now, stalled=False)
 
-    def _change(self, step: Step, domain: str, **values: object) -> None:
+    def _change(self, step: AnyStep, domain: str, **values: object) -> None:
         self._steps[step, domain] = self._steps[step, domain].changed(**values)
 
     def domains_of(self, step: Step) -> list[str]:
         """For which domains the step is expected, in their order."""
         return [domain for name, domain in self._steps if name == step]
 
-    def status_of(self, step: Step, domain: str) -> StepStatus:
+    def status_of(self, step: AnyStep, domain: str) -> StepStatus:
         """One step's status.
 
         Raises:
@@ -97,7 +102,7 @@ class Progress:
         """
         return self._steps[step, domain]
 
-    def is_settled(self, step: Step, domain: str | None = None) -> bool:
+    def is_settled(self, step: AnyStep, domain: str | None = None) -> bool:
         """Whether the step is done, skipped or failed, for one domain or for all. False while none is known."""
         states = [status.state for (name, of), status in self._steps.items() if name == step and domain in {None, of}]
         return bool(states) and all(state in _SETTLED for state in states)
@@ -136,6 +141,11 @@ class Progress:
         if known is not None and not known.ready:
             seen = f"; when it was last looked at: {known.reason}" if known.reason else ""
             self.set_certificate(known.changed(reason=f"given up waiting for it{seen}"))
+
+    def see_verification(self, domain: str, picture: VerificationResult) -> None:
+        """What a verification under way has seen. One that is done has said more."""
+        if ("dns-verify", domain) in self._steps and not self.is_settled("dns-verify", domain):
+            self.set_verification(domain, picture)
 
     def set_verification(self, domain: str, picture: VerificationResult) -> None:
         """The latest picture of a parent domain."""

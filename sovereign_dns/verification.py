@@ -3,7 +3,7 @@
 A wrong address sends users to a stranger, and is told apart from every way of not being there yet.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sovereign_dns import names
@@ -24,7 +24,11 @@ WORST_FIRST: tuple[Outcome, ...] = ("misdirected", "bogus", "missing", "refused"
 
 MOST_SERVERS_IN_SHORT = 6
 
+MOST_ANSWERS_TOLD = 20
+
 _WILDCARD_LABEL = "*"
+
+_SERIALS = 2**32
 
 
 class Expectation(Message):
@@ -171,6 +175,32 @@ def _evidence(answer: Answer, state: Outcome, detail: str | None) -> AnswerEvide
     )
 
 
+def judge_serials(answers: Mapping[str, Answer]) -> dict[str, AnswerEvidence]:
+    """The verdict on each server's SOA: one with an older serial than another's serves an older copy of the zone."""
+    serials = {server: int(answer.values[0].split()[2]) for server, answer in answers.items() if answer.values}
+    newest = next((s for s in serials if not any(_is_newer(other, serials[s]) for other in serials.values())), None)
+    return {server: _judge_serial(answer, server, serials, newest) for server, answer in answers.items()}
+
+
+def _judge_serial(answer: Answer, server: str, serials: Mapping[str, int], newest: str | None) -> AnswerEvidence:
+    if answer.error is not None or answer.rcode not in {"NOERROR", "NXDOMAIN"}:
+        return _evidence(answer, *_no_answer(answer))
+    if server not in serials:
+        return _evidence(answer, "missing", "has no SOA there: the server doesn't host the zone")
+    if newest is not None and _is_newer(serials[newest], serials[server]):
+        detail = (
+            f"has serial {serials[server]}, where {newest} has {serials[newest]}: it serves an older copy of the zone. "
+            "Look whether its transfers, or its database's replication, still work"
+        )
+        return _evidence(answer, "missing", detail)
+    return _evidence(answer, "converged", None)
+
+
+def _is_newer(serial: int, than: int) -> bool:
+    """By serial number arithmetic, since a serial may have wrapped around (RFC 1982 §3.2)."""
+    return 0 < (serial - than) % _SERIALS < _SERIALS // 2
+
+
 def worst(states: Iterable[Outcome]) -> Outcome:
     """The state that is shown for all of them. Without any, nothing was proved: `unreachable`."""
     present = set(states)
@@ -188,7 +218,15 @@ def server_verdict(server: str, kind: ServerKind, answers: Sequence[AnswerEviden
         detail = f"{told[0].name} {told[0].type} {told[0].detail}{more}"
     else:
         detail = "no answer"
-    return ServerVerdict(server=server, kind=kind, state=state, detail=detail, answers=list(answers))
+    return ServerVerdict(
+        server=server,
+        kind=kind,
+        state=state,
+        detail=detail,
+        asked_at=max((answer.asked_at for answer in answers if answer.asked_at), default=None),
+        latency_ms=max((answer.latency_ms for answer in answers if answer.latency_ms is not None), default=None),
+        answers=list(answers),
+    )
 
 
 def result(
@@ -218,16 +256,55 @@ def is_proved(verification: VerificationResult) -> bool:
     return bool(verification.servers) and every_server and verification.converged == verification.total
 
 
+def with_resolvers(
+    authority: VerificationResult, resolvers: Sequence[ServerVerdict], asked_names: Sequence[str]
+) -> VerificationResult:
+    """The picture of the authority and of the resolvers. Those out of reach count only where all of them are."""
+    reached = [verdict for verdict in resolvers if verdict.state != "unreachable"]
+    counted = result("propagated", reached or resolvers, asked_names)
+    return VerificationResult(
+        level="propagated",
+        converged=authority.converged + counted.converged,
+        total=authority.total + counted.total,
+        servers=_worst_first([*authority.servers, *resolvers]),
+    )
+
+
 def sentence(verification: VerificationResult) -> str:
     """The picture in one sentence, for a failure message: the worst server first."""
     if not verification.servers:
         return "no authoritative server is known that could be asked"
     count = f"{verification.converged} of {verification.total} answers are as written"
-    first = verification.servers[0]
-    if first.state == "converged":
-        servers = len(verification.servers)
-        return f"{count}, from {servers} authoritative {'server' if servers == 1 else 'servers'}"
-    return f"{count}; {first.server} is {first.state}: {first.detail}"
+    open_ones = [server for server in verification.servers if server.state != "converged"]
+    holding_up = [server for server in open_ones if not (server.kind == "resolver" and server.state == "unreachable")]
+    if not open_ones or (not holding_up and _counted(verification, "resolver")):
+        kinds = [_counted(verification, "authoritative"), _counted(verification, "resolver")]
+        return f"{count}, from {' and '.join(kind for kind in kinds if kind)}"
+    first = (holding_up or open_ones)[0]
+    until = f", until {first.until:%H:%M:%S} UTC" if first.until else ""
+    return f"{count}; {first.server} is {first.state}{until}: {first.detail}"
+
+
+def _counted(verification: VerificationResult, kind: ServerKind) -> str:
+    converged = sum(server.kind == kind and server.state == "converged" for server in verification.servers)
+    if not converged:
+        return ""
+    noun = "resolver" if kind == "resolver" else f"{kind} server"
+    return f"{converged} {noun}{'' if converged == 1 else 's'}"
+
+
+def gist(verification: VerificationResult) -> list[str]:
+    """What a person would call a change of the picture, without times and latencies."""
+    return [f"{server.server} {server.state} {server.detail}" for server in verification.servers]
+
+
+def of_what_is_open(verification: VerificationResult) -> VerificationResult:
+    """Small enough to be sent often: of each server the answers that are not as written, the first ones of many."""
+    servers = [
+        server.changed(answers=[a for a in server.answers if a.state != "converged"][:MOST_ANSWERS_TOLD])
+        for server in verification.servers
+    ]
+    return verification.changed(servers=servers)
 
 
 def in_short(verification: VerificationResult) -> VerificationResult:

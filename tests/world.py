@@ -44,6 +44,12 @@ def rrset(name: str, rrtype: str, *values: str, ttl: int = 60, owner: str | None
     }
 
 
+def address_of(place: str) -> tuple[str, int]:
+    """Host and port of `host:port`."""
+    host, _, port = place.rpartition(":")
+    return host, int(port)
+
+
 class World:
     """Everything outside the product. `parent` is a parent domain of the test's own."""
 
@@ -108,9 +114,9 @@ class World:
 
     async def answer(self, name: str, rrtype: str = "A", *, server: str | None = None) -> list[str]:
         """What the authoritative server says, or another one."""
-        host, port = (server or self.description["POWERDNS_DNS"]).rsplit(":", 1)
+        host, port = address_of(server or self.description["POWERDNS_DNS"])
         query = dns.message.make_query(name, rrtype)
-        response = await dns.asyncquery.udp(query, host, port=int(port), timeout=5)
+        response = await dns.asyncquery.udp(query, host, port=port, timeout=5)
         kind = dns.rdatatype.from_text(rrtype)
         return [item.to_text() for found in response.answer if found.rdtype == kind for item in found]
 

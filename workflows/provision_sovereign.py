@@ -1,10 +1,9 @@
 """`ProvisionSovereign`: zone, certificate, pool name, records, and the proof that DNS answers them."""
 
 import asyncio
-from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, CancelledError, FailureError
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import (
@@ -15,41 +14,32 @@ with workflow.unsafe.imports_passed_through():
         SkipStepRequest,
         sovereign_workflow_id,
     )
-    from sovereign_dns.intent import ProvisioningIntent
-    from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
     from sovereign_dns.progress import Progress
+    from workflows.decision import decide
     from workflows.one_writer import run_under_lock
     from workflows.provisioning_steps import ProvisioningSteps
     from workflows.publication import Publication
-    from workflows.step_runner import PATIENT, StepRunner, as_workflow_failure
+    from workflows.shown_run import ShownRun
+    from workflows.step_runner import StepRunner
 
 
 @workflow.defn(name=PROVISION_SOVEREIGN)
-class ProvisionSovereign:
+class ProvisionSovereign(ShownRun):
     """One run for one Sovereign and all of its parent domains."""
 
     def __init__(self) -> None:
-        self._progress: Progress | None = None
+        super().__init__()
         self._runner: StepRunner | None = None
         self._failure: BaseException | None = None
 
     @workflow.run
     async def run(self, request: ProvisionRequest) -> ProvisionResult:
         """Provisions, or hands over to the run that holds the Sovereign's lock."""
-        self._progress = progress = Progress(request)
-        publication = Publication(progress)
+        progress, publication = self._show(Progress(request))
         try:
             result = await self._provision_or_hand_over(request, progress, publication)
         except (FailureError, asyncio.CancelledError) as error:
-            self._failure = as_workflow_failure(error)
-            match self._failure:
-                case CancelledError():
-                    progress.abort("cancelled", workflow.now(), "it was cancelled")
-                case ApplicationError() as refused:
-                    told = f"{refused.type}: {refused.message}"
-                    progress.abort("failed", workflow.now(), "another step was refused", failure=told)
-                case other:
-                    progress.abort("failed", workflow.now(), "another step failed", failure=str(other))
+            self._failure = self._ended_by(error)
             await self._say_goodbye(publication)
             if self._failure is error:
                 raise
@@ -75,14 +65,8 @@ class ProvisionSovereign:
     async def _provision(
         self, request: ProvisionRequest, progress: Progress, publication: Publication
     ) -> ProvisionResult:
-        intent = await workflow.execute_local_activity(
-            DECIDE_INTENT,
-            DecideIntent(request=request),
-            result_type=ProvisioningIntent,
-            start_to_close_timeout=timedelta(seconds=10),
-            retry_policy=PATIENT,
-            summary="what this installation makes of the request",
-        )
+        intent = await decide(request)
+        self._expected_nameservers = intent.nameservers
         self._runner = runner = StepRunner(progress, publication)
         steps = ProvisioningSteps(request, intent, progress, runner)
         steps.announce()
@@ -93,11 +77,6 @@ class ProvisionSovereign:
         finally:
             watch.cancel()
         return progress.end(dry_run=request.dry_run, given_up=runner.gave_up)
-
-    @workflow.query(name="status", description="How far it is: the result's JSON, as of now.")
-    def status(self) -> ProvisionResult | None:
-        """The result's JSON, as of now; null before the first task."""
-        return self._progress.snapshot() if self._progress else None
 
     @workflow.update(name="skip_step", description="Give up waiting for certificate-* or dns-verify, with a reason.")
     async def skip_step(self, request: SkipStepRequest) -> ProvisionResult:

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns import names
-    from sovereign_dns.contract import CertificateStatus, ProvisionRequest, Step, VerificationResult
+    from sovereign_dns.contract import CertificateStatus, ProvisionRequest, Step
     from sovereign_dns.intent import DomainIntent, ProvisioningIntent
     from sovereign_dns.issuance import WantedCertificate
     from sovereign_dns.messages import (
@@ -20,12 +20,11 @@ with workflow.unsafe.imports_passed_through():
         RequestCertificate,
         ServedZone,
         UpsertRecords,
-        VerificationReport,
-        VerifyDomain,
         ZoneReport,
     )
     from sovereign_dns.progress import Progress
     from workflows.patches import WAIT_FOR_ZONES_BELOW_THE_HOST
+    from workflows.proof import prove
     from workflows.step_runner import StepNotDoneError, StepRunner, all_or_first_failure
 
 
@@ -141,23 +140,7 @@ class ProvisioningSteps:
         if self._request.dry_run:
             self._runner.leave_out("dns-verify", domain.domain, "dry run: nothing was written that DNS could answer")
             return
-        verification = self._request.verification
-        try:
-            report = await self._runner.run(
-                "dns-verify",
-                domain.domain,
-                VerifyDomain(owner=self._intent.owner, intent=domain, zones=zones, level=verification.level),
-                VerificationReport,
-                summary=f"real answers for {domain.host}",
-                deadline=timedelta(seconds=verification.deadline_seconds),
-            )
-        except StepNotDoneError as late:
-            for seen in late.evidence:
-                self._progress.set_verification(domain.domain, VerificationResult.model_validate(seen))
-            return
-        if report is not None:
-            self._progress.set_verification(domain.domain, report.verification)
-            self._runner.finish("dns-verify", domain.domain, report.outcome)
+        await prove(domain, zones, self._intent.owner, self._request.verification, self._progress, self._runner)
 
     async def _certify(self, domain: DomainIntent) -> None:
         """One deadline for asking and issuing together."""

@@ -16,9 +16,8 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from sovereign_dns.contract import Step
     from sovereign_dns.messages import Task
-    from sovereign_dns.progress import Progress
+    from sovereign_dns.progress import AnyStep, Progress
     from sovereign_dns.wire import Message
     from workflows.one_writer import typed_failure_in
     from workflows.patches import SETTLE_STEPS_THAT_WERE_GIVEN_UP
@@ -42,11 +41,12 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 
 _UNTIL_ENDED = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 _AT_ONCE = workflow.ActivityCancellationType.TRY_CANCEL
-_CANCELLATION: dict[Step, workflow.ActivityCancellationType] = {
+_CANCELLATION: dict[AnyStep, workflow.ActivityCancellationType] = {
     "zone-create": _UNTIL_ENDED,
     "certificate-request": _UNTIL_ENDED,
     "pool-commit": _UNTIL_ENDED,
     "records-upsert": _UNTIL_ENDED,
+    "records-compare": _AT_ONCE,
     "dns-verify": _AT_ONCE,
     "certificate-ready": _AT_ONCE,
 }
@@ -68,8 +68,8 @@ class StepRunner:
     def __init__(self, progress: Progress, publication: Publication) -> None:
         self._progress = progress
         self._publication = publication
-        self._given_up: dict[tuple[Step, str], str] = {}
-        self._running: dict[tuple[Step, str], workflow.ActivityHandle[Any]] = {}
+        self._given_up: dict[tuple[AnyStep, str], str] = {}
+        self._running: dict[tuple[AnyStep, str], workflow.ActivityHandle[Any]] = {}
 
     @property
     def gave_up(self) -> bool:
@@ -78,7 +78,7 @@ class StepRunner:
 
     async def run(
         self,
-        step: Step,
+        step: AnyStep,
         domain: str,
         task: Task,
         report_type: type[Report],
@@ -122,7 +122,7 @@ class StepRunner:
         self._given_up.pop(key, None)  # it was done before anybody could stop it
         return report
 
-    def _ended_without_report(self, error: ActivityError, key: tuple[Step, str], *, has_deadline: bool) -> None:
+    def _ended_without_report(self, error: ActivityError, key: tuple[AnyStep, str], *, has_deadline: bool) -> None:
         """Returns where the step was given up, and the run goes on."""
         cancelled = is_cancelled_exception(error)
         failure = None if cancelled else typed_failure_in(error)
@@ -139,7 +139,7 @@ class StepRunner:
         self._progress.fail(*key, workflow.now(), f"not done before its deadline. {reason}")
         raise StepNotDoneError(reason, failure.details if failure else ()) from error
 
-    def give_up(self, step: Step, domain: str, reason: str) -> None:
+    def give_up(self, step: AnyStep, domain: str, reason: str) -> None:
         """Stops waiting for a step, now or when its turn comes."""
         self._given_up[step, domain] = reason
         if handle := self._running.get((step, domain)):
@@ -148,11 +148,11 @@ class StepRunner:
             self._skip((step, domain))
         self._publication.update()
 
-    def _skip(self, key: tuple[Step, str]) -> None:
+    def _skip(self, key: tuple[AnyStep, str]) -> None:
         self._progress.skip(*key, workflow.now(), f"given up: {self._given_up[key]}")
         self._publication.update()
 
-    def finish(self, step: Step, domain: str, outcome: str, *, dry_run: bool = False) -> None:
+    def finish(self, step: AnyStep, domain: str, outcome: str, *, dry_run: bool = False) -> None:
         """The step has its outcome; in a dry run nothing was done, and it counts as skipped.
 
         Raises:
@@ -163,7 +163,7 @@ class StepRunner:
         self._publication.update()
         _stop_if_cancelled()
 
-    def leave_out(self, step: Step, domain: str, reason: str) -> None:
+    def leave_out(self, step: AnyStep, domain: str, reason: str) -> None:
         """The step doesn't apply to this request."""
         self._progress.skip(step, domain, workflow.now(), reason)
         self._publication.update()

@@ -1,13 +1,15 @@
-"""Records histories of real runs for the replay test: `python -m tests.histories.record`.
+"""Records histories of real runs for the replay test: `python -m tests.histories.record NAME …`.
 
-Record anew only what is new. An old history stays as it is: it stands for the runs that are under way when new
+Record only what is new. An old history stays as it is: it stands for the runs that are under way when new
 code arrives, and a change that can't replay it must be patched.
 """
 
 import asyncio
 import contextlib
 import gzip
+import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack.ports import Ports
 from devstack.stack import Stack
+from tests.world import STRANGER, World, rrset
 
 FOLDER = Path(__file__).parent
 PARENT = "omani.works"
@@ -31,30 +34,44 @@ def _request(fqdn: str, **fields: Any) -> dict[str, Any]:
 class Recorder:
     """Starts runs, and keeps how they went."""
 
-    def __init__(self, client: Client, kubernetes_url: str) -> None:
+    def __init__(self, client: Client, stack: Stack, wanted: Collection[str]) -> None:
         self._client = client
-        self._kubernetes = kubernetes_url
+        self._stack = stack
+        self._wanted = wanted
 
-    async def start(self, request: dict[str, Any], *, under: str | None = None) -> Handle:
+    async def start(
+        self, request: dict[str, Any], *, under: str | None = None, kind: str = "ProvisionSovereign"
+    ) -> Handle:
         return await self._client.start_workflow(
-            "ProvisionSovereign",
-            request,
-            id=under or f"sovereign/{request['sovereignFQDN']}",
-            task_queue="sovereign-dns",
+            kind, request, id=under or f"sovereign/{request['sovereignFQDN']}", task_queue="sovereign-dns"
         )
 
     async def keep(self, name: str, handle: Handle) -> None:
         """Waits for the end, whatever it is, and writes the history."""
         with contextlib.suppress(WorkflowFailureError):
             await handle.result()
+        if name not in self._wanted:
+            return
         history = await handle.fetch_history()
         (FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
         print(f"{name}: {len(history.events)} events")
 
+    async def verify(self, fqdn: str, address: str) -> Handle:
+        expected = {"sovereignFQDN": fqdn, "loadBalancerIP": address, "verification": {"deadlineSeconds": 3}}
+        return await self.start(expected, under=f"verify/{fqdn}", kind="VerifySovereign")
+
+    async def mislead_the_resolver(self, name: str) -> None:
+        """Has it learn a stranger's address by a wildcard."""
+        addresses = {"POWERDNS_DNS": self._stack.powerdns.dns_address, "KUBERNETES_URL": self._stack.kubernetes.url}
+        description = self._stack.environment() | addresses
+        async with World(description) as world:
+            await world.write(PARENT, rrset(f"*.{PARENT}", "A", STRANGER, ttl=4))
+            await world.answer(name, server=self._stack.recursor.address)
+
     async def fault(self, namespace: str, kind: str) -> None:
         async with httpx.AsyncClient() as client:
             body = {"namespace": namespace, "kind": kind}
-            (await client.post(f"{self._kubernetes}/simulator/faults", json=body)).raise_for_status()
+            (await client.post(f"{self._stack.kubernetes.url}/simulator/faults", json=body)).raise_for_status()
 
 
 async def _record(recorder: Recorder) -> None:
@@ -81,11 +98,15 @@ async def _record(recorder: Recorder) -> None:
     await cancelled.execute_update("await_step", {"step": "dns-verify"})
     await cancelled.cancel()
     await recorder.keep("cancelled", cancelled)
+    await recorder.mislead_the_resolver(f"console.t8.{PARENT}")
+    await recorder.keep("stale-resolver", await recorder.start(_request(f"t8.{PARENT}")))
+    await recorder.keep("verified", await recorder.verify(f"t1.{PARENT}", "77.42.11.95"))
+    await recorder.keep("verified-otherwise", await recorder.verify(f"t1.{PARENT}", "77.42.11.99"))
 
 
 async def _main(stack: Stack) -> None:
     client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
-    await _record(Recorder(client, stack.kubernetes.url))
+    await _record(Recorder(client, stack, sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,39 @@
+"""How a command ends: its exit code, and what it says of a run that failed."""
+
+from typing import Annotated
+
+import typer
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from cli import display
+from sovereign_dns.contract import ProvisionResult
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and nothing else.")]
+
+DONE = {"complete", "planned"}
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+
+
+def failed(error: WorkflowFailureError) -> int:
+    """Says why a run failed. Returns the exit code."""
+    cause = error.cause
+    told = f"{cause.type}: {cause.message}" if isinstance(cause, ApplicationError) else str(cause)
+    display.console(stderr=True).print(f"failed: {told}", markup=False)
+    return 1
+
+
+def report(result: ProvisionResult, *, as_json: bool) -> int:
+    """Prints a result, or what a live display has not shown of it. Returns the exit code."""
+    if as_json:
+        print(result.model_dump_json())
+    else:
+        terminal = display.console()
+        if not terminal.is_terminal:
+            for hazard in result.hazards:
+                terminal.print(f"hazard: {hazard.kind} {hazard.name}: {hazard.message}", markup=False)
+            terminal.print(display.server_lines(result.verification.servers))
+        terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
+    return 0 if result.phase in DONE else 1

@@ -1,0 +1,126 @@
+"""How the answers of caches come to be those that were written, over all looks at them. Pure.
+
+A cache that holds an old answer says for how long. Nothing can change there before that, so nobody asks before that;
+what it has answered as written is not asked for again.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sovereign_dns import verification
+from sovereign_dns.contract import AnswerEvidence, ServerVerdict, VerificationResult
+from sovereign_dns.verification import Expectation
+from sovereign_dns.wire import Message
+
+AFTER_EXPIRY = timedelta(seconds=1)
+"""A cache counts whole seconds: what holds for 43 of them may hold for almost 44."""
+
+LOOK_AGAIN = timedelta(seconds=5)
+"""At a resolver that doesn't say for how long its answer holds: one that refuses, or whose validation fails."""
+
+LOOKS_AT_UNREACHABLE = 3
+"""After so many looks in vain a resolver counts as out of reach, and holds nothing up."""
+
+LOOK_AGAIN_OUT_OF_REACH = timedelta(seconds=60)
+
+
+class ResolverSeen(Message):
+    """The latest word of one resolver on every question, and when the next one can differ from it."""
+
+    resolver: str
+    answers: list[AnswerEvidence] = []
+    nameservers: list[str] = []
+    look_again_at: datetime | None = None
+    looks_in_vain: int = 0
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether it has never answered, and is not expected to any more."""
+        return self.looks_in_vain >= LOOKS_AT_UNREACHABLE
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing need be waited for."""
+        return self.is_out_of_reach or self.has_converged
+
+    @property
+    def has_converged(self) -> bool:
+        """Whether it has answered every question as written."""
+        return bool(self.answers) and not _left(self.answers)
+
+
+class Convergence(Message):
+    """What is known of a parent domain's names, over all looks: first at the authority, then at the resolvers.
+
+    `told` is the gist of what the run's status shows.
+    """
+
+    authority: VerificationResult | None = None
+    resolvers: list[ResolverSeen] = []
+    told: list[str] = []
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every resolver is: it answers as written, or is out of reach while another one is not."""
+        settled = all(seen.is_settled for seen in self.resolvers)
+        return settled and not (self.resolvers and all(seen.is_out_of_reach for seen in self.resolvers))
+
+    def seen(self, resolver: str) -> ResolverSeen:
+        """What is known of one resolver."""
+        return next((seen for seen in self.resolvers if seen.resolver == resolver), ResolverSeen(resolver=resolver))
+
+    def with_look(self, look: ResolverSeen) -> "Convergence":
+        """The same with the latest look at one resolver."""
+        others = [seen for seen in self.resolvers if seen.resolver != look.resolver]
+        return self.changed(resolvers=[*others, look])
+
+    def next_look(self) -> datetime | None:
+        """When the first of the resolvers can have changed; None where nobody need be asked."""
+        return min((seen.look_again_at for seen in self.resolvers if seen.look_again_at is not None), default=None)
+
+
+def questions_left(seen: ResolverSeen, expected: Sequence[Expectation], now: datetime) -> list[Expectation]:
+    """What to ask a resolver now: everything at first, then what was not as written, when it can have changed."""
+    if not seen.answers:
+        return list(expected) if seen.look_again_at is None or seen.look_again_at <= now else []
+    if seen.look_again_at is None or seen.look_again_at > now:
+        return []
+    open_questions = {(answer.name, answer.type) for answer in _left(seen.answers)}
+    return [e for e in expected if (f"{e.name}.", e.type) in open_questions]
+
+
+def after_look(seen: ResolverSeen, answers: Sequence[AnswerEvidence], now: datetime) -> ResolverSeen:
+    """What is known of a resolver after it was asked, and when to ask it again."""
+    fresh = {(answer.name, answer.type): answer for answer in answers}
+    kept = [answer for answer in seen.answers if (answer.name, answer.type) not in fresh]
+    everything = [*kept, *answers]
+    in_vain = all(answer.state == "unreachable" for answer in everything)
+    after = seen.changed(answers=everything, looks_in_vain=seen.looks_in_vain + 1 if in_vain else 0)
+    return after.changed(look_again_at=None if after.has_converged else _next_look(after, now))
+
+
+def _next_look(seen: ResolverSeen, now: datetime) -> datetime:
+    """When the last of its old answers ends: before that they can't all be as written."""
+    if seen.is_out_of_reach:
+        return now + LOOK_AGAIN_OUT_OF_REACH
+    ends = [end for answer in _left(seen.answers) if (end := expires_at(answer)) is not None]
+    return max(*ends, now) + AFTER_EXPIRY if ends else now + LOOK_AGAIN
+
+
+def _left(answers: Iterable[AnswerEvidence]) -> list[AnswerEvidence]:
+    return [answer for answer in answers if answer.state != "converged"]
+
+
+def expires_at(answer: AnswerEvidence) -> datetime | None:
+    """When a cache lets go of an answer, or of a denial; None where it doesn't say."""
+    holds = answer.ttl if answer.ttl is not None else answer.negative_ttl
+    if holds is None or answer.asked_at is None or answer.state not in {"misdirected", "missing"}:
+        return None
+    return answer.asked_at + timedelta(seconds=holds)
+
+
+def resolver_verdict(seen: ResolverSeen) -> ServerVerdict:
+    """What one resolver says, and until when, where it says so."""
+    verdict = verification.server_verdict(seen.resolver, "resolver", seen.answers)
+    ends = [end for answer in _left(seen.answers) if (end := expires_at(answer)) is not None]
+    return verdict.changed(until=max(ends, default=None), nameservers=seen.nameservers)

@@ -1,0 +1,92 @@
+"""When resolvers are asked: no sooner than their answers can have changed, and only what was not as written."""
+
+from datetime import UTC, datetime, timedelta
+
+from sovereign_dns.contract import AnswerEvidence, Outcome
+from sovereign_dns.convergence import (
+    AFTER_EXPIRY,
+    LOOKS_AT_UNREACHABLE,
+    Convergence,
+    ResolverSeen,
+    after_look,
+    questions_left,
+    resolver_verdict,
+)
+from sovereign_dns.verification import Expectation
+
+NOW = datetime(2026, 5, 15, 12, 0, tzinfo=UTC)
+CONSOLE = Expectation(name="console.t110.omani.works", type="A", ttl=60, values=["77.42.11.95"])
+AUTH = Expectation(name="auth.t110.omani.works", type="A", ttl=60, values=["77.42.11.95"])
+EXPECTED = [CONSOLE, AUTH]
+NEW = ResolverSeen(resolver="9.9.9.9")
+
+
+def said(
+    expectation: Expectation, state: Outcome, *, ttl: int | None = None, negative_ttl: int | None = None
+) -> AnswerEvidence:
+    return AnswerEvidence(
+        name=f"{expectation.name}.", type="A", state=state, ttl=ttl, negative_ttl=negative_ttl, asked_at=NOW
+    )
+
+
+def test_at_first_everything_is_asked() -> None:
+    assert questions_left(NEW, EXPECTED, NOW) == EXPECTED
+
+
+def test_a_stale_answer_is_asked_for_again_when_it_has_expired_and_nothing_else_is() -> None:
+    seen = after_look(NEW, [said(CONSOLE, "misdirected", ttl=43), said(AUTH, "converged", ttl=60)], NOW)
+
+    expiry = NOW + timedelta(seconds=43)
+    assert seen.look_again_at == expiry + AFTER_EXPIRY
+    assert questions_left(seen, EXPECTED, expiry) == []
+    assert questions_left(seen, EXPECTED, expiry + AFTER_EXPIRY) == [CONSOLE]
+    assert resolver_verdict(seen).until == expiry
+
+
+def test_a_denial_holds_for_its_negative_ttl() -> None:
+    seen = after_look(NEW, [said(CONSOLE, "missing", negative_ttl=300), said(AUTH, "missing", negative_ttl=20)], NOW)
+    assert seen.look_again_at == NOW + timedelta(seconds=300) + AFTER_EXPIRY
+
+
+def test_what_has_expired_already_is_asked_for_after_a_second() -> None:
+    later = NOW + timedelta(seconds=9)
+    assert after_look(NEW, [said(CONSOLE, "misdirected", ttl=0)], later).look_again_at == later + AFTER_EXPIRY
+
+
+def test_a_second_look_that_is_right_settles_the_resolver() -> None:
+    seen = after_look(NEW, [said(CONSOLE, "misdirected", ttl=43), said(AUTH, "converged", ttl=60)], NOW)
+    seen = after_look(seen, [said(CONSOLE, "converged", ttl=60)], NOW + timedelta(seconds=44))
+
+    assert seen.is_settled
+    assert seen.look_again_at is None
+    assert resolver_verdict(seen).state == "converged"
+    assert Convergence(resolvers=[seen]).is_settled
+
+
+def in_vain(looks: int) -> ResolverSeen:
+    seen = NEW
+    for _ in range(looks):
+        seen = after_look(seen, [said(CONSOLE, "unreachable"), said(AUTH, "unreachable")], NOW)
+    return seen
+
+
+def test_a_resolver_out_of_reach_holds_nothing_up_while_another_answers() -> None:
+    assert not in_vain(LOOKS_AT_UNREACHABLE - 1).is_settled
+    away = in_vain(LOOKS_AT_UNREACHABLE)
+    assert away.is_settled
+    assert not Convergence(resolvers=[away]).is_settled, "nothing was proved where nobody could be asked"
+    right = after_look(ResolverSeen(resolver="1.1.1.1"), [said(CONSOLE, "converged")], NOW)
+    assert Convergence(resolvers=[away, right]).is_settled
+
+
+def test_one_that_answered_before_is_not_given_up() -> None:
+    seen = after_look(NEW, [said(CONSOLE, "misdirected", ttl=1), said(AUTH, "converged")], NOW)
+    for _ in range(LOOKS_AT_UNREACHABLE + 1):
+        seen = after_look(seen, [said(CONSOLE, "unreachable")], NOW)
+    assert not seen.is_settled
+
+
+def test_the_next_look_is_at_the_first_resolver_that_can_have_changed() -> None:
+    soon = after_look(NEW, [said(CONSOLE, "misdirected", ttl=5)], NOW)
+    late = after_look(ResolverSeen(resolver="1.1.1.1"), [said(CONSOLE, "misdirected", ttl=50)], NOW)
+    assert Convergence(resolvers=[late, soon]).next_look() == soon.look_again_at

@@ -1,0 +1,28 @@
+"""What this installation makes of a request: asked once, at the beginning of a run, and so part of its history."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from sovereign_dns.contract import ProvisionRequest
+    from sovereign_dns.intent import ProvisioningIntent
+    from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
+    from workflows.step_runner import PATIENT
+
+
+async def decide(request: ProvisionRequest) -> ProvisioningIntent:
+    """Hosts, records and certificates of a request.
+
+    Raises:
+        ActivityError: the request is refused.
+    """
+    intent: ProvisioningIntent = await workflow.execute_local_activity(
+        DECIDE_INTENT,
+        DecideIntent(request=request),
+        result_type=ProvisioningIntent,
+        start_to_close_timeout=timedelta(seconds=10),
+        retry_policy=PATIENT,
+        summary="what this installation makes of the request",
+    )
+    return intent
