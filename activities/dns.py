@@ -28,7 +28,7 @@ class DNSActivities:
         told = verification.sentence(picture)
         if not verification.is_proved(picture):
             raise NotYetConverged(f"below {task.intent.domain}: {told}", evidence=verification.in_short(picture))
-        return VerificationReport(outcome=told, verification=picture)
+        return VerificationReport(outcome=told, verification=verification.bounded(picture))
 
     async def _verify_zone(self, task: VerifyDomain, zone: ServedZone) -> VerificationResult:
         expected = [e for e in verification.expectations_of(task.intent) if e.name in zone.names]

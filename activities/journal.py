@@ -1,65 +1,74 @@
-"""What an attempt is about to change, noted with Temporal before it does.
+"""What an attempt leaves to the next one: what it is about to change, or what it has seen.
 
 An attempt whose answer was lost, or whose worker was killed, has perhaps done its work: the next one finds it done,
-and would report nothing replaced. The note is the activity's heartbeat details, which its next attempt is given.
+and would report nothing replaced. The notes are the activity's heartbeat details, which its next attempt is given.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import Any, TypeVar
 
 from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError
 from temporalio.service import RPCError
 
-from sovereign_dns.contract import RecordChange
 from sovereign_dns.failures import TemporalUnavailable
+from sovereign_dns.wire import Message
+
+Note = TypeVar("Note", bound=Message)
 
 
 class Journal:
-    """The notes of one activity, over all of its attempts."""
+    """The notes of one activity, over all of its attempts, by their kind."""
 
-    def __init__(self, noted: Sequence[RecordChange] = ()) -> None:
-        self.noted = list(noted)
+    def __init__(self, notes: Mapping[str, list[Any]] | None = None) -> None:
+        self.notes = dict(notes or {})
 
     def beat(self) -> None:
         """Tells Temporal that the worker lives. Every beat repeats the notes: the latest replaces all before."""
-        activity.heartbeat(*self.noted)
+        activity.heartbeat(self.notes)
 
 
 _current: ContextVar[Journal | None] = ContextVar("journal", default=None)
 
 
 def begin() -> Journal:
-    """Opens the running activity's journal, with what its earlier attempts noted."""
-    journal = Journal([RecordChange.model_validate(note) for note in activity.info().heartbeat_details])
+    """Opens the running activity's journal, with the notes of its earlier attempts."""
+    journal = Journal(next((told for told in activity.info().heartbeat_details if isinstance(told, dict)), None))
     _current.set(journal)
     return journal
 
 
-def noted_before() -> list[RecordChange]:
-    """What earlier attempts of the running activity were about to change."""
+def notes(kind: type[Note]) -> list[Note]:
+    """What was noted of a kind, by this attempt or an earlier one."""
     journal = _current.get()
-    return list(journal.noted) if journal else []
+    return [kind.model_validate(note) for note in journal.notes.get(kind.__name__, [])] if journal else []
 
 
-async def note(changes: Sequence[RecordChange]) -> None:
-    """Returns when Temporal has the changes. Outside an activity nobody could be told, and nothing happens.
+async def note(*items: Message) -> None:
+    """Returns when Temporal has the notes, which replace earlier ones of their kind. Outside an activity, at once.
 
     Raises:
         TemporalUnavailable: it could not be told, so nothing may be changed.
     """
     journal = _current.get()
-    if journal is None:
+    if journal is None or not items:
         return
-    journal.noted = list(changes)
-    # Not by the SDK's heartbeat, which is sent later, at its own pace: perhaps after the worker was killed.
+    by_kind: dict[str, list[Any]] = {}
+    for item in items:
+        by_kind.setdefault(type(item).__name__, []).append(item.model_dump(mode="json", by_alias=True))
+    journal.notes |= by_kind
+    # Told twice. The SDK's own heartbeat is sent later, at its own pace, perhaps after the worker was killed: so it is
+    # not enough. But an earlier one may still wait in the SDK, and would replace the note: so it is replaced first.
+    journal.beat()
     handle = activity.client().get_async_activity_handle(task_token=activity.info().task_token)
     try:
-        await handle.heartbeat(*journal.noted)
+        await handle.heartbeat(journal.notes)
     except AsyncActivityCancelledError:
-        raise asyncio.CancelledError from None
+        # Cancelled, paused or reset: the worker hears of it by its own next heartbeat, and ends this attempt.
+        await asyncio.Event().wait()
     except RPCError as error:
         raise TemporalUnavailable(
-            f"Temporal could not be told what would be replaced ({error.message}), so nothing was changed; tried again"
+            f"Temporal took no note of what would be changed ({error.message}), so nothing was; tried again"
         ) from error

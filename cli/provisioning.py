@@ -106,7 +106,8 @@ async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
         terminal.print(display.diff(result.records))
         for hazard in result.hazards:
             terminal.print(display.hazard_panel(hazard))
-    return 0
+        terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
+    return 0 if result.phase in DONE else 1
 
 
 async def _cancelled(starting: "asyncio.Task[Handle]", workflow_id: str) -> str:

@@ -25,6 +25,9 @@ CONSOLE_GATEWAY_SUBDOMAINS = ("console", "api", "marketplace")
 
 _LONGEST_KUBERNETES_NAME = 253
 
+MOST_RRSETS = 2000
+"""Of all parent domains together: a run's result tells of each, and Temporal takes no result above 2 MiB."""
+
 
 class NamingRules(Message):
     """The environment's part in the decision."""
@@ -104,6 +107,7 @@ def derive_intent(request: ProvisionRequest, rules: NamingRules) -> Provisioning
     parents = _parent_domains(request, rules)
     primary = _primary(request, parents)
     domains = [_domain_intent(request, rules, parent, primary=parent == primary) for parent in parents]
+    _refuse_too_many(domains)
     _assign_wildcard_removals(request, domains)
     _refuse_protected(domains, rules.protected_fqdns)
     return ProvisioningIntent(
@@ -216,6 +220,15 @@ def _address_rrsets(request: ProvisionRequest, name: str, *, at_console: bool) -
         for type_, address in (("A", ipv4), ("AAAA", ipv6))
         if address is not None
     ]
+
+
+def _refuse_too_many(domains: list[DomainIntent]) -> None:
+    count = sum(len(domain.rrsets) for domain in domains)
+    if count > MOST_RRSETS:
+        raise InvalidInput(
+            f"subdomains: with {len(domains)} parent domains they make {count} rrsets; one request may have "
+            f"{MOST_RRSETS}. Ask for fewer subdomains, or for the parent domains in several requests"
+        )
 
 
 def _assign_wildcard_removals(request: ProvisionRequest, domains: list[DomainIntent]) -> None:

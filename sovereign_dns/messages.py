@@ -32,10 +32,10 @@ class Task(Message):
 
 
 class CreateZone(Task):
-    """A zone that shall exist, delegated from the hosted zone above it, if there is one. `host` is served in it."""
+    """A zone that shall exist, delegated from the hosted zone above it, if there is one, and the names written then."""
 
     domain: str
-    host: str | None = None
+    names: list[str] = []
     nameservers: list[str]
     may_create: bool
     takeover: bool = False
@@ -43,10 +43,11 @@ class CreateZone(Task):
 
 
 class ZoneReport(Message):
-    """What was found or done for a zone; `changes` are those in the zone above it."""
+    """What was found or done for a zone; `changes` are those in the zone above it, `hazards` what it hides there."""
 
     outcome: str
     changes: list[RecordChange] = []
+    hazards: list[Hazard] = []
 
 
 class RequestCertificate(Task):

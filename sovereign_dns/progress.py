@@ -29,6 +29,7 @@ class Progress:
             deployment_id=request.deployment_id, sovereign_fqdn=request.sovereign_fqdn, phase="provisioning"
         )
         self._steps: dict[tuple[Step, str], StepStatus] = {}
+        self._attempted: list[RecordChange] = []
         self._verified: dict[str, VerificationResult] = {}
         self._certificates: dict[tuple[str, str], CertificateStatus] = {}
         self._ended: Phase | None = None
@@ -39,7 +40,7 @@ class Progress:
             phase=self.phase,
             steps=[step.model_copy() for step in self._steps.values()],
             certificates=list(self._certificates.values()),
-            verification=verification.merged(self._verified.values()),
+            verification=verification.bounded(verification.merged(self._verified.values())),
         )
 
     @property
@@ -116,10 +117,21 @@ class Progress:
                 self._steps[key] = step.changed(stalled=True)
 
     def add_records(self, changes: list[RecordChange]) -> None:
-        """Adds what was found or written. Of one rrset the first word counts: it has the true `before`."""
-        known = {(change.zone, change.name, change.type) for change in self._result.records}
-        fresh = [change for change in changes if (change.zone, change.name, change.type) not in known]
-        self._result = self._result.changed(records=[*self._result.records, *fresh])
+        """Adds what was found or written.
+
+        Of one rrset the first change counts, since it has the true `before`; who found it unchanged, before or
+        after that, knows less.
+        """
+        known = {_key(change): change for change in self._result.records}
+        for change in changes:
+            first = known.get(_key(change))
+            if first is None or (first.change == "unchanged" and change.change != "unchanged"):
+                known[_key(change)] = change
+        self._result = self._result.changed(records=list(known.values()))
+
+    def attempt_changes(self, changes: list[RecordChange]) -> None:
+        """Remembers what was sent and perhaps written: should the run end before it knows, this is what it can say."""
+        self._attempted += changes
 
     def add_hazards(self, hazards: list[Hazard]) -> None:
         """Adds hazards, each once."""
@@ -155,4 +167,9 @@ class Progress:
                     state="failed", outcome=f"stopped, since the run ended: {reason}", finished_at=now, stalled=False
                 )
         self._ended = phase
+        self.add_records(self._attempted)
         self._result = self._result.changed(failure=failure)
+
+
+def _key(change: RecordChange) -> tuple[str, str, str]:
+    return change.zone, change.name, change.type

@@ -24,6 +24,12 @@ WORST_FIRST: tuple[Outcome, ...] = ("misdirected", "bogus", "missing", "refused"
 
 MOST_SERVERS_IN_SHORT = 6
 
+MOST_ANSWERS = 1500
+"""Above, a picture keeps only what is not as written: Temporal takes no result above 2 MiB."""
+
+MOST_OPEN_ANSWERS = 20
+"""Of each server, in a picture that keeps only those."""
+
 _WILDCARD_LABEL = "*"
 
 
@@ -228,6 +234,21 @@ def sentence(verification: VerificationResult) -> str:
         servers = len(verification.servers)
         return f"{count}, from {servers} authoritative {'server' if servers == 1 else 'servers'}"
     return f"{count}; {first.server} is {first.state}: {first.detail}"
+
+
+def bounded(verification: VerificationResult) -> VerificationResult:
+    """With every answer where they are not too many."""
+    count = sum(len(server.answers) for server in verification.servers)
+    return verification if count <= MOST_ANSWERS else of_what_is_open(verification)
+
+
+def of_what_is_open(verification: VerificationResult) -> VerificationResult:
+    """Of each server only the answers that are not as written, the first ones of many."""
+    servers = [
+        server.changed(answers=[a for a in server.answers if a.state != "converged"][:MOST_OPEN_ANSWERS])
+        for server in verification.servers
+    ]
+    return verification.changed(servers=servers)
 
 
 def in_short(verification: VerificationResult) -> VerificationResult:
