@@ -4,14 +4,23 @@ from temporalio import activity
 
 from activities import journal
 from activities.shielding import to_its_end
+from activities.telling import tell
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import Hazard, RecordChange
 from sovereign_dns.delegation import harms_of_a_new_cut, hidden_by_a_new_cut, hidden_hazards, plan_delegation
-from sovereign_dns.failures import OwnershipConflict, ProtectedName, ZoneMissing, ZoneWrongKind
+from sovereign_dns.failures import OwnershipConflict, PowerDNSUnavailable, ProtectedName, ZoneMissing, ZoneWrongKind
 from sovereign_dns.intent import DomainIntent
-from sovereign_dns.messages import CreateZone, RecordsReport, ServedZone, UpsertRecords, ZoneReport
+from sovereign_dns.messages import (
+    CHANGES_ATTEMPTED,
+    ChangesAttempted,
+    CreateZone,
+    RecordsReport,
+    ServedZone,
+    UpsertRecords,
+    ZoneReport,
+)
 from sovereign_dns.records import ZonePlan, over_all_attempts, plan_zone, summary, wildcards_over
 
 
@@ -149,12 +158,17 @@ class PowerDNSActivities:
         changes = over_all_attempts(journal.notes(RecordChange), [change for plan in plans for change in plan.changes])
         if to_write and not dry_run:
             await journal.note(*changes)
-            await to_its_end(self._write(to_write))
+            await to_its_end(self._write(to_write, changes))
         return changes
 
-    async def _write(self, plans: list[ZonePlan]) -> None:
-        for plan in plans:
-            await self._powerdns.change(plan.zone, plan.writes)
+    async def _write(self, plans: list[ZonePlan], changes: list[RecordChange]) -> None:
+        try:
+            for plan in plans:
+                await self._powerdns.change(plan.zone, plan.writes)
+        except PowerDNSUnavailable:
+            # Perhaps only the answer was lost; and the run may end before the next attempt finds out.
+            await tell(CHANGES_ATTEMPTED, ChangesAttempted(changes=changes))
+            raise
 
 
 def _insist_on_writable(zone: ZoneMetadata) -> None:

@@ -14,6 +14,14 @@ from sovereign_dns.contract import ProvisionResult
 LOOK_EVERY_SECONDS = 0.4
 QUERY_TIMEOUT = timedelta(seconds=5)
 
+_DECIDED = {
+    RPCStatusCode.INVALID_ARGUMENT,
+    RPCStatusCode.NOT_FOUND,
+    RPCStatusCode.PERMISSION_DENIED,
+    RPCStatusCode.UNAUTHENTICATED,
+    RPCStatusCode.UNIMPLEMENTED,
+}
+
 Handle = WorkflowHandle[object, ProvisionResult]
 
 
@@ -30,12 +38,16 @@ class LastFailure:
 
 @dataclass(frozen=True)
 class Look:
-    """A run as of now. `status` is None where no worker answers the query; `waiting` goes by activity id."""
+    """A run as of now. `status` is None where no worker answers the query; `waiting` goes by activity id.
+
+    `trouble` is why Temporal itself could not be asked.
+    """
 
     status: ProvisionResult | None
     waiting: dict[str, LastFailure]
     running: bool
     execution_status: WorkflowExecutionStatus | None
+    trouble: str | None = None
 
 
 class NoSuchRunError(Exception):
@@ -84,9 +96,14 @@ async def _status(handle: Handle) -> ProvisionResult | None:
 
 
 async def follow(handle: Handle) -> AsyncIterator[Look]:
-    """Looks until the run has ended; the last look is of the end."""
+    """Looks until the run has ended; the last look is of the end. A moment without Temporal is waited out."""
     while True:
-        seen = await look(handle)
+        try:
+            seen = await look(handle)
+        except RPCError as error:
+            if error.status in _DECIDED:
+                raise
+            seen = Look(None, {}, running=True, execution_status=None, trouble=error.message)
         yield seen
         if not seen.running:
             return

@@ -83,6 +83,16 @@ class PoolReport(Message):
     hazards: list[Hazard] = []
 
 
+CHANGES_ATTEMPTED = "changes-attempted"
+"""The signal by which a step tells its workflow of a write whose answer it didn't get."""
+
+
+class ChangesAttempted(Message):
+    """What was sent, and perhaps written."""
+
+    changes: list[RecordChange]
+
+
 class UpsertRecords(Task):
     """The records of one parent domain. `zones_to_come` are those that a dry run finds missing, and didn't create."""
 

@@ -47,6 +47,17 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
     "unspecified address": (GOOD | {"loadBalancerIP": "0.0.0.0"}, "InvalidInput", "loadBalancerIP"),  # noqa: S104
     "IPv6 for IPv4": (GOOD | {"loadBalancerIP": "2a01:4f9::1"}, "InvalidInput", "loadBalancerIP"),
     "10,000 subdomains": (GOOD | {"subdomains": [f"s{i}" for i in range(10_000)]}, "InvalidInput", "subdomains"),
+    "60,000 unknown fields": (GOOD | {f"x{i}": 1 for i in range(60_000)}, "InvalidInput", "and 59995 more errors"),
+    "a field of 100,000 letters": (GOOD | {"x" * 100_000: 1}, "InvalidInput", "xxx..."),
+    "too many names in all": (
+        GOOD
+        | {
+            "subdomains": [f"s{i}" for i in range(200)],
+            "parentDomains": [{"name": "omani.works"}, *({"name": f"d{i}.works"} for i in range(15))],
+        },
+        "InvalidInput",
+        "they make 3216 rrsets; one request may have 2000",
+    ),
     "subdomain twice": (GOOD | {"subdomains": ["api", "API"]}, "InvalidInput", "subdomains"),
     "absolute subdomain": (GOOD | {"subdomains": ["api."]}, "InvalidInput", "subdomains"),
     "protected FQDN": (GOOD | {"sovereignFQDN": "console.openova.io"}, "ProtectedName", "console.openova.io"),

@@ -301,6 +301,17 @@ async def test_status_shows_what_a_run_waits_for(environment: dict[str, str], te
     await handle.terminate()
 
 
+async def test_a_plan_that_could_not_look_at_everything_exits_1(environment: dict[str, str], world: World) -> None:
+    namespace = f"ns-{world.unique}"
+    await world.fault(world.kubernetes, namespace=namespace, kind="status", status=503)
+    request = world.request(f"t1.{world.parent}", certificate={"namespace": namespace, "deadlineSeconds": 2})
+
+    ended = run(environment, "plan", "--request", "-", given=json.dumps(request))
+
+    assert ended.returncode == 1
+    assert f"t1.{world.parent} is degraded" in ended.stdout
+
+
 async def test_status_of_a_refused_run_says_why(environment: dict[str, str], temporal: Client, world: World) -> None:
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER, owner="other.example"))

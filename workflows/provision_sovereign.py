@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
         sovereign_workflow_id,
     )
     from sovereign_dns.intent import ProvisioningIntent
-    from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
+    from sovereign_dns.messages import CHANGES_ATTEMPTED, DECIDE_INTENT, ChangesAttempted, DecideIntent
     from sovereign_dns.progress import Progress
     from workflows.one_writer import run_under_lock
     from workflows.provisioning_steps import ProvisioningSteps
@@ -98,6 +98,12 @@ class ProvisionSovereign:
     def status(self) -> ProvisionResult | None:
         """The result's JSON, as of now; null before the first task."""
         return self._progress.snapshot() if self._progress else None
+
+    @workflow.signal(name=CHANGES_ATTEMPTED, description="Sent by a step whose write was not answered.")
+    def changes_attempted(self, attempted: ChangesAttempted) -> None:
+        """Remembers what was perhaps written, should the run end before its step knows."""
+        if self._progress is not None:
+            self._progress.attempt_changes(attempted.changes)
 
     @workflow.update(name="skip_step", description="Give up waiting for certificate-* or dns-verify, with a reason.")
     async def skip_step(self, request: SkipStepRequest) -> ProvisionResult:

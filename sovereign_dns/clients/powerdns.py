@@ -7,10 +7,10 @@ import asyncio
 import urllib.parse
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from sovereign_dns import names
 from sovereign_dns.clients import http
@@ -69,7 +69,7 @@ class _CryptoKey(Message):
 
 class _Found(Message):
     name: str
-    type: str | None = None
+    type: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
     content: str = ""
     disabled: bool = False
     zone_id: str = ""
