@@ -76,8 +76,22 @@ async def look(handle: Handle) -> Look:
         for pending in description.raw_description.pending_activities
         if pending.HasField("last_failure")
     }
-    running = description.status == WorkflowExecutionStatus.RUNNING
-    return Look(await _status(handle), waiting, running, description.status)
+    status = await _status(handle)
+    match description.status:
+        case WorkflowExecutionStatus.RUNNING:
+            return Look(status, waiting, running=True, execution_status=description.status)
+        case WorkflowExecutionStatus.COMPLETED if status is None:  # without a worker the result is still there
+            status = await handle.result()
+        case WorkflowExecutionStatus.TERMINATED | WorkflowExecutionStatus.TIMED_OUT as ended if status is not None:
+            status = status.changed(phase="failed", failure=_ended_from_outside(ended, status))
+    return Look(status, {}, running=False, execution_status=description.status)
+
+
+def _ended_from_outside(how: WorkflowExecutionStatus, status: ProvisionResult) -> str:
+    return (
+        f"the run was {how.name.lower().replace('_', ' ')} when it was {status.phase}: nothing works on "
+        f"{status.sovereign_fqdn} any more. What is done stays done; start it again to carry on from it"
+    )
 
 
 def _last_failure(pending: PendingActivityInfo) -> LastFailure:

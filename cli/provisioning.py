@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, TerminatedError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli import display, following, request, watching
@@ -105,7 +105,7 @@ async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
         terminal.print(display.steps(result.steps, {}))
         terminal.print(display.diff(result.records))
         for hazard in result.hazards:
-            terminal.print(display.hazard_panel(hazard))
+            terminal.print(display.HazardNotice(hazard))
         terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
     return 0 if result.phase in DONE else 1
 
@@ -154,7 +154,7 @@ async def _report(handle: Handle, *, as_json: bool) -> int:
         terminal = display.console()
         if not terminal.is_terminal:
             for hazard in result.hazards:
-                terminal.print(f"hazard: {hazard.kind} {hazard.name}: {hazard.message}", markup=False)
+                terminal.print(display.HazardNotice(hazard))
         terminal.print(display.server_lines(result.verification.servers))
         terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
     return 0 if result.phase in DONE else 1
@@ -162,7 +162,13 @@ async def _report(handle: Handle, *, as_json: bool) -> int:
 
 def _failed(error: WorkflowFailureError) -> int:
     cause = error.cause
-    told = f"{cause.type}: {cause.message}" if isinstance(cause, ApplicationError) else str(cause)
+    match cause:
+        case ApplicationError():
+            told = f"{cause.type}: {cause.message}"
+        case TerminatedError():
+            told = f"the run was terminated ({cause.message}). What is done stays done; start it again to carry on"
+        case _:
+            told = str(cause)
     display.console(stderr=True).print(f"failed: {told}", markup=False)
     return 1
 

@@ -134,6 +134,16 @@ class VerificationReport(Message):
     verification: VerificationResult
 
 
+CERTIFICATE_SEEN = "certificate-seen"
+"""The signal by which a step that waits for a Certificate tells its workflow why it is not issued yet."""
+
+
+class CertificateSeen(Message):
+    """A Certificate as it was last seen."""
+
+    certificate: CertificateStatus
+
+
 class AwaitCertificate(Task):
     """A Certificate that shall be issued."""
 

@@ -142,6 +142,11 @@ class Progress:
         """The latest word on a Certificate."""
         self._certificates[certificate.namespace, certificate.name] = certificate
 
+    def see_certificate(self, certificate: CertificateStatus) -> None:
+        """What a step that waits for it has seen. The one that is told at last knows more."""
+        if any(s.step == "certificate-ready" and s.state == "running" for s in self._steps.values()):
+            self.set_certificate(certificate)
+
     def stop_waiting_for_certificate(self, namespace: str, name: str) -> None:
         """Nobody looks at it any more: what was last seen of it must not read as how it is."""
         known = self._certificates.get((namespace, name))

@@ -16,7 +16,14 @@ with workflow.unsafe.imports_passed_through():
         sovereign_workflow_id,
     )
     from sovereign_dns.intent import ProvisioningIntent
-    from sovereign_dns.messages import CHANGES_ATTEMPTED, DECIDE_INTENT, ChangesAttempted, DecideIntent
+    from sovereign_dns.messages import (
+        CERTIFICATE_SEEN,
+        CHANGES_ATTEMPTED,
+        DECIDE_INTENT,
+        CertificateSeen,
+        ChangesAttempted,
+        DecideIntent,
+    )
     from sovereign_dns.progress import Progress
     from workflows.one_writer import run_under_lock
     from workflows.provisioning_steps import ProvisioningSteps
@@ -104,6 +111,12 @@ class ProvisionSovereign:
         """Remembers what was perhaps written, should the run end before its step knows."""
         if self._progress is not None:
             self._progress.attempt_changes(attempted.changes)
+
+    @workflow.signal(name=CERTIFICATE_SEEN, description="Sent by certificate-ready: why it is not issued yet.")
+    def certificate_seen(self, seen: CertificateSeen) -> None:
+        """Shows why a Certificate is not issued yet."""
+        if self._progress is not None:
+            self._progress.see_certificate(seen.certificate)
 
     @workflow.update(name="skip_step", description="Give up waiting for certificate-* or dns-verify, with a reason.")
     async def skip_step(self, request: SkipStepRequest) -> ProvisionResult:

@@ -91,7 +91,7 @@ class PowerDNS:
             unavailable=PowerDNSUnavailable,
             unauthorized=PowerDNSUnauthorized,
             unauthorized_statuses=frozenset({401, 403}),
-            mend_unauthorized=f"put the right API key into {api_key.where}; the next attempt reads it afresh",
+            mend_unauthorized=api_key.how_to_mend("API key"),
         )
         self._reads = asyncio.Semaphore(READS_IN_FLIGHT)
         self._reads_ended = 0

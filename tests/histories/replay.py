@@ -14,9 +14,9 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from service import logs
+from workflows.all_workflows import ALL_WORKFLOWS, SANDBOX
 from workflows.conversion import contract_data_converter
 from workflows.one_request import OneRequestEach
-from workflows.provision_sovereign import ProvisionSovereign
 
 CORE_LOGS_BUFFERED_SECONDS = 0.05
 
@@ -25,7 +25,8 @@ FOLDER = Path(__file__).parent
 
 async def _replay(paths: list[Path]) -> None:
     replayer = Replayer(
-        workflows=[ProvisionSovereign],
+        workflows=ALL_WORKFLOWS,
+        workflow_runner=SANDBOX,
         data_converter=contract_data_converter,
         interceptors=[OneRequestEach()],
     )
