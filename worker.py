@@ -34,7 +34,7 @@ from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import TASK_QUEUE
 from sovereign_dns.settings import Settings, SettingsError, read_settings
-from workflows.all_workflows import ALL_WORKFLOWS
+from workflows.all_workflows import ALL_WORKFLOWS, SANDBOX
 from workflows.conversion import contract_data_converter
 from workflows.one_request import OneRequestEach
 
@@ -53,8 +53,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
-    health = HealthServer(*split_host_port(settings.sovereign_dns_health_address))
-    await health.start()
+    health = await _health(settings.sovereign_dns_health_address)
     try:
         if client := await _unless_stopped(stop, _connect()):
             attributes_usable = await _unless_stopped(stop, search_attributes.register(client))
@@ -63,6 +62,15 @@ async def run(settings: Settings) -> None:
     finally:
         await health.stop()
     _log.info("worker stopped")
+
+
+async def _health(address: str) -> HealthServer:
+    health = HealthServer(*split_host_port(address))
+    try:
+        await health.start()
+    except OSError as error:
+        raise SettingsError(f"SOVEREIGN_DNS_HEALTH_ADDRESS: {address} can't be listened on: {error}") from error
+    return health
 
 
 async def _serve(
@@ -75,6 +83,7 @@ async def _serve(
             client,
             task_queue=TASK_QUEUE,
             workflows=ALL_WORKFLOWS,
+            workflow_runner=SANDBOX,
             activities=activities,
             interceptors=[OneRequestEach(), ClassifyFailures()],
             graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
@@ -168,6 +177,9 @@ def main() -> int:
     logs.forward_core_logs()
     try:
         asyncio.run(run(settings))
+    except SettingsError as error:
+        print(f"sovereign-dns worker: {error}", file=sys.stderr)
+        return 2
     except Exception:  # noqa: BLE001 (the last resort: told in the log, and in the exit code)
         _log.exception("worker failed")
         return 1

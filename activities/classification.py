@@ -36,7 +36,7 @@ class _Entrance(ActivityInboundInterceptor):
         info = activity.info()
         context = {
             "sovereign": _sovereign(input.args),
-            "step": info.activity_id,
+            "step": info.activity_type if info.is_local else info.activity_id,
             "attempt": info.attempt,
             "workflow_id": info.workflow_id,
             "run_id": info.workflow_run_id,

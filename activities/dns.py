@@ -3,12 +3,11 @@
 import secrets
 from datetime import UTC, datetime
 
-import structlog
 from sovereign_dns.clients.resolvers import Resolver, Resolvers
 from temporalio import activity
-from temporalio.service import RPCError
 
 from activities import journal
+from activities.telling import tell
 from sovereign_dns import verification
 from sovereign_dns.clients.authoritative import AuthoritativeServers, Server, Unresolved
 from sovereign_dns.concurrency import side_by_side
@@ -26,8 +25,6 @@ from sovereign_dns.names import is_at_or_below
 from sovereign_dns.verification import Answer, Expectation, Probe
 
 SHORTEST_PAUSE_SECONDS = 1.0
-
-_log = structlog.get_logger(__name__)
 
 
 class DNSActivities:
@@ -51,14 +48,14 @@ class DNSActivities:
         authority = known.authority
         assert authority is not None  # noqa: S101 (asked just now, or by an earlier attempt)
         if task.level != "propagated" or not self._resolvers.resolvers:
-            return VerificationReport(outcome=verification.sentence(authority), verification=authority)
+            return _report(authority)
         known = await self._ask_resolvers(task, known)
         asked_names = list(dict.fromkeys(e.name for e in verification.expectations_of(task.intent)))
         picture = verification.with_resolvers(authority, [resolver_verdict(r) for r in known.resolvers], asked_names)
         if not known.is_settled:
             await _tell(task, known, picture)
             raise _not_yet(task, picture, retry_after=_seconds_until(known.next_look()))
-        return VerificationReport(outcome=verification.sentence(picture), verification=picture)
+        return _report(picture)
 
     async def _ask_authority(self, task: VerifyDomain, known: Convergence) -> VerificationResult:
         parts = await side_by_side(self._verify_zone(task, zone) for zone in task.zones if zone.names)
@@ -110,6 +107,10 @@ def _seconds_until(moment: datetime | None) -> float | None:
     return None if moment is None else max((moment - datetime.now(UTC)).total_seconds(), SHORTEST_PAUSE_SECONDS)
 
 
+def _report(picture: VerificationResult) -> VerificationReport:
+    return VerificationReport(outcome=verification.sentence(picture), verification=verification.bounded(picture))
+
+
 def _not_yet(task: VerifyDomain, picture: VerificationResult, *, retry_after: float | None = None) -> NotYetConverged:
     return NotYetConverged(
         f"below {task.intent.domain}: {verification.sentence(picture)}",
@@ -121,14 +122,9 @@ def _not_yet(task: VerifyDomain, picture: VerificationResult, *, retry_after: fl
 async def _tell(task: VerifyDomain, known: Convergence, picture: VerificationResult) -> None:
     """Shows the picture in the run's status, where it has changed: a failed attempt leaves nothing in the history."""
     gist = verification.gist(picture)
-    if activity.in_activity() and gist != known.told:
-        info = activity.info()
-        run = activity.client().get_workflow_handle(str(info.workflow_id), run_id=info.workflow_run_id)
+    if gist != known.told:
         seen = VerificationSeen(domain=task.intent.domain, verification=verification.of_what_is_open(picture))
-        try:
-            await run.signal(VERIFICATION_SEEN, seen)
-        except RPCError as error:
-            _log.info("the run's status could not be told what was seen", reason=error.message)
+        await tell(VERIFICATION_SEEN, seen)
     await journal.note(known.changed(told=gist))
 
 

@@ -5,7 +5,7 @@ and would report nothing replaced. The notes are the activity's heartbeat detail
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -20,14 +20,14 @@ Note = TypeVar("Note", bound=Message)
 
 
 class Journal:
-    """The notes of one activity, over all of its attempts."""
+    """The notes of one activity, over all of its attempts, by their kind."""
 
-    def __init__(self, notes: Sequence[Any] = ()) -> None:
-        self.notes = list(notes)
+    def __init__(self, notes: Mapping[str, list[Any]] | None = None) -> None:
+        self.notes = dict(notes or {})
 
     def beat(self) -> None:
         """Tells Temporal that the worker lives. Every beat repeats the notes: the latest replaces all before."""
-        activity.heartbeat(*self.notes)
+        activity.heartbeat(self.notes)
 
 
 _current: ContextVar[Journal | None] = ContextVar("journal", default=None)
@@ -35,31 +35,36 @@ _current: ContextVar[Journal | None] = ContextVar("journal", default=None)
 
 def begin() -> Journal:
     """Opens the running activity's journal, with the notes of its earlier attempts."""
-    journal = Journal(activity.info().heartbeat_details)
+    journal = Journal(next((told for told in activity.info().heartbeat_details if isinstance(told, dict)), None))
     _current.set(journal)
     return journal
 
 
 def notes(kind: type[Note]) -> list[Note]:
-    """What earlier attempts of the running activity noted."""
+    """What was noted of a kind, by this attempt or an earlier one."""
     journal = _current.get()
-    return [kind.model_validate(note) for note in journal.notes] if journal else []
+    return [kind.model_validate(note) for note in journal.notes.get(kind.__name__, [])] if journal else []
 
 
 async def note(*items: Message) -> None:
-    """Returns when Temporal has the notes, which replace earlier ones. Outside an activity nothing happens.
+    """Returns when Temporal has the notes, which replace earlier ones of their kind. Outside an activity, at once.
 
     Raises:
         TemporalUnavailable: it could not be told, so nothing may be changed.
     """
     journal = _current.get()
-    if journal is None:
+    if journal is None or not items:
         return
-    journal.notes = list(items)
-    # Not by the SDK's heartbeat, which is sent later, at its own pace: perhaps after the worker was killed.
+    by_kind: dict[str, list[Any]] = {}
+    for item in items:
+        by_kind.setdefault(type(item).__name__, []).append(item.model_dump(mode="json", by_alias=True))
+    journal.notes |= by_kind
+    # Told twice. The SDK's own heartbeat is sent later, at its own pace, perhaps after the worker was killed: so it is
+    # not enough. But an earlier one may still wait in the SDK, and would replace the note: so it is replaced first.
+    journal.beat()
     handle = activity.client().get_async_activity_handle(task_token=activity.info().task_token)
     try:
-        await handle.heartbeat(*items)
+        await handle.heartbeat(journal.notes)
     except AsyncActivityCancelledError:
         # Cancelled, paused or reset: the worker hears of it by its own next heartbeat, and ends this attempt.
         await asyncio.Event().wait()

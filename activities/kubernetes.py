@@ -2,10 +2,19 @@
 
 from temporalio import activity
 
+from activities import journal
 from activities.shielding import to_its_end
+from activities.telling import tell
 from sovereign_dns.clients.certificates import Certificates
+from sovereign_dns.contract import CertificateStatus
 from sovereign_dns.failures import NotYetIssued
-from sovereign_dns.messages import AwaitCertificate, CertificateReport, RequestCertificate
+from sovereign_dns.messages import (
+    CERTIFICATE_SEEN,
+    AwaitCertificate,
+    CertificateReport,
+    CertificateSeen,
+    RequestCertificate,
+)
 
 
 class KubernetesActivities:
@@ -33,8 +42,16 @@ class KubernetesActivities:
                 "deleted it since. Start the run again to ask for it again."
             )
         if not status.ready:
+            await _tell_if_news(status)
             raise NotYetIssued(
                 f"Certificate {task.namespace}/{task.name} is not issued yet: {status.reason}", evidence=status
             )
         expiry = f", valid until {status.not_after:%Y-%m-%d}" if status.not_after else ""
         return CertificateReport(outcome=f"issued{expiry}", certificate=status)
+
+
+async def _tell_if_news(status: CertificateStatus) -> None:
+    """Shows the deepest known reason in the run's status, whenever there is another one."""
+    if status not in journal.notes(CertificateStatus):
+        await tell(CERTIFICATE_SEEN, CertificateSeen(certificate=status))
+        await journal.note(status)

@@ -4,14 +4,23 @@ from temporalio import activity
 
 from activities import journal
 from activities.shielding import to_its_end
+from activities.telling import tell
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
-from sovereign_dns.contract import RecordChange
-from sovereign_dns.delegation import harms_of_a_new_cut, plan_delegation
-from sovereign_dns.failures import OwnershipConflict, ProtectedName, ZoneMissing, ZoneWrongKind
+from sovereign_dns.contract import Hazard, RecordChange
+from sovereign_dns.delegation import harms_of_a_new_cut, hidden_by_a_new_cut, hidden_hazards, plan_delegation
+from sovereign_dns.failures import OwnershipConflict, PowerDNSUnavailable, ProtectedName, ZoneMissing, ZoneWrongKind
 from sovereign_dns.intent import DomainIntent
-from sovereign_dns.messages import CreateZone, RecordsReport, ServedZone, UpsertRecords, ZoneReport
+from sovereign_dns.messages import (
+    CHANGES_ATTEMPTED,
+    ChangesAttempted,
+    CreateZone,
+    RecordsReport,
+    ServedZone,
+    UpsertRecords,
+    ZoneReport,
+)
 from sovereign_dns.records import ZonePlan, over_all_attempts, plan_zone, summary, wildcards_over
 
 
@@ -33,38 +42,42 @@ class PowerDNSActivities:
                 "PowerDNS; no request may create it"
             )
         parent_zone = await self._zone_above(task.domain)
-        if zone is None and parent_zone is not None and not task.takeover:
-            await self._refuse_harmful_cut(task, parent_zone)
+        hazards = journal.notes(Hazard)  # an earlier attempt may have created the zone
+        if zone is None and parent_zone is not None:
+            hazards = await self._hidden_below(task, parent_zone)
         if zone is None and task.dry_run:
-            return ZoneReport(outcome="dry run: would be created, signed")
+            return ZoneReport(outcome="dry run: would be created, signed", hazards=hazards)
         outcome = f"was there already, {'signed' if zone.dnssec else 'unsigned'}" if zone else "created, signed"
         if zone is None and not await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers)):
             outcome = "was there already"
         changes = await self._delegate(task, parent_zone) if parent_zone is not None else []
         if any(change.change != "unchanged" for change in changes):
             outcome += f", {'to be ' if task.dry_run else ''}delegated from {parent_zone}"
-        return ZoneReport(outcome=outcome, changes=changes)
+        return ZoneReport(outcome=outcome, changes=changes, hazards=hazards)
 
     async def _zone_above(self, domain: str) -> str | None:
         above = names.parent_of(domain)
         hosted = await self._powerdns.hosted(names.lineage(above)) if above else set()
         return names.longest_hosted_suffix(domain, hosted)
 
-    async def _refuse_harmful_cut(self, task: CreateZone, parent_zone: str) -> None:
-        harms = harms_of_a_new_cut(
-            task.domain,
-            [names.absolute(server) for server in task.nameservers],
-            at_the_cut=await self._powerdns.rrsets(parent_zone, [task.domain]),
-            below=await self._powerdns.rrsets_below(parent_zone, task.domain),
-            host=task.host or task.domain,
-            owner=task.owner,
+    async def _hidden_below(self, task: CreateZone, parent_zone: str) -> list[Hazard]:
+        """What the zone that is to be created will hide. Refused where that does harm, unless it is taken over."""
+        at_the_cut, below = await side_by_side(
+            [self._powerdns.rrsets(parent_zone, [task.domain]), self._powerdns.rrsets_below(parent_zone, task.domain)]
         )
-        if harms:
+        nameservers = [names.absolute(server) for server in task.nameservers]
+        hidden = hidden_by_a_new_cut(task.domain, nameservers, [*at_the_cut, *below], task.owner)
+        harms = harms_of_a_new_cut(task.domain, hidden, task.names)
+        if harms and not task.takeover:
             raise OwnershipConflict(
                 f"parentDomains: {task.domain} is no zone of its own, and creating it below {parent_zone} would hide "
                 f"what stands there: {'; '.join(harms)}. Nothing was created. Name the parent domain that was meant "
                 f'("parentDomains": [{{"name": "{parent_zone}"}}]), or send "takeover": true.'
             )
+        hazards = hidden_hazards(parent_zone, task.domain, hidden)
+        if not task.dry_run:
+            await journal.note(*hazards)
+        return hazards
 
     async def _delegate(self, task: CreateZone, parent_zone: str) -> list[RecordChange]:
         """Writes what the hosted zone above lacks of the delegation, on every run: an earlier one may have died."""
@@ -164,12 +177,17 @@ class PowerDNSActivities:
         changes = over_all_attempts(journal.notes(RecordChange), [change for plan in plans for change in plan.changes])
         if to_write and not dry_run:
             await journal.note(*changes)
-            await to_its_end(self._write(to_write))
+            await to_its_end(self._write(to_write, changes))
         return changes
 
-    async def _write(self, plans: list[ZonePlan]) -> None:
-        for plan in plans:
-            await self._powerdns.change(plan.zone, plan.writes)
+    async def _write(self, plans: list[ZonePlan], changes: list[RecordChange]) -> None:
+        try:
+            for plan in plans:
+                await self._powerdns.change(plan.zone, plan.writes)
+        except PowerDNSUnavailable:
+            # Perhaps only the answer was lost; and the run may end before the next attempt finds out.
+            await tell(CHANGES_ATTEMPTED, ChangesAttempted(changes=changes))
+            raise
 
 
 def _insist_on_writable(zone: ZoneMetadata) -> None:

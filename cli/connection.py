@@ -6,6 +6,7 @@ from dotenv import load_dotenv
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 DEFAULT_ADDRESS = "localhost:7233"
 
@@ -21,6 +22,9 @@ async def connect() -> Client:
         NoTemporalError: nothing answers there.
     """
     load_dotenv(Path.cwd() / ".env")
+    # What the SDK's core has to say of a moment without Temporal would tear the display apart.
+    quiet = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)), error_if_already_set=False)
     config = ClientConfig.load_client_connect_config()
     config.setdefault("target_host", DEFAULT_ADDRESS)
     try:

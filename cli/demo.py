@@ -64,7 +64,7 @@ def demo(keep: Keep = False, state: State = Path(".dev/demo")) -> None:
         raise typer.Exit(1) from None
     _out.print("\nEverything that the demo started is stopped.")
     if not keep:
-        _out.print(f"To see the run in the Web UI: sovereign-dns dev --state {state}")
+        _out.print(f"To see the run in the Web UI: .venv/bin/sovereign-dns dev --state {state}")
     if wrong:
         display.console(stderr=True).print("The demo FAILED:\n" + "\n".join(f"- {item}" for item in wrong))
         raise typer.Exit(1)

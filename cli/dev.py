@@ -4,7 +4,7 @@ import shlex
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,16 +23,23 @@ _out = Console(soft_wrap=True, highlight=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
+State = Annotated[Path, typer.Option(help="Folder that keeps databases, secrets and logs.", file_okay=False)]
+
+
+def _port(meant: str) -> Any:
+    return typer.Option(min=1, max=65535, help=meant)
+
+
 def dev(
-    state: Annotated[Path, typer.Option(help="Folder that keeps databases, secrets and logs.")] = Path(".dev"),
-    temporal_port: Annotated[int, typer.Option(help="Temporal (gRPC).")] = Ports.temporal,
-    ui_port: Annotated[int, typer.Option(help="Temporal's Web UI.")] = Ports.temporal_ui,
-    dns_port: Annotated[int, typer.Option(help="PowerDNS, UDP and TCP.")] = Ports.powerdns_dns,
-    powerdns_port: Annotated[int, typer.Option(help="PowerDNS' REST API.")] = Ports.powerdns_api,
-    recursor_port: Annotated[int, typer.Option(help="The caching recursor, UDP and TCP.")] = Ports.recursor,
-    pdm_port: Annotated[int, typer.Option(help="The simulator of the pool-domain-manager.")] = Ports.pdm,
-    kubernetes_port: Annotated[int, typer.Option(help="The simulator of Kubernetes.")] = Ports.kubernetes,
-    health_port: Annotated[int, typer.Option(help="The worker's health endpoint.")] = Ports.worker_health,
+    state: State = Path(".dev"),
+    temporal_port: Annotated[int, _port("Temporal (gRPC).")] = Ports.temporal,
+    ui_port: Annotated[int, _port("Temporal's Web UI.")] = Ports.temporal_ui,
+    dns_port: Annotated[int, _port("PowerDNS, UDP and TCP.")] = Ports.powerdns_dns,
+    powerdns_port: Annotated[int, _port("PowerDNS' REST API.")] = Ports.powerdns_api,
+    recursor_port: Annotated[int, _port("The caching recursor, UDP and TCP.")] = Ports.recursor,
+    pdm_port: Annotated[int, _port("The simulator of the pool-domain-manager.")] = Ports.pdm,
+    kubernetes_port: Annotated[int, _port("The simulator of Kubernetes.")] = Ports.kubernetes,
+    health_port: Annotated[int, _port("The worker's health endpoint.")] = Ports.worker_health,
 ) -> None:
     """Run Temporal, PowerDNS, a recursor, the simulators and the worker until Ctrl-C.
 
@@ -71,6 +78,7 @@ def _interrupt_once() -> None:
     def interrupt(_number: int, _frame: object) -> None:
         for number in _ENDING_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+        _out.print("Stopping...")
         raise KeyboardInterrupt
 
     for number in _ENDING_SIGNALS:
@@ -94,7 +102,7 @@ def _show(stack: "Stack", seconds: float) -> None:
     ):
         table.add_row(what, where)
     _out.print(table)
-    _out.print("For clients and workers of your own, in a shell or in .env:\n")
+    _out.print("For clients and workers of your own, in a shell or in their .env:\n")
     for name, value in stack.environment().items():
         _out.print(f"export {name}={shlex.quote(value)}", markup=False)
     _out.print("\nCtrl-C ends everything.")

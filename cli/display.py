@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
@@ -45,7 +45,7 @@ def whole_status(status: ProvisionResult, waiting: Mapping[str, LastFailure]) ->
     ]
     if status.verification.servers:
         parts.append(server_lines(status.verification.servers))
-    parts += [hazard_panel(hazard) for hazard in status.hazards]
+    parts += [HazardNotice(hazard) for hazard in status.hazards]
     return Group(*parts)
 
 
@@ -71,9 +71,19 @@ def step_line(step: StepStatus) -> str:
     return f"{mark} {step.step:<20} {step.domain:<24} {step.outcome or step.state}"
 
 
-def hazard_panel(hazard: Hazard) -> RenderableType:
-    """A hazard can't be overlooked."""
-    return Panel(escape(hazard.message), title=f"hazard: {hazard.kind} {hazard.name}", border_style="bold yellow")
+class HazardNotice:
+    """A hazard can't be overlooked: framed on a terminal, one whole line elsewhere."""
+
+    def __init__(self, hazard: Hazard) -> None:
+        self._hazard = hazard
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Rich's hook."""
+        title = f"hazard: {self._hazard.kind} {self._hazard.name}"
+        if console.is_terminal:
+            yield Panel(escape(self._hazard.message), title=title, border_style="bold yellow")
+        else:
+            yield Text(f"{title}: {self._hazard.message}")
 
 
 def server_lines(servers: Iterable[ServerVerdict]) -> RenderableType:

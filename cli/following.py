@@ -14,6 +14,14 @@ from sovereign_dns.contract import ProvisionResult
 LOOK_EVERY_SECONDS = 0.4
 QUERY_TIMEOUT = timedelta(seconds=5)
 
+_DECIDED = {
+    RPCStatusCode.INVALID_ARGUMENT,
+    RPCStatusCode.NOT_FOUND,
+    RPCStatusCode.PERMISSION_DENIED,
+    RPCStatusCode.UNAUTHENTICATED,
+    RPCStatusCode.UNIMPLEMENTED,
+}
+
 Handle = WorkflowHandle[object, ProvisionResult]
 
 
@@ -30,12 +38,16 @@ class LastFailure:
 
 @dataclass(frozen=True)
 class Look:
-    """A run as of now. `status` is None where no worker answers the query; `waiting` goes by activity id."""
+    """A run as of now. `status` is None where no worker answers the query; `waiting` goes by activity id.
+
+    `trouble` is why Temporal itself could not be asked.
+    """
 
     status: ProvisionResult | None
     waiting: dict[str, LastFailure]
     running: bool
     execution_status: WorkflowExecutionStatus | None
+    trouble: str | None = None
 
 
 class NoSuchRunError(Exception):
@@ -64,8 +76,22 @@ async def look(handle: Handle) -> Look:
         for pending in description.raw_description.pending_activities
         if pending.HasField("last_failure")
     }
-    running = description.status == WorkflowExecutionStatus.RUNNING
-    return Look(await _status(handle), waiting, running, description.status)
+    status = await _status(handle)
+    match description.status:
+        case WorkflowExecutionStatus.RUNNING:
+            return Look(status, waiting, running=True, execution_status=description.status)
+        case WorkflowExecutionStatus.COMPLETED if status is None:  # without a worker the result is still there
+            status = await handle.result()
+        case WorkflowExecutionStatus.TERMINATED | WorkflowExecutionStatus.TIMED_OUT as ended if status is not None:
+            status = status.changed(phase="failed", failure=_ended_from_outside(ended, status))
+    return Look(status, {}, running=False, execution_status=description.status)
+
+
+def _ended_from_outside(how: WorkflowExecutionStatus, status: ProvisionResult) -> str:
+    return (
+        f"the run was {how.name.lower().replace('_', ' ')} when it was {status.phase}: nothing works on "
+        f"{status.sovereign_fqdn} any more. What is done stays done; start it again to carry on from it"
+    )
 
 
 def _last_failure(pending: PendingActivityInfo) -> LastFailure:
@@ -84,9 +110,14 @@ async def _status(handle: Handle) -> ProvisionResult | None:
 
 
 async def follow(handle: Handle) -> AsyncIterator[Look]:
-    """Looks until the run has ended; the last look is of the end."""
+    """Looks until the run has ended; the last look is of the end. A moment without Temporal is waited out."""
     while True:
-        seen = await look(handle)
+        try:
+            seen = await look(handle)
+        except RPCError as error:
+            if error.status in _DECIDED:
+                raise
+            seen = Look(None, {}, running=True, execution_status=None, trouble=error.message)
         yield seen
         if not seen.running:
             return

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 from temporalio.client import WorkflowFailureError
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, TerminatedError
 
 from cli import display
 from sovereign_dns.contract import ProvisionResult
@@ -20,7 +20,13 @@ INTERRUPTED = 130
 def failed(error: WorkflowFailureError) -> int:
     """Says why a run failed. Returns the exit code."""
     cause = error.cause
-    told = f"{cause.type}: {cause.message}" if isinstance(cause, ApplicationError) else str(cause)
+    match cause:
+        case ApplicationError():
+            told = f"{cause.type}: {cause.message}"
+        case TerminatedError():
+            told = f"the run was terminated ({cause.message}). What is done stays done; start it again to carry on"
+        case _:
+            told = str(cause)
     display.console(stderr=True).print(f"failed: {told}", markup=False)
     return 1
 
@@ -33,7 +39,7 @@ def report(result: ProvisionResult, *, as_json: bool) -> int:
         terminal = display.console()
         if not terminal.is_terminal:
             for hazard in result.hazards:
-                terminal.print(f"hazard: {hazard.kind} {hazard.name}: {hazard.message}", markup=False)
+                terminal.print(display.HazardNotice(hazard))
             terminal.print(display.server_lines(result.verification.servers))
         terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
     return 0 if result.phase in DONE else 1

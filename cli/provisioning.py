@@ -96,8 +96,9 @@ async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
         terminal.print(display.steps(result.steps, {}))
         terminal.print(display.diff(result.records))
         for hazard in result.hazards:
-            terminal.print(display.hazard_panel(hazard))
-    return 0
+            terminal.print(display.HazardNotice(hazard))
+        terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
+    return 0 if result.phase in DONE else 1
 
 
 async def _start(client: Client, wanted: ProvisionRequest, workflow_id: str) -> Handle:

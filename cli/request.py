@@ -11,6 +11,7 @@ from typing import Annotated, Any, Concatenate, TypeVar
 import typer
 from pydantic import ValidationError
 
+from sovereign_dns import names
 from sovereign_dns.contract import (
     ProvisionRequest,
     SovereignRequest,
@@ -112,8 +113,7 @@ def build_request(
         created_by = f"sovereign-dns-cli-{body.get('deploymentId')}"
         body["pool"] = _over(body.get("pool"), named, or_new={"createdBy": created_by})
     if token_file is not None:
-        token = token_file.read_text(encoding="utf-8").strip()
-        body["pool"] = _over(body.get("pool"), {"reservationToken": token})
+        body["pool"] = _over(body.get("pool"), {"reservationToken": _token_in(token_file)})
     return _read_as(ProvisionRequest, body)
 
 
@@ -194,7 +194,19 @@ def _over(existing: object, given: dict[str, Any], *, or_new: dict[str, Any] | N
 
 
 def _pool_name(fqdn: object, domain: str) -> dict[str, str]:
-    return {"domain": domain, "subdomain": str(fqdn or "").removesuffix(".").removesuffix(f".{domain}")}
+    """The name within its pool, however both are spelled; what is no name is left to the contract to refuse."""
+    try:
+        normal, pool = names.normalise_fqdn(str(fqdn or "")), names.normalise_fqdn(domain)
+    except ValueError:
+        normal, pool = str(fqdn or ""), domain
+    return {"domain": domain, "subdomain": normal.removesuffix(f".{pool}")}
+
+
+def _token_in(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"--reservation-token-file {file}: {error}") from error
 
 
 def _read(place: str) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from cli import display, following
 from cli.following import Handle, Look
 
 NO_WORKER = "no worker answers: does one run on this task queue and namespace?"
+
+NO_TEMPORAL = "Temporal can't be asked ({}): tried again. The run itself is kept, and goes on with it"
 
 UNANSWERED_SECONDS = 5
 """A worker that is only slow, as with a run's first task, is not yet missed."""
@@ -22,7 +24,13 @@ async def show_steps(handle: Handle, terminal: Console, *, transient: bool = Fal
         return
     with Live(console=terminal, auto_refresh=False, transient=transient) as live:
         async for seen in following.follow(handle):
-            live.update(display.whole_status(seen.status, seen.waiting) if seen.status else NO_WORKER, refresh=True)
+            live.update(_shown(seen), refresh=True)
+
+
+def _shown(seen: Look) -> RenderableType:
+    if seen.trouble is not None:
+        return NO_TEMPORAL.format(seen.trouble)
+    return display.whole_status(seen.status, seen.waiting) if seen.status else NO_WORKER
 
 
 async def show_trouble(handle: Handle, terminal: Console) -> None:
@@ -35,7 +43,7 @@ async def _print_once_each(handle: Handle, terminal: Console, lines_of: Callable
     clock = asyncio.get_running_loop().time
     answered = clock()
     async for seen in following.follow(handle):
-        if seen.status is not None or not seen.running:
+        if seen.status is not None or seen.trouble is not None or not seen.running:
             answered = clock()
         lines = [*lines_of(seen), *([NO_WORKER] if clock() - answered > UNANSWERED_SECONDS else [])]
         for line in lines:
@@ -52,5 +60,7 @@ def _changes(seen: Look) -> Iterator[str]:
 
 
 def _trouble(seen: Look) -> Iterator[str]:
+    if seen.trouble is not None:
+        yield NO_TEMPORAL.format(seen.trouble)
     for activity_id, failure in seen.waiting.items():
         yield f"… {activity_id} waits: {failure.told}"

@@ -23,14 +23,16 @@ LOOKS_AFTER_ADDING = 5
 
 _ANSWER_TIMEOUT = timedelta(seconds=10)
 
-# CANCELLED is what the SDK says of a call that took longer than its time-out.
-_TRANSIENT = frozenset(
+# What the server has decided; anything else, such as UNKNOWN for a broken connection, says only that it could not.
+_VERDICTS = frozenset(
     {
-        RPCStatusCode.UNAVAILABLE,
-        RPCStatusCode.DEADLINE_EXCEEDED,
-        RPCStatusCode.CANCELLED,
-        RPCStatusCode.RESOURCE_EXHAUSTED,
-        RPCStatusCode.ABORTED,
+        RPCStatusCode.ALREADY_EXISTS,
+        RPCStatusCode.FAILED_PRECONDITION,
+        RPCStatusCode.INVALID_ARGUMENT,
+        RPCStatusCode.NOT_FOUND,
+        RPCStatusCode.PERMISSION_DENIED,
+        RPCStatusCode.UNAUTHENTICATED,
+        RPCStatusCode.UNIMPLEMENTED,
     }
 )
 
@@ -110,7 +112,7 @@ async def _when_reachable(call: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             return await call()
         except RPCError as error:
-            if error.status not in _TRANSIENT:
+            if error.status in _VERDICTS:
                 raise
             _log.warning(
                 "Temporal can't be asked for its search attributes, tried again",

@@ -307,7 +307,7 @@ class VerificationResult(Message):
 class Hazard(Message):
     """Something that endangers this Sovereign or a neighbour, and was left alone."""
 
-    kind: Literal["stale-wildcard", "pool-address-differs"]
+    kind: Literal["stale-wildcard", "pool-address-differs", "hidden-by-new-zone"]
     zone: str
     name: str
     content: list[str]

@@ -4,19 +4,20 @@ Without the NS, a validating resolver takes the child's answers for forged as so
 without the DS, a signed child counts as unsigned (RFC 4035 §5.2).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from sovereign_dns.contract import Hazard
 from sovereign_dns.intent import DesiredRRset, Owner
-from sovereign_dns.names import is_at_or_below
+from sovereign_dns.names import absolute, is_at_or_below
 from sovereign_dns.records import ZonePlan, plan_removal, plan_rrset
-from sovereign_dns.rrsets import RRset, canonical_content
+from sovereign_dns.rrsets import ADDRESS_TYPES, RRset, canonical_content
 
 DELEGATION_TTL_SECONDS = 3600
 """As PDM writes its own."""
 
 _SHA256 = "2"
 
-_DELEGATION_TYPES = frozenset({"NS", "DS"})
+MOST_HIDDEN_TOLD = 50
 
 
 def plan_delegation(
@@ -59,40 +60,66 @@ def plan_delegation(
     return plan
 
 
-def harms_of_a_new_cut(
-    child_zone: str,
-    nameservers: Sequence[str],
-    at_the_cut: Sequence[RRset],
-    below: Sequence[RRset],
-    host: str,
-    owner: Owner,
-) -> list[str]:
-    """What a new zone would take away: it hides everything at and below its name in the zone above.
+def hidden_by_a_new_cut(
+    child_zone: str, nameservers: Sequence[str], in_the_zone_above: Iterable[RRset], owner: Owner
+) -> list[RRset]:
+    """What a new zone would hide: everything at and below its name in the zone above, but for its own delegation.
+
+    Delegations below it are hidden too, and with them, for a validating resolver, the zones that they lead to.
+    What this Sovereign wrote itself is left out, since it is written anew.
 
     Args:
         child_zone: the zone that is to be created.
         nameservers: those that it would have, names with their dots.
-        at_the_cut: what the zone above holds at its name.
-        below: what the zone above holds below its name.
-        host: the Sovereign's own name; what has no owner there is replaced, as in any zone.
+        in_the_zone_above: what the zone above holds at its name and below.
         owner: who asks for it.
     """
-    harms = [
-        f"{child_zone} is delegated to {', '.join(rrset.served)}, which answer for it"
-        for rrset in at_the_cut
-        if rrset.type == "NS" and not _leads_to_child(rrset, nameservers)
+    return [
+        rrset
+        for rrset in in_the_zone_above
+        if is_at_or_below(rrset.name, child_zone)
+        and not (rrset.name == child_zone and (rrset.type == "DS" or _is_own_delegation(rrset, nameservers)))
+        and (rrset.owner is None or rrset.owner.sovereign_fqdn != owner.sovereign_fqdn)
     ]
-    # Delegations below would be hidden too, and with them, for a validating resolver, the zones that they lead to.
-    hidden = [*(rrset for rrset in at_the_cut if rrset.type not in _DELEGATION_TYPES), *below]
+
+
+def harms_of_a_new_cut(child_zone: str, hidden: Iterable[RRset], written_anew: Collection[str]) -> list[str]:
+    """What would stop to work. An address without an owner is replaced, as in any zone, where it is `written_anew`."""
+    delegated = [rrset for rrset in hidden if rrset.name == child_zone and rrset.type == "NS"]
+    harms = [f"{child_zone} is delegated to {', '.join(rrset.served)}, which answer for it" for rrset in delegated]
     others = {(holder.sovereign_fqdn, holder.deployment_id) for rrset in hidden if (holder := rrset.owner)}
     harms += _listed(
-        f"it would take Sovereign {fqdn} (deployment {deployment}) offline"
-        for fqdn, deployment in sorted(others)
-        if fqdn != owner.sovereign_fqdn
+        f"it would take Sovereign {fqdn} (deployment {deployment}) offline" for fqdn, deployment in sorted(others)
     )
-    unowned = {rrset.name for rrset in hidden if rrset.owner is None and not is_at_or_below(rrset.name, host)}
-    harms += _listed(f"{name} would no longer resolve" for name in sorted(unowned))
-    return harms
+    unowned = {
+        f"{rrset.name} {rrset.type} would no longer be answered"
+        for rrset in hidden
+        if rrset.owner is None
+        and rrset not in delegated
+        and not (rrset.type in ADDRESS_TYPES and rrset.name in written_anew)
+    }
+    return harms + _listed(sorted(unowned))
+
+
+def hidden_hazards(parent_zone: str, child_zone: str, hidden: Iterable[RRset]) -> list[Hazard]:
+    """What the new zone hides, told so that nothing is lost: it still stands in the zone above."""
+    return [
+        Hazard(
+            kind="hidden-by-new-zone",
+            zone=absolute(parent_zone),
+            name=absolute(rrset.name),
+            content=rrset.served,
+            message=(
+                f"{rrset.name} {rrset.type} ({', '.join(rrset.served)}) in zone {parent_zone} is no longer answered, "
+                f"since the new zone {child_zone} hides it. Write it there if it is still needed, or remove it"
+            ),
+        )
+        for rrset in hidden
+    ][:MOST_HIDDEN_TOLD]
+
+
+def _is_own_delegation(rrset: RRset, nameservers: Sequence[str]) -> bool:
+    return rrset.type == "NS" and _leads_to_child(rrset, nameservers)
 
 
 def _listed(harms: Iterable[str]) -> list[str]:

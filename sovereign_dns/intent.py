@@ -25,6 +25,11 @@ CONSOLE_GATEWAY_SUBDOMAINS = ("console", "api", "marketplace")
 
 _LONGEST_KUBERNETES_NAME = 253
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+MOST_RRSETS = 2000
+"""Of all parent domains together: a run's result tells of each, and Temporal takes no result above 2 MiB."""
+
 
 class NamingRules(Message):
     """The environment's part in the decision."""
@@ -104,6 +109,7 @@ def derive_intent(request: ProvisionRequest, rules: NamingRules) -> Provisioning
     parents = _parent_domains(request, rules)
     primary = _primary(request, parents)
     domains = [_domain_intent(request, rules, parent, primary=parent == primary) for parent in parents]
+    _refuse_too_many(domains)
     _assign_wildcard_removals(request, domains)
     _refuse_protected(domains, rules.protected_fqdns)
     return ProvisioningIntent(
@@ -123,7 +129,7 @@ def _refuse_bad_addresses(request: ProvisionRequest, *, allow_non_public: bool) 
         if text is None:
             continue
         address = ipaddress.ip_address(text)
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        if isinstance(address, ipaddress.IPv6Address) and _holds_ipv4(address):
             raise InvalidInput(f"{field}: {text} is an IPv4 address in disguise, which nobody can reach by IPv6")
         if address.is_unspecified or address.is_multicast or text == "255.255.255.255":
             raise InvalidInput(f"{field}: {text} can't be the address of a server")
@@ -132,6 +138,13 @@ def _refuse_bad_addresses(request: ProvisionRequest, *, allow_non_public: bool) 
                 f"{field}: {text} is not a public address, so nobody could reach the Sovereign there "
                 "(CATALYST_ALLOW_NON_PUBLIC_IPS=true on the worker allows it, for laptops and tests)"
             )
+
+
+def _holds_ipv4(address: ipaddress.IPv6Address) -> bool:
+    """IPv4-mapped (RFC 4291), 6to4 (RFC 3056), Teredo (RFC 4380) and NAT64 (RFC 6052)."""
+    return (
+        any(held is not None for held in (address.ipv4_mapped, address.sixtofour, address.teredo)) or address in _NAT64
+    )
 
 
 def _parent_domains(request: ProvisionRequest, rules: NamingRules) -> list[str]:
@@ -216,6 +229,15 @@ def _address_rrsets(request: ProvisionRequest, name: str, *, at_console: bool) -
         for type_, address in (("A", ipv4), ("AAAA", ipv6))
         if address is not None
     ]
+
+
+def _refuse_too_many(domains: list[DomainIntent]) -> None:
+    count = sum(len(domain.rrsets) for domain in domains)
+    if count > MOST_RRSETS:
+        raise InvalidInput(
+            f"subdomains: with {len(domains)} parent domains they make {count} rrsets; one request may have "
+            f"{MOST_RRSETS}. Ask for fewer subdomains, or for the parent domains in several requests"
+        )
 
 
 def _assign_wildcard_removals(request: ProvisionRequest, domains: list[DomainIntent]) -> None:

@@ -32,10 +32,10 @@ class Task(Message):
 
 
 class CreateZone(Task):
-    """A zone that shall exist, delegated from the hosted zone above it, if there is one. `host` is served in it."""
+    """A zone that shall exist, delegated from the hosted zone above it, if there is one, and the names written then."""
 
     domain: str
-    host: str | None = None
+    names: list[str] = []
     nameservers: list[str]
     may_create: bool
     takeover: bool = False
@@ -43,10 +43,11 @@ class CreateZone(Task):
 
 
 class ZoneReport(Message):
-    """What was found or done for a zone; `changes` are those in the zone above it."""
+    """What was found or done for a zone; `changes` are those in the zone above it, `hazards` what it hides there."""
 
     outcome: str
     changes: list[RecordChange] = []
+    hazards: list[Hazard] = []
 
 
 class RequestCertificate(Task):
@@ -80,6 +81,16 @@ class PoolReport(Message):
 
     outcome: str
     hazards: list[Hazard] = []
+
+
+CHANGES_ATTEMPTED = "changes-attempted"
+"""The signal by which a step tells its workflow of a write whose answer it didn't get."""
+
+
+class ChangesAttempted(Message):
+    """What was sent, and perhaps written."""
+
+    changes: list[RecordChange]
 
 
 class UpsertRecords(Task):
@@ -132,6 +143,16 @@ class VerificationReport(Message):
 
     outcome: str
     verification: VerificationResult
+
+
+CERTIFICATE_SEEN = "certificate-seen"
+"""The signal by which a step that waits for a Certificate tells its workflow why it is not issued yet."""
+
+
+class CertificateSeen(Message):
+    """A Certificate as it was last seen."""
+
+    certificate: CertificateStatus
 
 
 class AwaitCertificate(Task):

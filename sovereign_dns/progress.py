@@ -34,6 +34,7 @@ class Progress:
             deployment_id=request.deployment_id or "", sovereign_fqdn=request.sovereign_fqdn, phase=self._under_way
         )
         self._steps: dict[tuple[AnyStep, str], StepStatus] = {}
+        self._attempted: list[RecordChange] = []
         self._verified: dict[str, VerificationResult] = {}
         self._certificates: dict[tuple[str, str], CertificateStatus] = {}
         self._ended: Phase | None = None
@@ -44,7 +45,7 @@ class Progress:
             phase=self.phase,
             steps=[step.model_copy() for step in self._steps.values()],
             certificates=list(self._certificates.values()),
-            verification=verification.merged(self._verified.values()),
+            verification=verification.bounded(verification.merged(self._verified.values())),
         )
 
     @property
@@ -121,10 +122,21 @@ class Progress:
                 self._steps[key] = step.changed(stalled=True)
 
     def add_records(self, changes: list[RecordChange]) -> None:
-        """Adds what was found or written. Of one rrset the first word counts: it has the true `before`."""
-        known = {(change.zone, change.name, change.type) for change in self._result.records}
-        fresh = [change for change in changes if (change.zone, change.name, change.type) not in known]
-        self._result = self._result.changed(records=[*self._result.records, *fresh])
+        """Adds what was found or written.
+
+        Of one rrset the first change counts, since it has the true `before`; who found it unchanged, before or
+        after that, knows less.
+        """
+        known = {_key(change): change for change in self._result.records}
+        for change in changes:
+            first = known.get(_key(change))
+            if first is None or (first.change == "unchanged" and change.change != "unchanged"):
+                known[_key(change)] = change
+        self._result = self._result.changed(records=list(known.values()))
+
+    def attempt_changes(self, changes: list[RecordChange]) -> None:
+        """Remembers what was sent and perhaps written: should the run end before it knows, this is what it can say."""
+        self._attempted += changes
 
     def add_hazards(self, hazards: list[Hazard]) -> None:
         """Adds hazards, each once."""
@@ -134,6 +146,11 @@ class Progress:
     def set_certificate(self, certificate: CertificateStatus) -> None:
         """The latest word on a Certificate."""
         self._certificates[certificate.namespace, certificate.name] = certificate
+
+    def see_certificate(self, certificate: CertificateStatus) -> None:
+        """What a step that waits for it has seen. The one that is told at last knows more."""
+        if any(s.step == "certificate-ready" and s.state == "running" for s in self._steps.values()):
+            self.set_certificate(certificate)
 
     def stop_waiting_for_certificate(self, namespace: str, name: str) -> None:
         """Nobody looks at it any more: what was last seen of it must not read as how it is."""
@@ -165,4 +182,9 @@ class Progress:
                     state="failed", outcome=f"stopped, since the run ended: {reason}", finished_at=now, stalled=False
                 )
         self._ended = phase
+        self.add_records(self._attempted)
         self._result = self._result.changed(failure=failure)
+
+
+def _key(change: RecordChange) -> tuple[str, str, str]:
+    return change.zone, change.name, change.type

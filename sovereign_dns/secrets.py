@@ -27,3 +27,12 @@ class Secret:
     def where(self) -> str:
         """Where a person finds it, for error messages."""
         return f"the file {self.file} ({self.name}_FILE)" if self.file else f"the variable {self.name}"
+
+    def how_to_mend(self, what: str) -> str:
+        """What a person does where it is wrong; `what` it is, as a sentence goes on after "the right"."""
+        if self.file is not None:
+            return f"put the right {what} into {self.where}; the next attempt reads it afresh"
+        return (
+            f"set {self.where} to the right {what} and restart the worker, or name a file in {self.name}_FILE, which "
+            "is read afresh at each use"
+        )

@@ -24,7 +24,11 @@ WORST_FIRST: tuple[Outcome, ...] = ("misdirected", "bogus", "missing", "refused"
 
 MOST_SERVERS_IN_SHORT = 6
 
-MOST_ANSWERS_TOLD = 20
+MOST_ANSWERS = 1500
+"""Above, a picture keeps only what is not as written: Temporal takes no result above 2 MiB."""
+
+MOST_OPEN_ANSWERS = 20
+"""Of each server, in a picture that keeps only those."""
 
 _WILDCARD_LABEL = "*"
 
@@ -298,10 +302,16 @@ def gist(verification: VerificationResult) -> list[str]:
     return [f"{server.server} {server.state} {server.detail}" for server in verification.servers]
 
 
+def bounded(verification: VerificationResult) -> VerificationResult:
+    """With every answer where they are not too many."""
+    count = sum(len(server.answers) for server in verification.servers)
+    return verification if count <= MOST_ANSWERS else of_what_is_open(verification)
+
+
 def of_what_is_open(verification: VerificationResult) -> VerificationResult:
-    """Small enough to be sent often: of each server the answers that are not as written, the first ones of many."""
+    """Of each server only the answers that are not as written, the first ones of many."""
     servers = [
-        server.changed(answers=[a for a in server.answers if a.state != "converged"][:MOST_ANSWERS_TOLD])
+        server.changed(answers=[a for a in server.answers if a.state != "converged"][:MOST_OPEN_ANSWERS])
         for server in verification.servers
     ]
     return verification.changed(servers=servers)

@@ -9,6 +9,11 @@ from pydantic_core import CoreSchema
 _SPELLED_OTHERWISE = {"fqdn": "FQDN", "fqdns": "FQDNs", "ip": "IP", "ipv6": "IPv6", "ttl": "TTL"}
 
 
+MOST_ERRORS_TOLD = 5
+LONGEST_ERROR = 500
+"""Characters. Temporal takes no failure of some megabytes, and tries for ever to tell it."""
+
+
 def wire_name(field: str) -> str:
     """The JSON key of a field: `sovereign_fqdn` is `sovereignFQDN`, `load_balancer_ip` is `loadBalancerIP`."""
     first, *rest = field.split("_")
@@ -69,8 +74,15 @@ def _nullable(description: JsonSchemaValue) -> JsonSchemaValue:
 
 
 def explain(error: ValidationError) -> str:
-    """One line for a person: each field that is wrong, by its JSON name, and why."""
-    return "; ".join(_explain_one(dict(item)) for item in error.errors(include_url=False, include_input=False))
+    """One line for a person: each field that is wrong, by its JSON name, and why; the first ones of many."""
+    errors = error.errors(include_url=False, include_input=False)
+    told = [_shortened(_explain_one(dict(item))) for item in errors[:MOST_ERRORS_TOLD]]
+    more = [f"and {len(errors) - len(told)} more errors"] if len(errors) > len(told) else []
+    return "; ".join(told + more)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]}..."
 
 
 def _explain_one(item: dict[str, Any]) -> str:

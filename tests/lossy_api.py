@@ -13,6 +13,7 @@ class LossyApi:
 
     Attributes:
         lose: how many of the next answers are lost.
+        reads_take_seconds: how long every other request is under way.
         may_arrive: no request reaches the server as long as it is not set.
         may_answer: no answer is given as long as it is not set.
         sent: set when there was such a request.
@@ -24,6 +25,7 @@ class LossyApi:
         self._method = method.encode()
         self._listening: asyncio.Server | None = None
         self.lose = 0
+        self.reads_take_seconds = 0.0
         self.may_arrive = asyncio.Event()
         self.may_arrive.set()
         self.may_answer = asyncio.Event()
@@ -55,6 +57,8 @@ class LossyApi:
             if concerned:
                 self.sent.set()
                 await self.may_arrive.wait()
+            else:
+                await asyncio.sleep(self.reads_take_seconds)
             answer = await self._answer_to(request)
             if concerned:
                 self.done.set()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
+from temporalio.common import RawValue
 
 from devstack.ports import free_port
 from tests.conftest import StartWorker
@@ -47,6 +48,17 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
     "unspecified address": (GOOD | {"loadBalancerIP": "0.0.0.0"}, "InvalidInput", "loadBalancerIP"),  # noqa: S104
     "IPv6 for IPv4": (GOOD | {"loadBalancerIP": "2a01:4f9::1"}, "InvalidInput", "loadBalancerIP"),
     "10,000 subdomains": (GOOD | {"subdomains": [f"s{i}" for i in range(10_000)]}, "InvalidInput", "subdomains"),
+    "60,000 unknown fields": (GOOD | {f"x{i}": 1 for i in range(60_000)}, "InvalidInput", "and 59995 more errors"),
+    "a field of 100,000 letters": (GOOD | {"x" * 100_000: 1}, "InvalidInput", "xxx..."),
+    "too many names in all": (
+        GOOD
+        | {
+            "subdomains": [f"s{i}" for i in range(200)],
+            "parentDomains": [{"name": "omani.works"}, *({"name": f"d{i}.works"} for i in range(15))],
+        },
+        "InvalidInput",
+        "they make 3216 rrsets; one request may have 2000",
+    ),
     "subdomain twice": (GOOD | {"subdomains": ["api", "API"]}, "InvalidInput", "subdomains"),
     "absolute subdomain": (GOOD | {"subdomains": ["api."]}, "InvalidInput", "subdomains"),
     "protected FQDN": (GOOD | {"sovereignFQDN": "console.openova.io"}, "ProtectedName", "console.openova.io"),
@@ -105,6 +117,10 @@ async def _trap(calls: list[str], backend: str) -> AsyncIterator[str]:
         transport.close()
 
 
+MOST_EVENTS_OF_A_REFUSAL = 17
+"""Handing over to the run with the lock, and failing as that does, without a timer or a second attempt at anything."""
+
+
 @dataclass
 class Traps:
     """Settings that lead a worker to traps in the place of every backend, and whom it has called so far."""
@@ -155,6 +171,9 @@ async def test_every_bad_input_fails_its_run_and_no_call_leaves_the_worker(
         failure = await failure_of(handles[case])
         if failure.type != error_type or words not in failure.message or not failure.non_retryable:
             told[case] = f"{failure.type}: {failure.message} (non-retryable: {failure.non_retryable})"
+        events = (await handles[case].describe()).history_length
+        if events > MOST_EVENTS_OF_A_REFUSAL:
+            told[case] = f"{events} events: something was waited for, or tried again"
     assert told == {}
     assert traps.calls == []
 
@@ -214,6 +233,31 @@ async def test_bad_input_by_the_plain_temporal_command(
     assert told["status"] == "FAILED"
     assert failure["applicationFailureInfo"] == {"type": "InvalidInput", "nonRetryable": True}
     assert words in failure["message"]
+
+
+async def test_every_bad_input_that_the_plain_temporal_command_can_send(
+    temporal: Client, namespaces: list[str], world: World, tmp_path: Path
+) -> None:
+    def refusal(case: str, index: int) -> str:
+        request = _under_a_name_of_its_own(REFUSED[case][0], index)
+        file = tmp_path / f"{index}.json"
+        file.write_text(json.dumps(request), encoding="utf-8")
+        ended = world.temporal_command(
+            namespaces[0], "workflow", "execute", "--type", "ProvisionSovereign", "--task-queue", "sovereign-dns",
+            "--workflow-id", f"bad-{world.unique}-{index}", "--output", "json", "--input-file", str(file),
+        )  # fmt: skip
+        failure = json.loads(ended.stdout)["closeEvent"]["workflowExecutionFailedEventAttributes"]["failure"]
+        return f"{failure['applicationFailureInfo']['type']}: {failure['message']}"
+
+    cases = [case for case, (request, _, _) in REFUSED.items() if not isinstance(request, RawValue)]
+    told = await asyncio.gather(*(asyncio.to_thread(refusal, case, index) for index, case in enumerate(cases)))
+
+    expected = {case: REFUSED[case][1:] for case in cases}
+    assert {
+        case: text
+        for case, text in zip(cases, told, strict=True)
+        if not text.startswith(f"{expected[case][0]}: ") or expected[case][1] not in text
+    } == {}
 
 
 async def test_a_secret_in_a_bad_request_is_not_told(temporal: Client, world: World) -> None:

@@ -18,7 +18,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from devstack.ports import free_port
 from tests.conftest import StartWorker
 from tests.eventually import eventually
-from tests.runs import Handle, start, waiting_for
+from tests.runs import Handle, provision, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
 PROGRAM = str(Path(sys.executable).parent / "sovereign-dns")
@@ -299,6 +299,57 @@ async def test_status_shows_what_a_run_waits_for(environment: dict[str, str], te
     assert busy.returncode == 1
     assert "AlreadyInProgress" in busy.stderr
     await handle.terminate()
+
+
+async def test_status_of_a_terminated_run_says_that_nobody_works_on_it(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="forbidden")
+    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    await waiting_for(handle, f"certificate-request/{world.parent}")
+    await handle.terminate()
+
+    ended = run(environment, "status", fqdn)
+
+    assert ended.returncode == 1
+    assert "the run was terminated when it was provisioning: nothing works on" in ended.stdout
+    assert "KubernetesForbidden" not in ended.stdout, "nothing waits any more"
+    assert json.loads(run(environment, "status", fqdn, "--json").stdout)["phase"] == "failed"
+
+
+async def test_status_of_a_completed_run_needs_no_worker(
+    environment: dict[str, str], special_temporal: Client, start_worker: StartWorker, world: World
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    worker = start_worker()
+    request = world.request(fqdn, certificate={"enabled": False})
+    await provision(special_temporal, request, workflow_id=f"sovereign/{fqdn}")
+    worker.stop()
+
+    ended = run(environment | {"TEMPORAL_NAMESPACE": special_temporal.namespace}, "status", fqdn)
+
+    assert ended.returncode == 0
+    assert "14 created" in ended.stdout
+
+
+async def test_on_a_pipe_a_hazard_is_told_in_full(environment: dict[str, str], world: World) -> None:
+    await world.create_zone(world.parent, rrset(f"*.{world.parent}", "A", STRANGER))
+
+    ended = run(environment, "plan", f"t1.{world.parent}", "--ip", LOAD_BALANCER, "--no-certificate")
+
+    assert f'"removeWildcards": ["*.{world.parent}"]' in ended.stdout
+
+
+async def test_a_plan_that_could_not_look_at_everything_exits_1(environment: dict[str, str], world: World) -> None:
+    namespace = f"ns-{world.unique}"
+    await world.fault(world.kubernetes, namespace=namespace, kind="status", status=503)
+    request = world.request(f"t1.{world.parent}", certificate={"namespace": namespace, "deadlineSeconds": 2})
+
+    ended = run(environment, "plan", "--request", "-", given=json.dumps(request))
+
+    assert ended.returncode == 1
+    assert f"t1.{world.parent} is degraded" in ended.stdout
 
 
 async def test_status_of_a_refused_run_says_why(environment: dict[str, str], temporal: Client, world: World) -> None:

@@ -40,6 +40,41 @@ async def test_what_a_write_replaced_is_told_though_its_answer_was_lost(
     assert result["phase"] == "complete"
 
 
+async def test_the_note_of_a_write_is_not_replaced_by_an_earlier_heartbeat(
+    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+) -> None:
+    """The SDK holds heartbeats back: one from before the note would come after it."""
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
+    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    lossy.lose, lossy.reads_take_seconds = 1, 1.5  # so long that several heartbeats fall into the attempt
+
+    request = world.request(fqdn, certificate={"enabled": False})
+    result = await (await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")).result()
+
+    assert before(result, f"console.{fqdn}") == [STRANGER]
+
+
+async def test_a_run_that_ends_before_it_knows_tells_what_it_sent(
+    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
+    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    lossy.lose = 1_000
+    request = world.request(fqdn, certificate={"enabled": False})
+    handle = await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")
+    await waiting_for(handle, f"records-upsert/{world.parent}")
+
+    await handle.cancel()
+
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    status = await handle.query("status")
+    assert status["phase"] == "cancelled"
+    assert before(status, f"console.{fqdn}") == [STRANGER]
+
+
 async def test_what_a_write_replaced_is_told_though_its_worker_was_killed(
     special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
 ) -> None:

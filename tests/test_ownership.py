@@ -105,10 +105,31 @@ async def test_a_new_zone_never_hides_what_is_served_below_it(temporal: Client, 
 
     assert failure.type == "OwnershipConflict"
     assert f"take Sovereign {live} (deployment d1) offline" in failure.message
-    assert f"{page} would no longer resolve" in failure.message
+    assert f"{page} A would no longer be answered" in failure.message
     assert await world.zone(region) is None
     taken = await provision(temporal, world.request(f"t2.{region}", takeover=True))
     assert taken["phase"] == "complete"
+    hidden = {h["name"]: h["content"] for h in taken["hazards"] if h["kind"] == "hidden-by-new-zone"}
+    assert hidden == {f"{page}.": [STRANGER]} | {f"{name}.": [LOAD_BALANCER] for name in names_of(live)}
+
+
+async def test_what_a_new_zone_hides_of_ones_own_names_is_told(temporal: Client, world: World) -> None:
+    fqdn = f"t126.{world.parent}"
+    mail = rrset(f"mail.{fqdn}", "MX", "10 mail.example.")
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER), mail)
+    request = world.request(fqdn, parentDomains=[{"name": fqdn}])
+
+    failure = await refused(temporal, request)
+    assert f"mail.{fqdn} MX would no longer be answered" in failure.message
+
+    await world.write(world.parent, mail | {"changetype": "DELETE"})
+    planned = await provision(temporal, request | {"dryRun": True})
+    done = await provision(temporal, request)
+    for result in (planned, done):
+        (hidden,) = result["hazards"]
+        assert (hidden["kind"], hidden["name"], hidden["content"]) == (
+            "hidden-by-new-zone", f"console.{fqdn}.", [STRANGER],
+        )  # fmt: skip
 
 
 async def test_a_zone_that_is_delegated_to_other_servers_is_not_made_here(temporal: Client, world: World) -> None:

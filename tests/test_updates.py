@@ -7,6 +7,7 @@ from temporalio.client import Client, WithStartWorkflowOperation, WorkflowFailur
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, CancelledError
 
+from tests.eventually import eventually
 from tests.runs import Handle, start, step, waiting_for
 from tests.world import LOAD_BALANCER, World, names_of
 
@@ -15,7 +16,11 @@ async def stuck_at_the_certificate(temporal: Client, world: World) -> Handle:
     await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="challenge-stuck")
     fqdn = f"t1.{world.parent}"
     handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
-    await waiting_for(handle, f"certificate-ready/{world.parent}")
+
+    async def the_challenge_is_pending() -> bool:
+        return "DNS-01" in await waiting_for(handle, f"certificate-ready/{world.parent}")
+
+    await eventually(the_challenge_is_pending)
     return handle
 
 
@@ -49,7 +54,9 @@ async def test_skipping_a_step_ends_the_run_with_the_reason_in_the_result(tempor
     assert (skipped["state"], skipped["outcome"]) == ("skipped", "given up: issued by hand, ticket 42")
     assert result["phase"] == "degraded"
     assert step(result, "dns-verify")["state"] == "done"
-    assert result["certificates"][0]["reason"].startswith("given up waiting for it")
+    reason = result["certificates"][0]["reason"]
+    assert reason.startswith("given up waiting for it; when it was last looked at: ")
+    assert "Waiting for DNS-01 challenge propagation" in reason
 
 
 async def while_the_certificate_is_being_asked_for(temporal: Client, world: World, *failing: str) -> Handle:

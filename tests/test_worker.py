@@ -39,6 +39,20 @@ def _json_lines(worker: WorkerProcess) -> list[dict[str, object]]:
     return [json.loads(line) for line in worker.log.read_text(encoding="utf-8").splitlines()]
 
 
+def test_a_health_port_that_is_taken_is_told_by_its_setting(stack_description: dict[str, str], tmp_path: Path) -> None:
+    taken = stack_description["CATALYST_POWERDNS_API_URL"].removeprefix("http://")
+    known = {key: value for key, value in stack_description.items() if key.startswith("CATALYST_")}
+    ended = subprocess.run(
+        [sys.executable, str(PROJECT / "worker.py")],
+        env=known | {"PATH": os.environ["PATH"], "SOVEREIGN_DNS_HEALTH_ADDRESS": taken},
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert ended.returncode == 2
+    assert f"SOVEREIGN_DNS_HEALTH_ADDRESS: {taken} can't be listened on" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 async def ready(worker: WorkerProcess) -> bool:
     async with httpx.AsyncClient() as client:
         response = await client.get(f"{worker.health_url}/readyz")
@@ -219,3 +233,15 @@ async def test_a_killed_worker_loses_nothing(start_worker: StartWorker, special_
     result = await handle.result()
     assert result["phase"] == "complete"
     assert result["verification"]["converged"] == 14
+
+
+async def test_an_internationalised_name_is_read_without_a_word_that_is_no_json(
+    start_worker: StartWorker, special_temporal: Client, world: World
+) -> None:
+    worker = start_worker()
+
+    result = await provision(special_temporal, world.request(f"bücher.{world.parent}", certificate={"enabled": False}))
+    worker.stop()
+
+    assert result["sovereignFQDN"] == f"xn--bcher-kva.{world.parent}"
+    assert not [line for line in _json_lines(worker) if "idna" in str(line["event"])]

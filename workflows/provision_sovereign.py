@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
         SkipStepRequest,
         sovereign_workflow_id,
     )
+    from sovereign_dns.messages import CERTIFICATE_SEEN, CHANGES_ATTEMPTED, CertificateSeen, ChangesAttempted
     from sovereign_dns.progress import Progress
     from workflows.decision import decide
     from workflows.one_writer import run_under_lock
@@ -77,6 +78,18 @@ class ProvisionSovereign(ShownRun):
         finally:
             watch.cancel()
         return progress.end(dry_run=request.dry_run, given_up=runner.gave_up)
+
+    @workflow.signal(name=CHANGES_ATTEMPTED, description="Sent by a step whose write was not answered.")
+    def changes_attempted(self, attempted: ChangesAttempted) -> None:
+        """Remembers what was perhaps written, should the run end before its step knows."""
+        if self._progress is not None:
+            self._progress.attempt_changes(attempted.changes)
+
+    @workflow.signal(name=CERTIFICATE_SEEN, description="Sent by certificate-ready: why it is not issued yet.")
+    def certificate_seen(self, seen: CertificateSeen) -> None:
+        """Shows why a Certificate is not issued yet."""
+        if self._progress is not None:
+            self._progress.see_certificate(seen.certificate)
 
     @workflow.update(name="skip_step", description="Give up waiting for certificate-* or dns-verify, with a reason.")
     async def skip_step(self, request: SkipStepRequest) -> ProvisionResult:

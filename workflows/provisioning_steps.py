@@ -73,7 +73,7 @@ class ProvisioningSteps:
             CreateZone(
                 owner=self._intent.owner,
                 domain=domain.domain,
-                host=domain.host,
+                names=list(dict.fromkeys(rrset.name for rrset in domain.rrsets)),
                 nameservers=self._intent.nameservers,
                 may_create=domain.may_create_zone,
                 takeover=self._request.takeover,
@@ -84,6 +84,7 @@ class ProvisioningSteps:
         )
         if report is not None:
             self._progress.add_records(report.changes)
+            self._progress.add_hazards(report.hazards)
             self._runner.finish("zone-create", domain.domain, report.outcome, dry_run=self._request.dry_run)
 
     async def _commit_pool_name(self) -> None:

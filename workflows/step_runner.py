@@ -32,8 +32,8 @@ PATIENT = RetryPolicy(
 )
 """For ever. What needs another rhythm says so in its failure (`activities.classification`)."""
 
-ATTEMPT_TIMEOUT = timedelta(seconds=45)
-"""Longer than any single attempt's own time-outs add up to."""
+ATTEMPT_TIMEOUT = timedelta(seconds=120)
+"""Longer than any single attempt's own time-outs add up to. A killed worker is noticed by its heartbeats."""
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """How long a killed worker is waited for, before another one tries."""

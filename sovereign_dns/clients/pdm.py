@@ -54,8 +54,7 @@ class PDM:
             unauthorized=PDMUnauthorized,
             unauthorized_statuses=frozenset({401}),
             mend_unauthorized=(
-                f"its ingress wants basic auth; put user and password into {user.where} and {password.where}. "
-                "The next attempt reads them afresh"
+                f"its ingress wants basic auth; {user.how_to_mend('user')}, and {password.how_to_mend('password')}"
             ),
         )
 

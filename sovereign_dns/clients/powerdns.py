@@ -7,10 +7,10 @@ import asyncio
 import urllib.parse
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from sovereign_dns import names
 from sovereign_dns.clients import http
@@ -21,7 +21,7 @@ from sovereign_dns.failures import (
     ZoneMissing,
     ZoneRejected,
 )
-from sovereign_dns.rrsets import COMMENT_ACCOUNT, Comment, RRset, RRsetWrite
+from sovereign_dns.rrsets import COMMENT_ACCOUNT, Comment, Record, RRset, RRsetWrite
 from sovereign_dns.secrets import Secret
 from sovereign_dns.wire import Message
 
@@ -69,8 +69,9 @@ class _CryptoKey(Message):
 
 class _Found(Message):
     name: str
-    type: str = ""
+    type: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
     content: str = ""
+    disabled: bool = False
     zone_id: str = ""
 
 
@@ -90,9 +91,10 @@ class PowerDNS:
             unavailable=PowerDNSUnavailable,
             unauthorized=PowerDNSUnauthorized,
             unauthorized_statuses=frozenset({401, 403}),
-            mend_unauthorized=f"put the right API key into {api_key.where}; the next attempt reads it afresh",
+            mend_unauthorized=api_key.how_to_mend("API key"),
         )
         self._reads = asyncio.Semaphore(READS_IN_FLIGHT)
+        self._reads_ended = 0
         self._writers: dict[str, asyncio.Lock] = {}
 
     @asynccontextmanager
@@ -202,7 +204,7 @@ class PowerDNS:
         ]
 
     async def rrsets_below(self, zone: str, cut: str) -> list[RRset]:
-        """What the zone holds below a name, with its owners: names and types, without contents, `MOST_FOUND` at most.
+        """What the zone holds below a name, with its owners and without TTLs: the first `MOST_FOUND` records.
 
         By PowerDNS' search, since the API lists rrsets only by their exact names, or all of a zone.
         """
@@ -214,12 +216,19 @@ class PowerDNS:
             noted.setdefault((comment.name, comment.type), []).append(
                 Comment(content=comment.content, account=COMMENT_ACCOUNT)  # the search doesn't tell the account
             )
-        found = dict.fromkeys((record.name, record.type) for record in records)
+        contents: dict[tuple[str, str], list[Record]] = {}
+        for record in records:
+            held = Record(content=record.content, disabled=record.disabled)
+            contents.setdefault((record.name, record.type), []).append(held)
         return [
             RRset(
-                name=names.relative_to_root(name), type=type_, ttl=0, records=[], comments=noted.get((name, type_), [])
+                name=names.relative_to_root(name),
+                type=type_,
+                ttl=0,
+                records=held,
+                comments=noted.get((name, type_), []),
             )
-            for name, type_ in found
+            for (name, type_), held in contents.items()
         ]
 
     async def _search(self, pattern: str, kind: str, zone: str, cut: str) -> list[_Found]:
@@ -230,7 +239,9 @@ class PowerDNS:
         return [
             item
             for item in found
-            if item.zone_id == names.absolute(zone) and item.name.lower().endswith(f".{names.absolute(cut)}")
+            if item.type  # an empty non-terminal has none
+            and item.zone_id == names.absolute(zone)
+            and item.name.lower().endswith(f".{names.absolute(cut)}")
         ]
 
     async def change(self, zone: str, writes: Sequence[RRsetWrite]) -> None:
@@ -267,18 +278,28 @@ class PowerDNS:
         return [ds for key in keys if key.active and key.published for ds in key.ds]
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
-        try:
-            async with asyncio.timeout(LONGEST_WAIT_FOR_A_READ_SECONDS):
-                await self._reads.acquire()
-        except TimeoutError:
-            raise PowerDNSUnavailable(
-                f"{READS_IN_FLIGHT} calls to PowerDNS have been waiting for its answer, and {doing} for its turn, for "
-                f"{LONGEST_WAIT_FOR_A_READ_SECONDS:.0f} s: it answers slowly, or not at all. Tried again"
-            ) from None
+        await self._turn_to_read(doing)
         try:
             return await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
         finally:
             self._reads.release()
+            self._reads_ended += 1
+
+    async def _turn_to_read(self, doing: str) -> None:
+        """However long the queue is, it is waited in, as long as it moves."""
+        while True:
+            ended_before = self._reads_ended
+            try:
+                async with asyncio.timeout(LONGEST_WAIT_FOR_A_READ_SECONDS):
+                    await self._reads.acquire()
+            except TimeoutError:
+                if self._reads_ended > ended_before:
+                    continue
+                raise PowerDNSUnavailable(
+                    f"none of {READS_IN_FLIGHT} calls to PowerDNS has been answered for "
+                    f"{LONGEST_WAIT_FOR_A_READ_SECONDS:.0f} s while {doing} waited for its turn. Tried again"
+                ) from None
+            return
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
         headers = {"X-API-Key": self._api_key.read()}

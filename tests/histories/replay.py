@@ -14,7 +14,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from service import logs
-from workflows.all_workflows import ALL_WORKFLOWS
+from workflows.all_workflows import ALL_WORKFLOWS, SANDBOX
 from workflows.conversion import contract_data_converter
 from workflows.one_request import OneRequestEach
 
@@ -26,6 +26,7 @@ FOLDER = Path(__file__).parent
 async def _replay(paths: list[Path]) -> None:
     replayer = Replayer(
         workflows=ALL_WORKFLOWS,
+        workflow_runner=SANDBOX,
         data_converter=contract_data_converter,
         interceptors=[OneRequestEach()],
     )

@@ -2,7 +2,13 @@
 
 import pytest
 
-from sovereign_dns.delegation import DELEGATION_TTL_SECONDS, harms_of_a_new_cut, plan_delegation
+from sovereign_dns.delegation import (
+    DELEGATION_TTL_SECONDS,
+    harms_of_a_new_cut,
+    hidden_by_a_new_cut,
+    hidden_hazards,
+    plan_delegation,
+)
 from sovereign_dns.records import ZonePlan
 from sovereign_dns.rrsets import Comment, RRset, owner_comment
 from tests.unit.builders import NEIGHBOUR, OWNER, rrset
@@ -97,24 +103,38 @@ def test_without_known_name_servers_no_delegation_is_written() -> None:
     assert plan.writes == []
 
 
-def harms(below: list[RRset], *, at_the_cut: tuple[RRset, ...] = (), host: str = f"t9.{CHILD}") -> str:
-    return "; ".join(harms_of_a_new_cut(CHILD, NAMESERVERS, at_the_cut, below, host, OWNER))
+def harms(*above: RRset, written_anew: tuple[str, ...] = ()) -> str:
+    hidden = hidden_by_a_new_cut(CHILD, NAMESERVERS, above, OWNER)
+    return "; ".join(harms_of_a_new_cut(CHILD, hidden, written_anew))
 
 
 def test_a_new_cut_above_live_records_of_another_sovereign_is_harmful() -> None:
-    live = [rrset(f"console.t1.{CHILD}", "A", "1.1.1.1", owner=NEIGHBOUR)]
-    assert NEIGHBOUR.sovereign_fqdn in harms(live)
+    assert NEIGHBOUR.sovereign_fqdn in harms(rrset(f"console.t1.{CHILD}", "A", "1.1.1.1", owner=NEIGHBOUR))
 
 
 def test_a_new_cut_above_what_nobody_owns_names_it() -> None:
-    assert f"www.{CHILD} would no longer resolve" in harms([rrset(f"www.{CHILD}", "A", "1.1.1.1")])
-    assert f"live.{CHILD} would no longer resolve" in harms([rrset(f"live.{CHILD}", "NS", "ns1.example.")])
+    assert f"www.{CHILD} A would no longer be answered" in harms(rrset(f"www.{CHILD}", "A", "1.1.1.1"))
+    assert f"live.{CHILD} NS would no longer be answered" in harms(rrset(f"live.{CHILD}", "NS", "ns1.example."))
+    assert f"{CHILD} MX would no longer be answered" in harms(rrset(CHILD, "MX", "10 mail.example."))
 
 
-def test_a_new_cut_above_ones_own_names_is_harmless() -> None:
-    own = [rrset(f"auth.{CHILD}", "A", "1.1.1.1"), rrset(CHILD, "A", "1.1.1.1", owner=OWNER)]
-    assert harms(own, host=CHILD) == ""
+def test_a_new_cut_above_addresses_that_are_written_anew_is_harmless() -> None:
+    replaced = rrset(f"auth.{CHILD}", "A", "1.1.1.1")
+    assert harms(replaced, written_anew=(f"auth.{CHILD}",)) == ""
+    assert harms(rrset(f"auth.{CHILD}", "TXT", '"x"'), written_anew=(f"auth.{CHILD}",)) != ""
+
+
+def test_ones_own_records_and_a_delegation_to_here_are_not_hidden() -> None:
+    own = [rrset(CHILD, "A", "1.1.1.1", owner=OWNER), rrset(CHILD, "NS", *NAMESERVERS), rrset(CHILD, "DS", STALE)]
+    assert hidden_by_a_new_cut(CHILD, NAMESERVERS, own, OWNER) == []
 
 
 def test_many_harms_are_told_in_short() -> None:
-    assert harms([rrset(f"h{n}.{CHILD}", "A", "1.1.1.1") for n in range(9)]).endswith("and 4 more such")
+    assert "and 4 more such" in harms(*(rrset(f"h{n}.{CHILD}", "A", "1.1.1.1") for n in range(9)))
+
+
+def test_what_is_hidden_is_told_with_its_values() -> None:
+    (told,) = hidden_hazards(PARENT, CHILD, [rrset(f"mail.{CHILD}", "A", "1.1.1.1")])
+    assert (told.kind, told.zone, told.name, told.content) == (
+        "hidden-by-new-zone", f"{PARENT}.", f"mail.{CHILD}.", ["1.1.1.1"],
+    )  # fmt: skip

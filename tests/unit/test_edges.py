@@ -124,3 +124,9 @@ def test_a_ds_of_a_child_that_is_served_elsewhere_is_left_alone() -> None:
     for keys in ([], ["2 13 2 bb"]):
         plan = plan_delegation(PARENT, "eu.omani.works", ["ns1.openova.io."], keys, present, OWNER)
         assert plan.writes == []
+
+
+@pytest.mark.parametrize("disguised", ["::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1", "2001::1"])
+def test_an_ipv4_address_within_an_ipv6_one_is_no_address_of_a_sovereign(disguised: str) -> None:
+    with pytest.raises(InvalidInput, match=r"loadBalancerIPv6: .* is an IPv4 address in disguise"):
+        intent(loadBalancerIPv6=disguised)

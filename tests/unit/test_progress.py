@@ -237,3 +237,33 @@ def test_a_run_that_hands_over_shows_what_the_other_reached(progress: Progress) 
     assert adopted == reached.changed(handed_over_to="sovereign/t110.omani.works")
     assert progress.snapshot() == adopted
     assert progress.is_settled("dns-verify")
+
+
+def record(kind: str, before: list[str]) -> RecordChange:
+    name = "console.t110.omani.works."
+    return RecordChange(
+        zone="omani.works.",
+        name=name,
+        type="A",
+        ttl=60,
+        before=before,
+        after=["77.42.11.95"],
+        change=kind,  # type: ignore[arg-type]
+    )
+
+
+def test_a_change_outweighs_a_siblings_word_that_nothing_changed() -> None:
+    progress = Progress(request())
+    progress.add_records([record("unchanged", ["77.42.11.95"])])
+    progress.add_records([record("replaced", ["49.12.16.160"])])
+    progress.add_records([record("unchanged", ["77.42.11.95"])])
+    (told,) = progress.snapshot().records
+    assert (told.change, told.before) == ("replaced", ["49.12.16.160"])
+
+
+def test_what_was_sent_and_perhaps_written_is_told_only_where_the_run_ends_before_it_knows() -> None:
+    progress = Progress(request())
+    progress.attempt_changes([record("replaced", ["49.12.16.160"])])
+    assert progress.snapshot().records == []
+    progress.abort("cancelled", START, "it was cancelled")
+    assert progress.snapshot().records[0].before == ["49.12.16.160"]

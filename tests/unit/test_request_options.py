@@ -152,3 +152,17 @@ def test_both_commands_take_every_option_of_a_request(command: str) -> None:
     ):  # fmt: skip
         assert f"{option} " in told
     assert ("--no-wait" in told) == (command == "provision")
+
+
+@pytest.mark.parametrize(("fqdn", "pool"), [("T5.Omani.Works", "omani.works"), ("t5.omani.works.", "omani.works.")])
+def test_a_pool_name_is_found_however_it_is_spelled(fqdn: str, pool: str) -> None:
+    built = build_request(fqdn, ip=IP, pool=pool)
+    assert built.pool is not None
+    assert (built.pool.subdomain, built.pool.domain) == ("t5", "omani.works")
+
+
+def test_a_token_file_that_holds_no_text_is_wrong_usage(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(typer.BadParameter, match="reservation-token-file"):
+        build_request(FQDN, ip=IP, pool="omani.works", token_file=file)

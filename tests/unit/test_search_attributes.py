@@ -79,6 +79,8 @@ async def test_another_worker_that_was_faster_is_no_failure() -> None:
         RPCStatusCode.CANCELLED,
         RPCStatusCode.RESOURCE_EXHAUSTED,
         RPCStatusCode.ABORTED,
+        RPCStatusCode.UNKNOWN,  # a connection that broke
+        RPCStatusCode.INTERNAL,
     ],
 )
 async def test_a_moment_without_temporal_is_waited_out_in_every_call(status: RPCStatusCode) -> None:

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from sovereign_dns.contract import AnswerEvidence, Outcome, ServerVerdict, VerificationResult
 from sovereign_dns.verification import (
+    MOST_ANSWERS,
     WORST_FIRST,
+    bounded,
     is_proved,
     merged,
     result,
@@ -140,3 +142,16 @@ def test_the_pictures_of_several_domains_add_up_and_reach_as_far_as_the_shortest
 def test_no_picture_at_all_is_an_empty_one() -> None:
     assert merged([]) == VerificationResult()
     assert not is_proved(merged([]))
+
+
+def test_a_picture_too_large_for_a_result_keeps_what_is_open() -> None:
+    answers = [AnswerEvidence(name=f"s{n}.omani.works.", type="A", state="converged") for n in range(MOST_ANSWERS)]
+    late = AnswerEvidence(name="late.omani.works.", type="A", state="missing", detail="not there")
+    picture = VerificationResult(
+        servers=[
+            ServerVerdict(server="ns1", kind="authoritative", state="missing", detail="x", answers=[*answers, late])
+        ]
+    )
+    assert bounded(picture).servers[0].answers == [late]
+    small = VerificationResult(servers=[picture.servers[0].changed(answers=answers[:9])])
+    assert bounded(small) == small

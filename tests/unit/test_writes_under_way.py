@@ -54,7 +54,7 @@ async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(mon
     client = httpx.AsyncClient(transport=httpx.MockTransport(silence))
     activities = PowerDNSActivities(PowerDNS(client, "http://pdns.test", Secret("KEY", SecretStr("key"))))
 
-    with pytest.raises(PowerDNSUnavailable, match="answers slowly, or not at all"):
+    with pytest.raises(PowerDNSUnavailable, match="has been answered for"):
         await activities.upsert_records(UpsertRecords(owner=OWNER, intent=domain_intent()))
 
 
@@ -80,3 +80,18 @@ async def test_a_key_that_no_header_may_hold_is_told_without_the_key() -> None:
 
     assert type(failed.value).__name__ == "PowerDNSUnauthorized"
     assert "canary" not in str(failed.value)
+
+
+async def test_a_long_queue_of_reads_is_waited_in_as_long_as_it_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(powerdns, "LONGEST_WAIT_FOR_A_READ_SECONDS", 0.05)
+
+    async def slowly(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.02)
+        return httpx.Response(200, json={"rrsets": []})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(slowly))
+    many = [f"s{number}.omani.works" for number in range(60)]
+
+    found = await PowerDNS(client, "http://pdns.test", Secret("KEY", SecretStr("key"))).rrsets("omani.works", many)
+
+    assert found == []

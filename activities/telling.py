@@ -1,0 +1,24 @@
+"""What an activity tells its workflow before it ends: a failed attempt leaves nothing in the run's history."""
+
+import structlog
+from temporalio import activity
+from temporalio.service import RPCError
+
+from sovereign_dns.wire import Message
+
+_log = structlog.get_logger(__name__)
+
+
+async def tell(signal: str, message: Message) -> None:
+    """Sends a signal to the run that the activity belongs to.
+
+    Where that fails, and outside an activity, nothing happens: what is told is shown, and nothing depends on it.
+    """
+    if not activity.in_activity():
+        return
+    info = activity.info()
+    run = activity.client().get_workflow_handle(str(info.workflow_id), run_id=info.workflow_run_id)
+    try:
+        await run.signal(signal, message)
+    except RPCError as error:
+        _log.info("the run could not be told", signal=signal, reason=error.message)
