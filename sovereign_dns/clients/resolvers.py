@@ -1,10 +1,10 @@
 """Questions to resolvers, as their users ask them: RD=1, all in flight together, by the protocol that each speaks."""
 
 import asyncio
-import importlib.util
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +28,6 @@ from sovereign_dns.verification import Answer
 
 STREAM_TIMEOUTS_SECONDS = (sum(ATTEMPT_TIMEOUTS_SECONDS),)
 """TCP sends again what was lost: one attempt, of the same length as all over UDP."""
-
 
 _SERVFAIL = "SERVFAIL"
 
@@ -71,10 +70,10 @@ class Resolvers:
 
         Never raises for what a server or the network does.
         """
-        asked = await asyncio.gather(
-            *(self._ask_resolver(self._channels[resolver], asked) for resolver, asked in questions_by_resolver.items())
+        said = await asyncio.gather(
+            *(_ask_resolver(self._channels[resolver], asked) for resolver, asked in questions_by_resolver.items())
         )
-        return dict(zip(questions_by_resolver, asked, strict=True))
+        return dict(zip(questions_by_resolver, said, strict=True))
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -91,19 +90,20 @@ class Resolvers:
     ) -> None:
         await self.aclose()
 
-    async def _ask_resolver(self, channel: _Channel, questions: Sequence[tuple[str, str]]) -> list[Answer]:
-        return await asyncio.gather(*(_ask_in_turn(channel, name, rrtype) for name, rrtype in questions))
-
     def _channel(self, resolver: Resolver) -> _Channel:
         match resolver.protocol:
             case Do53(address, port):
                 return _Channel(over_udp(address, port), ATTEMPT_TIMEOUTS_SECONDS)
             case DoT(address, port, hostname):
-                server = DNSOverTLS(address, port, hostname, self._tls_context())
+                server = DNSOverTLS(address, port, hostname, self._dns_over_tls_context)
                 self._tls_servers.append(server)
                 return _Channel(server.send, STREAM_TIMEOUTS_SECONDS)
             case DoH(url):
                 return _Channel(DNSOverHTTPS(self._shared_http_client(), url).send, STREAM_TIMEOUTS_SECONDS)
+
+    @cached_property
+    def _dns_over_tls_context(self) -> ssl.SSLContext:
+        return self._tls_context()
 
     def _tls_context(self) -> ssl.SSLContext:
         context = httpx.create_ssl_context()
@@ -115,10 +115,14 @@ class Resolvers:
         if self._http_client is None:
             self._http_client = httpx.AsyncClient(
                 verify=self._tls_context(),
-                http2=importlib.util.find_spec("h2") is not None,
+                http2=True,
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             )
         return self._http_client
+
+
+async def _ask_resolver(channel: _Channel, questions: Sequence[tuple[str, str]]) -> list[Answer]:
+    return await asyncio.gather(*(_ask_in_turn(channel, name, rrtype) for name, rrtype in questions))
 
 
 async def _ask_in_turn(channel: _Channel, name: str, rrtype: str) -> Answer:
