@@ -3,6 +3,8 @@
 A secret also comes as `<NAME>_FILE`, a path that is read afresh at each use.
 """
 
+import os
+import ssl
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sovereign_dns import names
 from sovereign_dns.clients.authoritative import split_host_port
+from sovereign_dns.clients.resolver_places import parse_resolver
 from sovereign_dns.intent import CANONICAL_SUBDOMAINS, CONSOLE_GATEWAY_SUBDOMAINS, NamingRules
 from sovereign_dns.secrets import Secret
 
@@ -35,12 +38,30 @@ def _checked_place(text: str) -> str:
     return text
 
 
+def _checked_resolver(text: str) -> str:
+    parse_resolver(text)
+    return text
+
+
+def _checked_ca_file(path: Path) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        raise ValueError(f"{path} can't be read as a file of PEM certificates ({error.strerror or error})") from None
+    return path
+
+
+def _resolvers_where_unset() -> list[str]:
+    """The public ones, but none where the variable is there and empty, which `env_ignore_empty` takes for unset."""
+    return [] if "CATALYST_DNS_PROPAGATION_RESOLVERS" in os.environ else list(DEFAULT_RESOLVERS)
+
+
 FqdnList = Annotated[list[Annotated[str, AfterValidator(names.normalise_fqdn)]], NoDecode, BeforeValidator(_split)]
 SubdomainList = Annotated[
     list[Annotated[str, AfterValidator(names.normalise_relative)]], NoDecode, BeforeValidator(_split)
 ]
 PlaceList = Annotated[list[Annotated[str, AfterValidator(_checked_place)]], NoDecode, BeforeValidator(_split)]
-TextList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+ResolverList = Annotated[list[Annotated[str, AfterValidator(_checked_resolver)]], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -59,7 +80,8 @@ class Settings(BaseSettings):
     catalyst_pdm_basic_auth_pass_file: Path | None = None
     catalyst_expected_ns: FqdnList = Field(default_factory=lambda: list(DEFAULT_NAMESERVERS), min_length=1)
     catalyst_dns_authoritative: PlaceList = []
-    catalyst_dns_propagation_resolvers: TextList = Field(default_factory=lambda: list(DEFAULT_RESOLVERS))
+    catalyst_dns_propagation_resolvers: ResolverList = Field(default_factory=_resolvers_where_unset)
+    catalyst_dns_ca_file: Annotated[Path, AfterValidator(_checked_ca_file)] | None = None
     catalyst_sovereign_subdomains: SubdomainList = Field(default_factory=lambda: list(CANONICAL_SUBDOMAINS))
     catalyst_console_gateway_subdomains: SubdomainList = Field(default_factory=lambda: list(CONSOLE_GATEWAY_SUBDOMAINS))
     catalyst_allowed_parent_domains: FqdnList = []

@@ -54,6 +54,10 @@ class Probe(Message):
 class Answer(Message):
     """One server's answer to one question, with nothing left out that a verdict needs.
 
+    `ttl` is how many seconds the answer holds: for an alias, the smallest in its chain. `negative_ttl` is how many a
+    denial does (RFC 2308 §5), and `authority` the zone whose SOA came with it.
+    `validated` says that the resolver vouches for the answer by DNSSEC (AD), `bogus` that it refuses data which are
+    there, since they fail validation.
     `error` is set where no usable answer came; `unroutable` where this machine can't even send to the address.
     """
 
@@ -63,6 +67,10 @@ class Answer(Message):
     authoritative: bool = False
     values: list[str] = []
     ttl: int | None = None
+    negative_ttl: int | None = None
+    authority: str | None = None
+    validated: bool = False
+    bogus: bool = False
     alias_target: str | None = None
     alias_values: list[str] = []
     referral_to: list[str] = []
@@ -92,8 +100,13 @@ def expectations_of(intent: DomainIntent) -> list[Expectation]:
 
 
 def judge(expectation: Expectation, answer: Answer, *, from_authority: bool = True) -> AnswerEvidence:
-    """The verdict on one answer. Authoritative servers must set AA and answer the TTL as written."""
-    state, detail = _verdict(expectation, answer, from_authority=from_authority)
+    """The verdict on one answer.
+
+    Authoritative servers must set AA and answer the TTL as written. A resolver's answer holds for as long as its cache
+    keeps it, which the verdict says.
+    """
+    verdict = _authoritative_verdict if from_authority else _resolver_verdict
+    state, detail = verdict(expectation, answer)
     return _evidence(answer, state, detail)
 
 
@@ -118,44 +131,90 @@ def judge_probe(probe: Probe, answer: Answer) -> AnswerEvidence:
     return _evidence(answer, "converged", None)
 
 
-def _verdict(expectation: Expectation, answer: Answer, *, from_authority: bool) -> tuple[Outcome, str | None]:
-    if answer.error is not None or answer.rcode not in {"NOERROR", "NXDOMAIN"}:
+def _authoritative_verdict(expectation: Expectation, answer: Answer) -> tuple[Outcome, str | None]:
+    if _is_no_answer(answer):
         return _no_answer(answer)
-    strangers = [value for value in _addresses(answer) if not _same(answer.type, value, expectation.values)]
-    if strangers:
-        wanted = ", ".join(expectation.values) or f"no {expectation.type} record"
-        return "misdirected", f"answers {', '.join(strangers)}, where {wanted} was written: users reach a stranger"
-    if answer.alias_target is not None:
-        return "misdirected", f"is an alias (CNAME) to {answer.alias_target}, where addresses were written"
+    if wrong := _misdirection(expectation, answer):
+        return "misdirected", wrong
     if answer.referral_to:
         return "missing", (
             f"refers to {', '.join(answer.referral_to)}: the name lies below a delegation, which hides what was "
             "written above it"
         )
-    if from_authority and not answer.authoritative:
+    if not answer.authoritative:
         return "refused", "answers without authority (AA not set): the server doesn't host the zone"
-    if not answer.values:
-        return _nothing_there(expectation, answer)
-    missing = [value for value in expectation.values if not _same(answer.type, value, answer.values)]
-    if missing:
-        return "missing", f"doesn't answer {', '.join(missing)} yet"
-    if from_authority and answer.ttl != expectation.ttl:
+    if absent := _absence(expectation, answer):
+        return "missing", absent
+    if answer.values and answer.ttl != expectation.ttl:
         return "missing", f"still answers with TTL {answer.ttl}, where {expectation.ttl} was written"
     return "converged", None
 
 
-def _nothing_there(expectation: Expectation, answer: Answer) -> tuple[Outcome, str | None]:
+def _resolver_verdict(expectation: Expectation, answer: Answer) -> tuple[Outcome, str | None]:
+    if _is_no_answer(answer):
+        return _no_resolution(answer)
+    if wrong := _misdirection(expectation, answer):
+        return "misdirected", wrong + _for_so_long(answer.ttl)
+    if answer.referral_to:
+        return "refused", (
+            f"refers to {', '.join(answer.referral_to)} instead of asking there: the server doesn't resolve for us"
+        )
+    if absent := _absence(expectation, answer):
+        return "missing", absent + _for_so_long(answer.ttl if answer.values else answer.negative_ttl)
+    if answer.values and answer.ttl is not None and answer.ttl > expectation.ttl:
+        return "converged", f"TTL {answer.ttl}, where {expectation.ttl} was written: this resolver keeps answers longer"
+    return "converged", None
+
+
+def _is_no_answer(answer: Answer) -> bool:
+    return answer.bogus or answer.error is not None or answer.rcode not in {"NOERROR", "NXDOMAIN"}
+
+
+def _misdirection(expectation: Expectation, answer: Answer) -> str | None:
+    strangers = [value for value in _addresses(answer) if not _same(answer.type, value, expectation.values)]
+    if strangers:
+        wanted = ", ".join(expectation.values) or f"no {expectation.type} record"
+        return f"answers {', '.join(strangers)}, where {wanted} was written: users reach a stranger"
+    if answer.alias_target is not None:
+        return f"is an alias (CNAME) to {answer.alias_target}, where addresses were written"
+    return None
+
+
+def _absence(expectation: Expectation, answer: Answer) -> str | None:
     if not expectation.values:
-        return "converged", None
+        return None
     if answer.rcode == "NXDOMAIN":
-        return "missing", "NXDOMAIN: the name doesn't exist there"
-    return "missing", f"no data: the name exists there and has no {expectation.type} record"
+        return "NXDOMAIN: the name doesn't exist there"
+    if not answer.values:
+        return f"no data: the name exists there and has no {expectation.type} record"
+    missing = [value for value in expectation.values if not _same(answer.type, value, answer.values)]
+    return f"doesn't answer {', '.join(missing)} yet" if missing else None
 
 
 def _no_answer(answer: Answer) -> tuple[Outcome, str]:
     if answer.error is not None or answer.rcode is None:
         return "unreachable", answer.error or "no answer"
     return "refused", f"{answer.rcode}: the server declines to answer"
+
+
+def _no_resolution(answer: Answer) -> tuple[Outcome, str]:
+    if answer.error is None and answer.bogus:
+        return "bogus", (
+            "SERVFAIL, and an answer as soon as nothing is checked (CD): DNSSEC validation fails, so whoever validates "
+            "gets no answer. Compare the DS in the parent zone with the zone's keys, and see whether its signatures "
+            "have expired"
+        )
+    if answer.error is None and answer.rcode == "SERVFAIL":
+        return "unreachable", (
+            "SERVFAIL: the resolver gets no usable answer from the authoritative servers. See whether the delegation "
+            "leads to them, and whether they can be reached from the Internet"
+        )
+    return _no_answer(answer)
+
+
+def _for_so_long(ttl: int | None) -> str:
+    """What a cache holds goes away by itself; an answer that isn't cached may change at once."""
+    return f", for {ttl} s more" if ttl else ""
 
 
 def _addresses(answer: Answer) -> list[str]:
@@ -173,6 +232,8 @@ def _evidence(answer: Answer, state: Outcome, detail: str | None) -> AnswerEvide
         state=state,
         values=_addresses(answer),
         ttl=answer.ttl,
+        negative_ttl=answer.negative_ttl,
+        authority=answer.authority,
         detail=detail,
         latency_ms=answer.latency_ms,
         asked_at=answer.asked_at,

@@ -1,36 +1,24 @@
 """Questions to authoritative servers: RD=0, UDP with TCP where truncated, all in flight together."""
 
 import asyncio
-import errno
 import ipaddress
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-import dns.asyncquery
 import dns.asyncresolver
 import dns.exception
 import dns.flags
-import dns.message
-import dns.name
-import dns.rcode
-import dns.rdataclass
-import dns.rdatatype
-import dns.rrset
 
-from sovereign_dns import names
+from sovereign_dns.clients.exchange import (
+    ATTEMPT_TIMEOUTS_SECONDS,
+    QUESTIONS_IN_FLIGHT_PER_SERVER,
+    exchange,
+    over_udp,
+    query_for,
+)
 from sovereign_dns.verification import Answer
 
 PORT = 53
-ATTEMPT_TIMEOUTS_SECONDS = (1.5, 3.0)
-"""UDP may lose a packet: asked twice before a server counts as unreachable."""
-
-QUESTIONS_IN_FLIGHT_PER_SERVER = 64
-EDNS_PAYLOAD_OCTETS = 1232
-"""Fits one packet on every path (DNS flag day 2020)."""
-
-_UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 @dataclass(frozen=True)
@@ -102,7 +90,7 @@ class AuthoritativeServers:
         return await asyncio.gather(*(in_turn(name, rrtype) for name, rrtype in questions))
 
 
-def split_host_port(place: str) -> tuple[str, int]:
+def split_host_port(place: str, default_port: int = PORT) -> tuple[str, int]:
     """`host`, `host:port`, `[v6]:port` or a bare IPv6 address.
 
     Raises:
@@ -120,7 +108,7 @@ def split_host_port(place: str) -> tuple[str, int]:
     if not host:
         raise ValueError(f"{place!r} names no host; expected host[:port]")
     if not port:
-        return host, PORT
+        return host, default_port
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError(f"{place!r} has no valid port; expected host[:port]")
     return host, int(port)
@@ -128,72 +116,6 @@ def split_host_port(place: str) -> tuple[str, int]:
 
 async def ask(server: Server, name: str, rrtype: str) -> Answer:
     """One question without recursion. Never raises for what a server or the network does."""
-    question = dns.name.from_text(names.absolute(name))
-    kind = dns.rdatatype.from_text(rrtype)
-    query = dns.message.make_query(question, kind, use_edns=0, payload=EDNS_PAYLOAD_OCTETS)
+    query = query_for(name, rrtype)
     query.flags &= ~dns.flags.RD
-    asked_at, started = datetime.now(UTC), time.monotonic()
-    error: Exception | None = None
-    for timeout in ATTEMPT_TIMEOUTS_SECONDS:
-        try:
-            response, _ = await dns.asyncquery.udp_with_fallback(
-                query, server.address, timeout=timeout, port=server.port, ignore_unexpected=True, ignore_errors=True
-            )
-        except dns.exception.Timeout as caught:
-            error = caught
-            continue
-        except (dns.exception.DNSException, OSError, EOFError, ValueError) as caught:
-            error = caught
-            break
-        return read_answer(name, rrtype, response).changed(
-            latency_ms=round((time.monotonic() - started) * 1000, 1), asked_at=asked_at
-        )
-    return Answer(
-        name=name,
-        type=rrtype,
-        error=_described(error),
-        unroutable=isinstance(error, OSError) and error.errno in _UNROUTABLE,
-        latency_ms=round((time.monotonic() - started) * 1000, 1),
-        asked_at=asked_at,
-    )
-
-
-def read_answer(name: str, rrtype: str, response: dns.message.Message) -> Answer:
-    """What a response says of a question, whatever its shape."""
-    question, kind = dns.name.from_text(names.absolute(name)), dns.rdatatype.from_text(rrtype)
-    exact = _rrset(response.answer, question, kind)
-    alias = _rrset(response.answer, question, dns.rdatatype.CNAME)
-    elsewhere = [rrset for rrset in response.answer if rrset.rdtype == kind and rrset.name != question]
-    soa = any(rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority)
-    delegations = [rrset for rrset in response.authority if rrset.rdtype == dns.rdatatype.NS]
-    authoritative = bool(response.flags & dns.flags.AA)
-    is_referral = not response.answer and not soa and not authoritative
-    return Answer(
-        name=name,
-        type=rrtype,
-        rcode=dns.rcode.to_text(response.rcode()),
-        authoritative=authoritative,
-        values=[item.to_text() for item in exact] if exact else [],
-        ttl=exact.ttl if exact else None,
-        alias_target=alias[0].target.to_text() if alias else None,
-        alias_values=[item.to_text() for rrset in elsewhere for item in rrset] if alias else [],
-        referral_to=[item.to_text() for rrset in delegations for item in rrset] if is_referral else [],
-    )
-
-
-def _rrset(
-    section: Sequence[dns.rrset.RRset], name: dns.name.Name, kind: dns.rdatatype.RdataType
-) -> dns.rrset.RRset | None:
-    return next((r for r in section if r.name == name and r.rdtype == kind and r.rdclass == dns.rdataclass.IN), None)
-
-
-def _described(error: Exception | None) -> str:
-    match error:
-        case dns.exception.Timeout():
-            return f"no answer within {sum(ATTEMPT_TIMEOUTS_SECONDS):g} s"
-        case ConnectionRefusedError():
-            return "nothing listens there (connection refused)"
-        case None:
-            return "no answer"
-        case _:
-            return f"{type(error).__name__}: {error}"
+    return await exchange(name, rrtype, query, over_udp(server.address, server.port), ATTEMPT_TIMEOUTS_SECONDS)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 
 from sovereign_dns.intent import CANONICAL_SUBDOMAINS, CONSOLE_GATEWAY_SUBDOMAINS
 from sovereign_dns.settings import Settings, SettingsError, read_settings
@@ -78,10 +79,35 @@ def test_places_to_ask_may_have_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_with(
         monkeypatch,
         CATALYST_DNS_AUTHORITATIVE="127.0.0.1:5300, [::1]:5300,ns1.openova.io",
-        CATALYST_DNS_PROPAGATION_RESOLVERS="127.0.0.1:5301,https://dns.example/dns-query",
+        CATALYST_DNS_PROPAGATION_RESOLVERS="127.0.0.1:5301,tls://9.9.9.9#dns.quad9.net, https://dns.example/dns-query",
     )
     assert settings.catalyst_dns_authoritative == ["127.0.0.1:5300", "[::1]:5300", "ns1.openova.io"]
-    assert settings.catalyst_dns_propagation_resolvers == ["127.0.0.1:5301", "https://dns.example/dns-query"]
+    assert settings.catalyst_dns_propagation_resolvers == [
+        "127.0.0.1:5301", "tls://9.9.9.9#dns.quad9.net", "https://dns.example/dns-query"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("nothing", ["", " ", ","])
+def test_no_resolver_is_asked_where_none_is_named(monkeypatch: pytest.MonkeyPatch, nothing: str) -> None:
+    assert read_with(monkeypatch, CATALYST_DNS_PROPAGATION_RESOLVERS=nothing).catalyst_dns_propagation_resolvers == []
+
+
+def test_further_certificate_authorities_are_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert read_settings().catalyst_dns_ca_file is None
+    file = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(file))
+    assert read_with(monkeypatch, CATALYST_DNS_CA_FILE=str(file)).catalyst_dns_ca_file == file
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_file_without_certificate_authorities_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    message = told_of(monkeypatch, CATALYST_DNS_CA_FILE=str(file))
+    assert message.startswith(f"CATALYST_DNS_CA_FILE {file} can't be read as a file of PEM certificates")
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +148,9 @@ def test_a_missing_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CATALYST_ALLOWED_PARENT_DOMAINS", "works", "not fully qualified"),
         ("CATALYST_PROTECTED_FQDNS", "https://openova.io", "'/'"),
         ("CATALYST_DNS_AUTHORITATIVE", "ns1.openova.io:dns", "no valid port"),
+        ("CATALYST_DNS_PROPAGATION_RESOLVERS", "8.8.8.8,dns.google", "'dns.google' names no IP address"),
+        ("CATALYST_DNS_PROPAGATION_RESOLVERS", "8.8.8.8:dns", "no valid port"),
+        ("CATALYST_DNS_PROPAGATION_RESOLVERS", "udp://8.8.8.8", "unknown scheme"),
         ("CATALYST_ALLOW_NON_PUBLIC_IPS", "perhaps", "boolean"),
         ("SOVEREIGN_DNS_LOG_LEVEL", "chatty", "DEBUG|INFO"),
         ("SOVEREIGN_DNS_HEALTH_ADDRESS", "127.0.0.1:http", "no valid port"),
