@@ -32,6 +32,7 @@ from sovereign_dns.clients.authoritative import AuthoritativeServers, split_host
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import TASK_QUEUE
 from sovereign_dns.settings import Settings, SettingsError, read_settings
 from workflows.all_workflows import ALL_WORKFLOWS, SANDBOX
@@ -105,7 +106,8 @@ async def _serve(
 @asynccontextmanager
 async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIterator[list[Callable[..., Any]]]:
     """Every activity, on clients that share their connections."""
-    async with httpx.AsyncClient(timeout=http.TIMEOUT) as client:
+    resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
+    async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
         powerdns = PowerDNSActivities(
             PowerDNS(
@@ -119,7 +121,7 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
             PDM(client, settings.pool_domain_manager_url, user=settings.pdm_user, password=settings.pdm_password)
         )
         kubernetes = KubernetesActivities(certificates)
-        dns = DNSActivities(AuthoritativeServers(settings.catalyst_dns_authoritative))
+        dns = DNSActivities(AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers)
         environment = EnvironmentActivities(settings.naming_rules, search_attributes_usable=attributes_usable)
         try:
             yield [

@@ -3,13 +3,14 @@
 import secrets
 from datetime import UTC, datetime
 
-from sovereign_dns.clients.resolvers import Resolver, Resolvers
 from temporalio import activity
 
 from activities import journal
 from activities.telling import tell
 from sovereign_dns import verification
 from sovereign_dns.clients.authoritative import AuthoritativeServers, Server, Unresolved
+from sovereign_dns.clients.resolver_places import Resolver
+from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import AnswerEvidence, ServerVerdict, VerificationResult
 from sovereign_dns.convergence import Convergence, ResolverSeen, after_look, questions_left, resolver_verdict

@@ -25,6 +25,7 @@ def settings_for(powerdns: PowerDNSServer, key_file: Path, key: str = "the-key")
         "CATALYST_POWERDNS_API_URL": powerdns.api_url,
         "CATALYST_POWERDNS_API_KEY_FILE": str(key_file),
         "CATALYST_DNS_AUTHORITATIVE": powerdns.dns_address,
+        "CATALYST_DNS_PROPAGATION_RESOLVERS": "",
     }
 
 

@@ -54,6 +54,7 @@ async def test_a_step_that_has_not_succeeded_for_two_minutes_is_stalled_until_it
         "CATALYST_POWERDNS_API_URL": powerdns.api_url,
         "CATALYST_POWERDNS_API_KEY": "the-key",
         "CATALYST_DNS_AUTHORITATIVE": powerdns.dns_address,
+        "CATALYST_DNS_PROPAGATION_RESOLVERS": "",
     }
     server = TimeSkippingServer(tmp_path)
     with server, WorkerInSkippedTime(server, settings, tmp_path / "worker.log"):

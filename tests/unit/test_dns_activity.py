@@ -4,6 +4,7 @@ import pytest
 
 from activities.dns import DNSActivities, _countable
 from sovereign_dns.clients.authoritative import AuthoritativeServers, Server
+from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.failures import NotYetConverged
 from sovereign_dns.messages import ServedZone, VerifyDomain
 from sovereign_dns.verification import Answer
@@ -15,7 +16,7 @@ async def test_a_zone_that_nobody_can_be_asked_about_is_not_proved() -> None:
     task = VerifyDomain(owner=OWNER, intent=domain_intent(), zones=[zone], level="authoritative")
 
     with pytest.raises(NotYetConverged, match="no NS records at its apex"):
-        await DNSActivities(AuthoritativeServers()).verify_domain(task)
+        await DNSActivities(AuthoritativeServers(), Resolvers([])).verify_domain(task)
 
 
 def test_an_address_without_a_route_is_left_out_only_beside_another_of_its_server() -> None:
