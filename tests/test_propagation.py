@@ -16,7 +16,7 @@ from tests.eventually import eventually
 from tests.runs import Handle, Result, provision, start, step, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
-STALE_FOR_SECONDS = 5
+STALE_FOR_SECONDS = 12
 
 
 @pytest.fixture

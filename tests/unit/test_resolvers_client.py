@@ -62,8 +62,8 @@ def server_context(authority: trustme.CA) -> ssl.SSLContext:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is never answered need not be waited for as long as in earnest."""
-    monkeypatch.setattr(clients, "ATTEMPT_TIMEOUTS_SECONDS", (0.1, 0.2))
-    monkeypatch.setattr(clients, "STREAM_TIMEOUTS_SECONDS", (0.3,))
+    monkeypatch.setattr(clients, "ATTEMPT_TIMEOUTS_SECONDS", (0.4, 0.8))
+    monkeypatch.setattr(clients, "STREAM_TIMEOUTS_SECONDS", (1.2,))
 
 
 async def ask(resolvers: Resolvers, *names: str, rrtype: str = "A") -> list[Answer]:
@@ -165,8 +165,8 @@ async def test_a_resolver_that_never_answers_holds_up_no_other(impatient: None) 
         said = await resolvers.ask_all({first: [(NAME, "A"), (NAME, "AAAA")], second: [(NAME, "A")]})
     assert asked.is_set()
     assert [(answer.error, answer.type) for answer in said[first]] == [
-        ("no answer within 0.3 s", "A"),
-        ("no answer within 0.3 s", "AAAA"),
+        ("no answer within 1.2 s", "A"),
+        ("no answer within 1.2 s", "AAAA"),
     ]
     assert is_right(said[second][0])
 
@@ -280,7 +280,7 @@ async def test_a_connection_on_which_nothing_comes_is_not_used_again(
         Resolvers([f"tls://{place}"], ca_file=ca_file) as resolvers,
     ):
         said = await ask(resolvers, NAME, f"a.{FQDN}")
-        assert {answer.error for answer in said} == {"no answer within 0.3 s"}
+        assert {answer.error for answer in said} == {"no answer within 1.2 s"}
         assert is_right((await ask(resolvers, NAME))[0])
 
 
@@ -443,7 +443,7 @@ async def test_a_silent_http2_connection_is_not_used_again(
         Resolvers([url], ca_file=ca_file) as resolvers,
     ):
         said = await ask(resolvers, NAME, f"a.{FQDN}")
-        assert {answer.error for answer in said} == {"no answer within 0.3 s"}
+        assert {answer.error for answer in said} == {"no answer within 1.2 s"}
         assert is_right((await ask(resolvers, NAME))[0])
 
 
@@ -466,7 +466,7 @@ async def test_https_that_never_answers_or_never_ends_is_left(
 
     async with dns_over_https(silent, server_context) as first, dns_over_https(dripping, server_context) as second:
         for url in (first, second):
-            assert (await answer_at(url, ca_file)).error == "no answer within 0.3 s"
+            assert (await answer_at(url, ca_file)).error == "no answer within 1.2 s"
         left.set()
 
 
