@@ -42,7 +42,9 @@ class Recursor(ChildProcess):
             "local-address": "127.0.0.1",
             "local-port": str(self._port),
             "allow-from": "127.0.0.0/8",
-            "forward-zones": f".={self._forward_to}",
+            # As if the other one were a resolver. Asked as an authority, it would be passed over as soon as the name
+            # servers of a zone are in the cache, which nothing here can resolve.
+            "forward-zones-recurse": f".={self._forward_to}",
             # Zones are signed, but no parent vouches for them up to the real root, so validation would
             # fail all of them. Signatures still go to those who ask for them.
             "dnssec": "process-no-validate",
