@@ -45,7 +45,7 @@ class DNSActivities:
         known = next(iter(journal.notes(Convergence)), Convergence())
         if known.authority is None:
             known = known.changed(authority=await self._ask_authority(task, known))
-            await journal.note(known)
+            await journal.remember(known)
         authority = known.authority
         assert authority is not None  # noqa: S101 (asked just now, or by an earlier attempt)
         if task.level != "propagated" or not self._resolvers.resolvers:
@@ -126,7 +126,7 @@ async def _tell(task: VerifyDomain, known: Convergence, picture: VerificationRes
     if gist != known.told:
         seen = VerificationSeen(domain=task.intent.domain, verification=verification.of_what_is_open(picture))
         await tell(VERIFICATION_SEEN, seen)
-    await journal.note(known.changed(told=gist))
+    await journal.remember(known.changed(told=gist))
 
 
 def _probe_below(task: VerifyDomain, zone: ServedZone) -> Probe:

@@ -5,6 +5,7 @@ and would report nothing replaced. The notes are the activity's heartbeat detail
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -72,3 +73,9 @@ async def note(*items: Message) -> None:
         raise TemporalUnavailable(
             f"Temporal took no note of what would be changed ({error.message}), so nothing was; tried again"
         ) from error
+
+
+async def remember(*items: Message) -> None:
+    """Notes what the next attempt can do without, if need be: where Temporal can't be told, nothing happens."""
+    with contextlib.suppress(TemporalUnavailable):
+        await note(*items)

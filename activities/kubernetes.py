@@ -54,4 +54,4 @@ async def _tell_if_news(status: CertificateStatus) -> None:
     """Shows the deepest known reason in the run's status, whenever there is another one."""
     if status not in journal.notes(CertificateStatus):
         await tell(CERTIFICATE_SEEN, CertificateSeen(certificate=status))
-        await journal.note(status)
+        await journal.remember(status)

@@ -1,5 +1,6 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
+import structlog
 from temporalio import activity
 
 from activities import journal
@@ -10,7 +11,7 @@ from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import Hazard, RecordChange
 from sovereign_dns.delegation import harms_of_a_new_cut, hidden_by_a_new_cut, hidden_hazards, plan_delegation
-from sovereign_dns.failures import OwnershipConflict, PowerDNSUnavailable, ProtectedName, ZoneMissing, ZoneWrongKind
+from sovereign_dns.failures import Failure, Outage, OwnershipConflict, ProtectedName, ZoneMissing, ZoneWrongKind
 from sovereign_dns.intent import DomainIntent
 from sovereign_dns.messages import (
     CHANGES_ATTEMPTED,
@@ -22,6 +23,8 @@ from sovereign_dns.messages import (
     ZoneReport,
 )
 from sovereign_dns.records import ZonePlan, over_all_attempts, plan_zone, summary, wildcards_over
+
+_log = structlog.get_logger(__name__)
 
 
 class PowerDNSActivities:
@@ -74,9 +77,10 @@ class PowerDNSActivities:
                 f"what stands there: {'; '.join(harms)}. Nothing was created. Name the parent domain that was meant "
                 f'("parentDomains": [{{"name": "{parent_zone}"}}]), or send "takeover": true.'
             )
-        hazards = hidden_hazards(parent_zone, task.domain, hidden)
-        if not task.dry_run:
+        hazards = hidden_hazards(parent_zone, task.domain, hidden, task.names)
+        if hazards and not task.dry_run:
             await journal.note(*hazards)
+            await tell(CHANGES_ATTEMPTED, ChangesAttempted(hazards=hazards))
         return hazards
 
     async def _delegate(self, task: CreateZone, parent_zone: str) -> list[RecordChange]:
@@ -181,13 +185,24 @@ class PowerDNSActivities:
         return changes
 
     async def _write(self, plans: list[ZonePlan], changes: list[RecordChange]) -> None:
+        _log.info("writing", replaced={c.name: c.before for c in changes if c.before and c.change != "unchanged"})
+        written = 0
         try:
             for plan in plans:
                 await self._powerdns.change(plan.zone, plan.writes)
-        except PowerDNSUnavailable:
-            # Perhaps only the answer was lost; and the run may end before the next attempt finds out.
-            await tell(CHANGES_ATTEMPTED, ChangesAttempted(changes=changes))
+                written += 1
+        except Failure as failure:
+            # Something was written, or perhaps only an answer was lost; and the run may end before it is known.
+            if written or (isinstance(failure, Outage) and failure.sent):
+                await _tell_once(changes)
             raise
+
+
+async def _tell_once(changes: list[RecordChange]) -> None:
+    attempted = ChangesAttempted(changes=changes)
+    if attempted not in journal.notes(ChangesAttempted):
+        await tell(CHANGES_ATTEMPTED, attempted)
+        await journal.remember(attempted)
 
 
 def _insist_on_writable(zone: ZoneMetadata) -> None:

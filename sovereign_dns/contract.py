@@ -228,7 +228,10 @@ class StepStatus(Message):
 
 
 class RecordChange(Message):
-    """What happened to one rrset, or would happen, in a dry run or a verification. `before` holds what was there."""
+    """What happened to one rrset, or would happen, in a dry run or a verification. `before` holds what was there.
+
+    `unconfirmed` where the run ended before it knew whether what it had sent was written.
+    """
 
     zone: str
     name: str
@@ -239,6 +242,7 @@ class RecordChange(Message):
     change: Change
     before_ttl: int | None = None
     before_disabled: list[str] = []
+    unconfirmed: bool = False
 
 
 class CertificateStatus(Message):

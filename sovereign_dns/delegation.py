@@ -66,7 +66,7 @@ def hidden_by_a_new_cut(
     """What a new zone would hide: everything at and below its name in the zone above, but for its own delegation.
 
     Delegations below it are hidden too, and with them, for a validating resolver, the zones that they lead to.
-    What this Sovereign wrote itself is left out, since it is written anew.
+    What this Sovereign wrote itself is left out, since it is written anew, and what lives for minutes (RFC 8555 §8.4).
 
     Args:
         child_zone: the zone that is to be created.
@@ -78,13 +78,19 @@ def hidden_by_a_new_cut(
         rrset
         for rrset in in_the_zone_above
         if is_at_or_below(rrset.name, child_zone)
+        and rrset.served
+        and not (rrset.type == "TXT" and rrset.name.startswith("_acme-challenge."))
         and not (rrset.name == child_zone and (rrset.type == "DS" or _is_own_delegation(rrset, nameservers)))
         and (rrset.owner is None or rrset.owner.sovereign_fqdn != owner.sovereign_fqdn)
     ]
 
 
-def harms_of_a_new_cut(child_zone: str, hidden: Iterable[RRset], written_anew: Collection[str]) -> list[str]:
-    """What would stop to work. An address without an owner is replaced, as in any zone, where it is `written_anew`."""
+def harms_of_a_new_cut(child_zone: str, hidden: Iterable[RRset], written_anew: Collection[str] | None) -> list[str]:
+    """What would stop to work. An address without an owner is replaced, as in any zone, where it is `written_anew`.
+
+    None there, as in a task from before it was told, takes every name without an owner for that.
+    """
+    hidden = list(hidden)
     delegated = [rrset for rrset in hidden if rrset.name == child_zone and rrset.type == "NS"]
     harms = [f"{child_zone} is delegated to {', '.join(rrset.served)}, which answer for it" for rrset in delegated]
     others = {(holder.sovereign_fqdn, holder.deployment_id) for rrset in hidden if (holder := rrset.owner)}
@@ -96,12 +102,15 @@ def harms_of_a_new_cut(child_zone: str, hidden: Iterable[RRset], written_anew: C
         for rrset in hidden
         if rrset.owner is None
         and rrset not in delegated
-        and not (rrset.type in ADDRESS_TYPES and rrset.name in written_anew)
+        and written_anew is not None
+        and not _is_written_anew(rrset, written_anew)
     }
     return harms + _listed(sorted(unowned))
 
 
-def hidden_hazards(parent_zone: str, child_zone: str, hidden: Iterable[RRset]) -> list[Hazard]:
+def hidden_hazards(
+    parent_zone: str, child_zone: str, hidden: Iterable[RRset], written_anew: Collection[str] | None
+) -> list[Hazard]:
     """What the new zone hides, told so that nothing is lost: it still stands in the zone above."""
     return [
         Hazard(
@@ -110,12 +119,21 @@ def hidden_hazards(parent_zone: str, child_zone: str, hidden: Iterable[RRset]) -
             name=absolute(rrset.name),
             content=rrset.served,
             message=(
-                f"{rrset.name} {rrset.type} ({', '.join(rrset.served)}) in zone {parent_zone} is no longer answered, "
-                f"since the new zone {child_zone} hides it. Write it there if it is still needed, or remove it"
+                f"the new zone {child_zone} hides {rrset.name} {rrset.type} ({', '.join(rrset.served)}), which stands "
+                f"in zone {parent_zone}: "
+                + (
+                    "this Sovereign's own addresses are answered in its place"
+                    if _is_written_anew(rrset, written_anew or [])
+                    else f"nobody is answered it any more. Write it into {child_zone} if it is still needed"
+                )
             ),
         )
         for rrset in hidden
     ][:MOST_HIDDEN_TOLD]
+
+
+def _is_written_anew(rrset: RRset, written_anew: Collection[str]) -> bool:
+    return rrset.type in ADDRESS_TYPES and rrset.name in written_anew
 
 
 def _is_own_delegation(rrset: RRset, nameservers: Sequence[str]) -> bool:

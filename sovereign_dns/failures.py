@@ -41,9 +41,18 @@ class Failure(Exception):  # noqa: N818 (the contract names the types)
 
 
 class Outage(Failure):
-    """A system is away or overloaded; nobody needs to do anything but bring it back."""
+    """A system is away or overloaded; nobody needs to do anything but bring it back.
+
+    `sent` is whether the request may have reached it: then it may have been done, and only its answer be lost.
+    """
 
     kind = Kind.OUTAGE
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, evidence: object | None = None, sent: bool = True
+    ) -> None:
+        super().__init__(message, retry_after=retry_after, evidence=evidence)
+        self.sent = sent
 
 
 class NeedsAHand(Failure):

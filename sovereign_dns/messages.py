@@ -35,7 +35,7 @@ class CreateZone(Task):
     """A zone that shall exist, delegated from the hosted zone above it, if there is one, and the names written then."""
 
     domain: str
-    names: list[str] = []
+    names: list[str] | None = None
     nameservers: list[str]
     may_create: bool
     takeover: bool = False
@@ -88,9 +88,10 @@ CHANGES_ATTEMPTED = "changes-attempted"
 
 
 class ChangesAttempted(Message):
-    """What was sent, and perhaps written."""
+    """What was sent, and perhaps written; and what it hides, where it was a zone."""
 
-    changes: list[RecordChange]
+    changes: list[RecordChange] = []
+    hazards: list[Hazard] = []
 
 
 class UpsertRecords(Task):

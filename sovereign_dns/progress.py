@@ -34,9 +34,10 @@ class Progress:
             deployment_id=request.deployment_id or "", sovereign_fqdn=request.sovereign_fqdn, phase=self._under_way
         )
         self._steps: dict[tuple[AnyStep, str], StepStatus] = {}
-        self._attempted: list[RecordChange] = []
+        self._attempted: dict[tuple[str, str, str], RecordChange] = {}
         self._verified: dict[str, VerificationResult] = {}
         self._certificates: dict[tuple[str, str], CertificateStatus] = {}
+        self._given_up_certificates: set[tuple[str, str]] = set()
         self._ended: Phase | None = None
 
     def snapshot(self) -> ProvisionResult:
@@ -136,7 +137,7 @@ class Progress:
 
     def attempt_changes(self, changes: list[RecordChange]) -> None:
         """Remembers what was sent and perhaps written: should the run end before it knows, this is what it can say."""
-        self._attempted += changes
+        self._attempted |= {_key(change): change.changed(unconfirmed=True) for change in changes}
 
     def add_hazards(self, hazards: list[Hazard]) -> None:
         """Adds hazards, each once."""
@@ -149,11 +150,14 @@ class Progress:
 
     def see_certificate(self, certificate: CertificateStatus) -> None:
         """What a step that waits for it has seen. The one that is told at last knows more."""
-        if any(s.step == "certificate-ready" and s.state == "running" for s in self._steps.values()):
+        known = self._certificates.get((certificate.namespace, certificate.name))
+        given_up = (certificate.namespace, certificate.name) in self._given_up_certificates
+        if not given_up and not (known and known.ready):
             self.set_certificate(certificate)
 
     def stop_waiting_for_certificate(self, namespace: str, name: str) -> None:
         """Nobody looks at it any more: what was last seen of it must not read as how it is."""
+        self._given_up_certificates.add((namespace, name))
         known = self._certificates.get((namespace, name))
         if known is not None and not known.ready:
             seen = f"; when it was last looked at: {known.reason}" if known.reason else ""
@@ -182,7 +186,7 @@ class Progress:
                     state="failed", outcome=f"stopped, since the run ended: {reason}", finished_at=now, stalled=False
                 )
         self._ended = phase
-        self.add_records(self._attempted)
+        self.add_records(list(self._attempted.values()))
         self._result = self._result.changed(failure=failure)
 
 

@@ -73,6 +73,7 @@ async def test_a_run_that_ends_before_it_knows_tells_what_it_sent(
     status = await handle.query("status")
     assert status["phase"] == "cancelled"
     assert before(status, f"console.{fqdn}") == [STRANGER]
+    assert all(record["unconfirmed"] for record in status["records"])
 
 
 async def test_what_a_write_replaced_is_told_though_its_worker_was_killed(

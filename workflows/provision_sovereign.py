@@ -84,6 +84,7 @@ class ProvisionSovereign(ShownRun):
         """Remembers what was perhaps written, should the run end before its step knows."""
         if self._progress is not None:
             self._progress.attempt_changes(attempted.changes)
+            self._progress.add_hazards(attempted.hazards)
 
     @workflow.signal(name=CERTIFICATE_SEEN, description="Sent by certificate-ready: why it is not issued yet.")
     def certificate_seen(self, seen: CertificateSeen) -> None:

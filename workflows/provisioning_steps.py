@@ -73,7 +73,7 @@ class ProvisioningSteps:
             CreateZone(
                 owner=self._intent.owner,
                 domain=domain.domain,
-                names=list(dict.fromkeys(rrset.name for rrset in domain.rrsets)),
+                names=list(dict.fromkeys([*(rrset.name for rrset in domain.rrsets), *domain.remove_wildcards])),
                 nameservers=self._intent.nameservers,
                 may_create=domain.may_create_zone,
                 takeover=self._request.takeover,

@@ -60,7 +60,8 @@ async def call(
     except httpx.HTTPError as error:
         raise backend.unavailable(
             f"{backend.name} at {at} doesn't answer ({_cause(error)}) while {doing}. "
-            "It is tried again until it does; look whether it runs and can be reached from the worker."
+            "It is tried again until it does; look whether it runs and can be reached from the worker.",
+            sent=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout),
         ) from error
     if response.status_code in backend.unauthorized_statuses:
         raise backend.unauthorized(

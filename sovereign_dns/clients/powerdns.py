@@ -37,6 +37,8 @@ LONGEST_WAIT_FOR_A_ZONE_SECONDS = 15.0
 """Together they stay below an attempt's time-out, so that a PowerDNS which accepts connections and never answers is
 told as that, and not as an attempt that took too long."""
 
+LONGEST_WAIT_IN_A_MOVING_QUEUE_SECONDS = 60.0
+
 MOST_FOUND = 1000
 
 _REFUSALS = frozenset({400, 409, 412, 422})
@@ -94,7 +96,7 @@ class PowerDNS:
             mend_unauthorized=api_key.how_to_mend("API key"),
         )
         self._reads = asyncio.Semaphore(READS_IN_FLIGHT)
-        self._reads_ended = 0
+        self._reads_answered = 0
         self._writers: dict[str, asyncio.Lock] = {}
 
     @asynccontextmanager
@@ -280,26 +282,35 @@ class PowerDNS:
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
         await self._turn_to_read(doing)
         try:
-            return await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
+            response = await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
+            self._reads_answered += 1
         finally:
             self._reads.release()
-            self._reads_ended += 1
+        return response
 
     async def _turn_to_read(self, doing: str) -> None:
-        """However long the queue is, it is waited in, as long as it moves."""
-        while True:
-            ended_before = self._reads_ended
-            try:
-                async with asyncio.timeout(LONGEST_WAIT_FOR_A_READ_SECONDS):
-                    await self._reads.acquire()
-            except TimeoutError:
-                if self._reads_ended > ended_before:
-                    continue
+        turn = asyncio.ensure_future(self._reads.acquire())
+        try:
+            await self._while_the_queue_moves(turn, doing)
+        except BaseException:
+            if not turn.cancel():
+                self._reads.release()
+            raise
+
+    async def _while_the_queue_moves(self, turn: asyncio.Future[Any], doing: str) -> None:
+        """However long the queue is, it is waited in, as long as it moves and an attempt has time for it."""
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + LONGEST_WAIT_IN_A_MOVING_QUEUE_SECONDS
+        while not turn.done():
+            answered_before = self._reads_answered
+            await asyncio.wait([turn], timeout=LONGEST_WAIT_FOR_A_READ_SECONDS)
+            answered = self._reads_answered - answered_before
+            if not turn.done() and (answered == 0 or clock() >= give_up_at):
                 raise PowerDNSUnavailable(
-                    f"none of {READS_IN_FLIGHT} calls to PowerDNS has been answered for "
-                    f"{LONGEST_WAIT_FOR_A_READ_SECONDS:.0f} s while {doing} waited for its turn. Tried again"
-                ) from None
-            return
+                    f"PowerDNS answered {answered} of the reads before it in the last "
+                    f"{LONGEST_WAIT_FOR_A_READ_SECONDS:.0f} s, while {doing} waited for its turn. Tried again",
+                    sent=False,
+                )
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
         headers = {"X-API-Key": self._api_key.read()}

@@ -134,7 +134,18 @@ def test_many_harms_are_told_in_short() -> None:
 
 
 def test_what_is_hidden_is_told_with_its_values() -> None:
-    (told,) = hidden_hazards(PARENT, CHILD, [rrset(f"mail.{CHILD}", "A", "1.1.1.1")])
+    (told,) = hidden_hazards(PARENT, CHILD, [rrset(f"mail.{CHILD}", "A", "1.1.1.1")], [])
     assert (told.kind, told.zone, told.name, told.content) == (
         "hidden-by-new-zone", f"{PARENT}.", f"mail.{CHILD}.", ["1.1.1.1"],
     )  # fmt: skip
+
+
+def test_what_was_not_served_or_lives_for_minutes_is_not_missed() -> None:
+    disabled = rrset(f"www.{CHILD}", "A", disabled=("1.1.1.1",))
+    challenge = rrset(f"_acme-challenge.{CHILD}", "TXT", '"token"')
+    assert hidden_by_a_new_cut(CHILD, NAMESERVERS, [disabled, challenge], OWNER) == []
+
+
+def test_a_task_from_before_its_names_were_told_is_not_refused_for_them() -> None:
+    hidden = [rrset(f"www.{CHILD}", "A", "1.1.1.1")]
+    assert harms_of_a_new_cut(CHILD, hidden, None) == []
