@@ -30,7 +30,7 @@ QUESTIONS_IN_FLIGHT_PER_SERVER = 64
 EDNS_PAYLOAD_OCTETS = 1232
 """Fits one packet on every path (DNS flag day 2020)."""
 
-_UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ async def ask(server: Server, name: str, rrtype: str) -> Answer:
         name=name,
         type=rrtype,
         error=_described(error),
-        unroutable=isinstance(error, OSError) and error.errno in _UNROUTABLE,
+        unroutable=isinstance(error, OSError) and error.errno in UNROUTABLE,
         latency_ms=round((time.monotonic() - started) * 1000, 1),
         asked_at=asked_at,
     )
