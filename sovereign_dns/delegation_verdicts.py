@@ -22,10 +22,10 @@ ParentPosition = Literal[
     "lame",  # it doesn't serve the parent zone
     "refuses",
     "silent",
+    "nowhere",  # it has no address
 ]
 
 ChildPosition = Literal["answers", "lame", "refuses", "silent", "nowhere"]
-"""`nowhere`: the name server has no address."""
 
 
 class ChainAbove(Message):
@@ -204,6 +204,13 @@ def _no_answer_above(seen: Delegation, parent: ParentSaid) -> _Finding | None:
                 f"{parent.server}, a server of {above}, gives no answer about {zone} ({parent.reason}): resolvers that "
                 f"pick it have to wait; start it, open port 53 for UDP and TCP, or take it out of {above}'s delegation",
             )
+        case "nowhere":
+            return _Finding(
+                "unreachable",
+                "NS",
+                f"{above}, the zone above {zone}, is delegated to {parent.server}, whose address can't be found "
+                f"({parent.reason}): give it one, or take it out of {above}'s delegation",
+            )
         case "refuses":
             return _Finding(
                 "refused",
@@ -259,15 +266,17 @@ def _cut_findings(seen: Delegation, parent: ParentSaid) -> Iterable[_Finding]:
             f"{parent.server} delegates {seen.zone} to {_listed(there)}, none of which is expected "
             f"({_listed(wanted)}): somebody else's servers answer for it; {_set_ns(seen)}",
         )
+        return
+    disagreeing = next((child for child in _answering(seen) if set(child.nameservers) != there), None)
+    if disagreeing is not None:
+        yield _disagreement(seen, parent, disagreeing)
     elif there != wanted:
-        verb = "delegates" if parent.position == "delegates" else "serves"
         yield _Finding(
             "missing",
             "NS",
-            f"{parent.server} {verb} {seen.zone} with another NS set than expected: {_differences(wanted, there)}; "
-            f"{_set_ns(seen)}",
+            f"{parent.server} above {seen.zone}, and the zone itself, have another NS set than expected: "
+            f"{_differences(wanted, there)}; set both NS sets to {_listed(wanted)}",
         )
-    yield from _disagreement(seen, parent)
 
 
 def _is_undelegated(parent: ParentSaid) -> bool:
@@ -292,21 +301,16 @@ def _no_delegation(seen: Delegation, parent: ParentSaid) -> _Finding:
     )
 
 
-def _disagreement(seen: Delegation, parent: ParentSaid) -> Iterable[_Finding]:
+def _disagreement(seen: Delegation, parent: ParentSaid, child: ChildSaid) -> _Finding:
     """A resolver that has learned the zone's own NS set prefers it to the parent's (RFC 2181 §5.4.1)."""
-    there = set(parent.nameservers)
-    for child in _answering(seen):
-        own = set(child.nameservers)
-        if own == there:
-            continue
-        yield _Finding(
-            "missing",
-            "NS",
-            f"parent and child disagree about {seen.zone}'s name servers: {parent.server} above says {_listed(there)}, "
-            f"{child.server} below says {_listed(own)}, where {_listed(seen.expected)} is expected; resolvers use now "
-            "these, now those, so set both NS sets to the expected one",
-        )
-        return
+    return _Finding(
+        "missing",
+        "NS",
+        f"parent and child disagree about {seen.zone}'s name servers: {parent.server} above says "
+        f"{_listed(parent.nameservers)}, {child.server} below says {_listed(child.nameservers)}, where "
+        f"{_listed(seen.expected)} is expected; resolvers use now these, now those, so set both NS sets to the "
+        "expected one",
+    )
 
 
 def _glue_findings(seen: Delegation, parent: ParentSaid) -> Iterable[_Finding]:

@@ -94,7 +94,7 @@ class DelegationSurvey:
             above=_chain_above(trust),
             parents=[
                 *(item.said for item in above),
-                *(ParentSaid(server=item.label, position="silent", reason=item.reason) for item in unresolved),
+                *(ParentSaid(server=item.label, position="nowhere", reason=item.reason) for item in unresolved),
             ],
             children=await self._ask_below(above, trust),
         )

@@ -30,12 +30,16 @@ _shuffled = random.SystemRandom()
 
 @dataclass(frozen=True)
 class KnownZone:
-    """A zone on the way down. `servers` are those of its servers that are known without looking up more of them."""
+    """A zone on the way down. `servers` are those of its servers that are known without looking up more of them.
+
+    `unreached` says why there is none.
+    """
 
     name: dns.name.Name
     servers: tuple[Server, ...]
     nameservers: tuple[dns.name.Name, ...] = ()
     glue: dict[dns.name.Name, tuple[str, ...]] = field(default_factory=dict)
+    unreached: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,12 +101,14 @@ class Referrals:
         if host in self._addresses:
             return self._addresses[host]
         if host in under_way:
-            return "finding its address needs its address: it is named only by zones that depend on it"
+            return f"finding the address of {name_text(host)} needs that address itself"
         if len(under_way) >= MOST_NESTED_RESOLUTIONS or len(host.labels) > MOST_LABELS:
-            return "finding its address needs too many others"
+            return f"finding the address of {name_text(host)} needs those of too many others"
         path = await self._down_to(host, under_way | {host})
         if path.stuck is not None:
             return path.stuck
+        if not path.lowest.servers:
+            return _unreached(path.lowest)
         found = await side_by_side(
             self._inquiry.first(path.lowest.servers, host, kind, lambda response: _read_addresses(response, host))
             for kind in (dns.rdatatype.A, dns.rdatatype.AAAA)
@@ -133,6 +139,8 @@ class Referrals:
         """The zone at `child`, or None where it belongs to the zone above."""
         if (zone.name, child) in self._cuts:
             return self._cuts[zone.name, child]
+        if not zone.servers:
+            return Useless(_unreached(zone))
         read = await self._inquiry.first(
             zone.servers, child, dns.rdatatype.NS, lambda response: _usable_cut(response, zone.name, child)
         )
@@ -150,18 +158,23 @@ class Referrals:
             case "hosts-zone":
                 return KnownZone(child, zone.servers, read.nameservers, read.glue)
             case "delegates":
-                servers = await self._some_servers(read, under_way)
+                servers, unreached = await self._some_servers(read, under_way)
                 # Without any the zone is there all the same: it is what the delegation leads to.
-                return KnownZone(child, tuple(servers), read.nameservers, read.glue)
+                return KnownZone(child, tuple(servers), read.nameservers, read.glue, unreached)
             case _:
                 return None
 
-    async def _some_servers(self, read: CutRead, under_way: frozenset[dns.name.Name]) -> list[Server]:
+    async def _some_servers(self, read: CutRead, under_way: frozenset[dns.name.Name]) -> tuple[list[Server], str]:
         hosts = list(read.glue) or list(read.nameservers[:MOST_NAMES_LOOKED_UP_FOR_A_REFERRAL])
         found = await side_by_side(self._servers_at(host, read.glue, under_way) for host in hosts)
         servers = [server for item in found if not isinstance(item, Unresolved) for server in item]
         _shuffled.shuffle(servers)
-        return sorted(servers, key=lambda server: ":" in server.address)  # many machines have no route for IPv6
+        servers.sort(key=lambda server: ":" in server.address)  # many machines have no route for IPv6
+        return servers, next((item.reason for item in found if isinstance(item, Unresolved)), "")
+
+
+def _unreached(zone: KnownZone) -> str:
+    return f"no server of {name_text(zone.name)} has a known address ({zone.unreached})"
 
 
 def _usable_cut(response: dns.message.Message, zone: dns.name.Name, child: dns.name.Name) -> CutRead | Useless:
