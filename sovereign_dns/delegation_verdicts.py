@@ -286,19 +286,20 @@ def _is_undelegated(parent: ParentSaid) -> bool:
 
 
 def _no_delegation(seen: Delegation, parent: ParentSaid) -> _Finding:
-    says = {
-        "no-data": f"{parent.server} knows the name {seen.zone} and has no NS records for it",
-        "nxdomain": f"{parent.server} says that {seen.zone} doesn't exist (NXDOMAIN)",
-        "alias": f"{parent.server} says that {seen.zone} is an alias ({parent.reason})",
-    }.get(
-        parent.position,
-        f"{parent.server} serves {seen.zone} itself, and {_shown(seen.parent)} above it has no NS records for it",
-    )
-    return _Finding(
-        "missing",
-        "NS",
-        f"no delegation: {says}, so that resolvers never get to the zone's own servers; {_set_ns(seen)}",
-    )
+    lost = "so that resolvers never get to the zone's own servers"
+    match parent.position:
+        case "no-data":
+            says = f"{parent.server} knows the name {seen.zone} and has no NS records for it, {lost}"
+        case "nxdomain":
+            says = f"{parent.server} says that {seen.zone} doesn't exist (NXDOMAIN), {lost}"
+        case "alias":
+            says = f"{parent.server} says that {seen.zone} is an alias ({parent.reason}), {lost}"
+        case _:
+            says = (
+                f"{parent.server} serves {seen.zone} itself, and {_shown(seen.parent)} above it has no NS records for "
+                "it, so that resolvers find it by chance only, and take it for forged where the zone above is signed"
+            )
+    return _Finding("missing", "NS", f"no delegation: {says}; {_set_ns(seen)}")
 
 
 def _disagreement(seen: Delegation, parent: ParentSaid, child: ChildSaid) -> _Finding:

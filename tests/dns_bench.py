@@ -182,8 +182,8 @@ class Bench:
         self._ending.close()
 
     def _create_zones(self) -> None:
-        root, tld, hosting, stranger = (self.servers[place] for place in (ROOT, TLD, HOST_1, STRANGER))
-        hosting.create_zone(HOSTING, NAMESERVERS, *addresses(dict(zip(NAMESERVERS, (HOST_1, HOST_2), strict=True))))
+        root, tld, stranger = (self.servers[place] for place in (ROOT, TLD, STRANGER))
+        self.host(HOSTING, own=dict(zip(NAMESERVERS, (HOST_1, HOST_2), strict=True)))
         stranger.create_zone("stranger.test", [STRANGER_NS], *addresses({STRANGER_NS: STRANGER}))
         own = {f"ns1.{PARENT}": PARENT_1, f"ns2.{PARENT}": PARENT_2}
         keys = [new_key()]
@@ -194,7 +194,7 @@ class Bench:
             ["ns.tld.test"],
             *addresses({"ns.tld.test": TLD}),
             *delegation(PARENT, list(own), ds=self.parents[0].ds(PARENT), glue=own),
-            *delegation(HOSTING, NAMESERVERS[:1], glue={NAMESERVERS[0]: HOST_1}),
+            *delegation(HOSTING, NAMESERVERS, glue=dict(zip(NAMESERVERS, (HOST_1, HOST_2), strict=True))),
             *delegation("stranger.test", [STRANGER_NS], glue={STRANGER_NS: STRANGER}),
             keys=[new_key()],
             nsec3="1 1 0 -",
@@ -247,10 +247,6 @@ def delegation(
 
 def addresses(by_name: dict[str, str]) -> list[dict[str, Any]]:
     return [_rrset(name, "A", address) for name, address in by_name.items()]
-
-
-def removal(name: str, rrtype: str) -> dict[str, Any]:
-    return {"name": _dotted(name), "type": rrtype, "changetype": "DELETE"}
 
 
 def new_key() -> dict[str, Any]:
