@@ -23,7 +23,7 @@ from tests.world import World
 
 MOST_XDIST_WORKERS = 8
 
-_WITHOUT_STACK = ("tests/unit/",)
+_WITHOUT_STACK = ("tests/unit/", "tests/test_delegated.py")
 
 
 def _namespaces(name: str) -> list[str]:

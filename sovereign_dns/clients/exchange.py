@@ -24,7 +24,7 @@ QUESTIONS_IN_FLIGHT_PER_SERVER = 64
 EDNS_PAYLOAD_OCTETS = 1232
 """Fits one packet on every path (DNS flag day 2020)."""
 
-_UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 class NotADNSAnswerError(Exception):
@@ -86,7 +86,7 @@ async def exchange(
         name=name,
         type=rrtype,
         error=_described(error, sum(timeouts_seconds)),
-        unroutable=isinstance(error, OSError) and error.errno in _UNROUTABLE,
+        unroutable=isinstance(error, OSError) and error.errno in UNROUTABLE,
         latency_ms=_milliseconds_since(started),
         asked_at=asked_at,
     )
