@@ -28,12 +28,14 @@ from activities.powerdns import PowerDNSActivities
 from service import logs, search_attributes
 from service.health import HealthServer, PollerCheck
 from sovereign_dns.clients import http
-from sovereign_dns.clients.authoritative import AuthoritativeServers, split_host_port
+from sovereign_dns.clients.authoritative import PORT, AuthoritativeServers, split_host_port
 from sovereign_dns.clients.certificates import Certificates
+from sovereign_dns.clients.delegations import Delegations
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import TASK_QUEUE
+from sovereign_dns.root_zone import ROOT_TRUST_ANCHORS
 from sovereign_dns.settings import Settings, SettingsError, read_settings
 from workflows.all_workflows import ALL_WORKFLOWS, SANDBOX
 from workflows.conversion import contract_data_converter
@@ -121,7 +123,9 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
             PDM(client, settings.pool_domain_manager_url, user=settings.pdm_user, password=settings.pdm_password)
         )
         kubernetes = KubernetesActivities(certificates)
-        dns = DNSActivities(AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers)
+        dns = DNSActivities(
+            AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers, _delegations(settings)
+        )
         environment = EnvironmentActivities(settings.naming_rules, search_attributes_usable=attributes_usable)
         try:
             yield [
@@ -136,6 +140,19 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
             ]
         finally:
             await certificates.close()
+
+
+def _delegations(settings: Settings) -> Delegations | None:
+    """None where the servers to ask are named by hand: what the world's delegations lead to is another matter."""
+    roots, anchors = settings.catalyst_dns_root_servers, settings.catalyst_dns_trust_anchors
+    if settings.catalyst_dns_authoritative and not roots:
+        return None
+    try:
+        # A private network's servers listen at the port of its root's, where that is another than 53.
+        port = split_host_port(roots[0])[1] if roots else PORT
+        return Delegations(roots, anchors or ROOT_TRUST_ANCHORS, port)
+    except ValueError as error:
+        raise SettingsError(f"CATALYST_DNS_ROOT_SERVERS, CATALYST_DNS_TRUST_ANCHORS: {error}") from error
 
 
 async def _connect() -> Client:

@@ -9,6 +9,7 @@ from activities import journal
 from activities.telling import tell
 from sovereign_dns import verification
 from sovereign_dns.clients.authoritative import AuthoritativeServers, Server, Unresolved
+from sovereign_dns.clients.delegations import Delegations
 from sovereign_dns.clients.resolver_places import Resolver
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.concurrency import side_by_side
@@ -27,13 +28,22 @@ from sovereign_dns.verification import Answer, Expectation, Probe
 
 SHORTEST_PAUSE_SECONDS = 1.0
 
+_DELEGATION_LEFT_OUT = (
+    "the delegation was not followed: CATALYST_DNS_AUTHORITATIVE names the servers to ask, and "
+    "CATALYST_DNS_ROOT_SERVERS no root from which to follow it"
+)
+_RESOLVERS_LEFT_OUT = "no resolver was asked: CATALYST_DNS_PROPAGATION_RESOLVERS names none"
+
 
 class DNSActivities:
     """Asks, and lets `verification` judge and `convergence` say when to ask again."""
 
-    def __init__(self, authoritative: AuthoritativeServers, resolvers: Resolvers) -> None:
+    def __init__(
+        self, authoritative: AuthoritativeServers, resolvers: Resolvers, delegations: Delegations | None = None
+    ) -> None:
         self._authoritative = authoritative
         self._resolvers = resolvers
+        self._delegations = delegations
 
     @activity.defn(name="dns-verify")
     async def verify_domain(self, task: VerifyDomain) -> VerificationReport:
@@ -46,13 +56,41 @@ class DNSActivities:
         if known.authority is None:
             known = known.changed(authority=await self._ask_authority(task, known))
             await journal.remember(known)
-        authority = known.authority
-        assert authority is not None  # noqa: S101 (asked just now, or by an earlier attempt)
-        if task.level != "propagated" or not self._resolvers.resolvers:
-            return _report(authority)
+        picture = known.authority or VerificationResult()
+        if task.level == "authoritative":
+            return _report(picture)
+        if self._delegations is None:
+            picture = verification.without(picture, _DELEGATION_LEFT_OUT)
+        else:
+            if known.delegation is None:
+                known = known.changed(delegation=await self._follow_delegations(self._delegations, task, known))
+                await journal.remember(known)
+            picture = verification.with_delegation(picture, known.delegation or [])
+        if task.level == "delegated":
+            return _report(picture)
+        if not self._resolvers.resolvers:
+            return _report(verification.without(picture, _RESOLVERS_LEFT_OUT))
+        return await self._prove_at_resolvers(task, known, picture)
+
+    async def _follow_delegations(
+        self, delegations: Delegations, task: VerifyDomain, known: Convergence
+    ) -> list[ServerVerdict]:
+        found = await side_by_side(
+            delegations.check(zone.zone, task.expected_nameservers or zone.nameservers) for zone in task.zones
+        )
+        verdicts = [verdict for of_zone in found for verdict in of_zone]
+        if any(verdict.state != "converged" for verdict in verdicts):
+            picture = verification.with_delegation(known.authority or VerificationResult(), verdicts)
+            await _tell(task, known, picture)
+            raise _not_yet(task, picture)
+        return verdicts
+
+    async def _prove_at_resolvers(
+        self, task: VerifyDomain, known: Convergence, proved: VerificationResult
+    ) -> VerificationReport:
         known = await self._ask_resolvers(task, known)
         asked_names = list(dict.fromkeys(e.name for e in verification.expectations_of(task.intent)))
-        picture = verification.with_resolvers(authority, [resolver_verdict(r) for r in known.resolvers], asked_names)
+        picture = verification.with_resolvers(proved, [resolver_verdict(r) for r in known.resolvers], asked_names)
         if not known.is_settled:
             await _tell(task, known, picture)
             raise _not_yet(task, picture, retry_after=_seconds_until(known.next_look()))

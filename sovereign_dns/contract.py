@@ -299,13 +299,14 @@ class ServerVerdict(Message):
 class VerificationResult(Message):
     """The proof. `converged` of `total` pairs of server and name answer exactly what was written.
 
-    `level` is how far the proof reaches, which is what was asked for or less.
+    `level` is how far the proof reaches, which is what was asked for or less; `notes` say what was left out, and why.
     """
 
     level: VerificationLevel = "authoritative"
     converged: int = 0
     total: int = 0
     servers: list[ServerVerdict] = []
+    notes: list[str] = []
 
 
 class Hazard(Message):

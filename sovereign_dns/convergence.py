@@ -50,12 +50,13 @@ class ResolverSeen(Message):
 
 
 class Convergence(Message):
-    """What is known of a parent domain's names, over all looks: first at the authority, then at the resolvers.
+    """What is known of a parent domain's names, over all looks: at the authority, the delegation, and the resolvers.
 
     `told` is the gist of what the run's status shows.
     """
 
     authority: VerificationResult | None = None
+    delegation: list[ServerVerdict] | None = None
     resolvers: list[ResolverSeen] = []
     told: list[str] = []
 

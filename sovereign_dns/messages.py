@@ -126,6 +126,7 @@ class VerifyDomain(Task):
     intent: DomainIntent
     zones: list[ServedZone]
     level: VerificationLevel
+    expected_nameservers: list[str] = []
 
 
 VERIFICATION_SEEN = "verification-seen"

@@ -61,6 +61,7 @@ SubdomainList = Annotated[
     list[Annotated[str, AfterValidator(names.normalise_relative)]], NoDecode, BeforeValidator(_split)
 ]
 PlaceList = Annotated[list[Annotated[str, AfterValidator(_checked_place)]], NoDecode, BeforeValidator(_split)]
+TextList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 ResolverList = Annotated[list[Annotated[str, AfterValidator(_checked_resolver)]], NoDecode, BeforeValidator(_split)]
 
 
@@ -80,6 +81,8 @@ class Settings(BaseSettings):
     catalyst_pdm_basic_auth_pass_file: Path | None = None
     catalyst_expected_ns: FqdnList = Field(default_factory=lambda: list(DEFAULT_NAMESERVERS), min_length=1)
     catalyst_dns_authoritative: PlaceList = []
+    catalyst_dns_root_servers: PlaceList = []
+    catalyst_dns_trust_anchors: TextList = []
     catalyst_dns_propagation_resolvers: ResolverList = Field(default_factory=_resolvers_where_unset)
     catalyst_dns_ca_file: Annotated[Path, AfterValidator(_checked_ca_file)] | None = None
     catalyst_sovereign_subdomains: SubdomainList = Field(default_factory=lambda: list(CANONICAL_SUBDOMAINS))

@@ -324,7 +324,7 @@ def is_proved(verification: VerificationResult) -> bool:
 def with_resolvers(
     authority: VerificationResult, resolvers: Sequence[ServerVerdict], asked_names: Sequence[str]
 ) -> VerificationResult:
-    """The picture of the authority and of the resolvers. Those out of reach count only where all of them are."""
+    """The picture of the resolvers too. Those out of reach count only where all of them are."""
     reached = [verdict for verdict in resolvers if verdict.state != "unreachable"]
     counted = result("propagated", reached or resolvers, asked_names)
     return VerificationResult(
@@ -332,7 +332,18 @@ def with_resolvers(
         converged=authority.converged + counted.converged,
         total=authority.total + counted.total,
         servers=_worst_first([*authority.servers, *resolvers]),
+        notes=authority.notes,
     )
+
+
+def with_delegation(authority: VerificationResult, delegation: Sequence[ServerVerdict]) -> VerificationResult:
+    """The picture of what leads to the authority too. A delegation speaks of no names, so it counts no answers."""
+    return authority.changed(level="delegated", servers=_worst_first([*authority.servers, *delegation]))
+
+
+def without(verification: VerificationResult, note: str) -> VerificationResult:
+    """The same picture, which says what was left out."""
+    return verification.changed(notes=[*verification.notes, note])
 
 
 def sentence(verification: VerificationResult) -> str:
@@ -400,6 +411,7 @@ def merged(parts: Iterable[VerificationResult]) -> VerificationResult:
         converged=sum(part.converged for part in pictures),
         total=sum(part.total for part in pictures),
         servers=_worst_first(servers),
+        notes=list(dict.fromkeys(note for part in pictures for note in part.notes)),
     )
 
 

@@ -365,6 +365,48 @@ async def test_status_of_a_refused_run_says_why(environment: dict[str, str], tem
     assert as_json["failure"].startswith("OwnershipConflict: ")
 
 
+async def test_verify_shows_every_server_and_exits_1_on_anything_that_is_wrong(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await provision(temporal, world.request(fqdn, certificate={"enabled": False}))
+
+    right = run(environment, "verify", fqdn, "--ip", LOAD_BALANCER)
+    wrong = run(environment, "verify", fqdn, "--ip", "77.42.11.99", "--within", "2")
+    as_json = run(environment, "verify", fqdn, "--ip", LOAD_BALANCER, "--level", "authoritative", "--json")
+
+    assert right.returncode == 0, right.stderr
+    for server in (world.description["POWERDNS_DNS"], world.description["RECURSOR"]):
+        assert f"{server} converged" in " ".join(right.stdout.split())
+    assert f"{fqdn} is complete" in right.stdout
+    assert wrong.returncode == 1
+    assert "misdirected" in wrong.stdout
+    assert f"answers {LOAD_BALANCER}, where 77.42.11.99 was written" in " ".join(wrong.stdout.split())
+    assert json.loads(as_json.stdout)["verification"]["level"] == "authoritative"
+
+
+async def test_verify_takes_the_request_by_which_it_was_provisioned(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    request = world.request(f"t1.{world.parent}", certificate={"enabled": False}, ttl=30)
+    await provision(temporal, request)
+
+    ended = run(environment, "verify", "--request", "-", given=json.dumps(request))
+
+    assert ended.returncode == 0, ended.stderr
+
+
+async def test_watch_follows_a_run_to_its_end(environment: dict[str, str], temporal: Client, world: World) -> None:
+    fqdn = f"t1.{world.parent}"
+    await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+
+    ended = run(environment, "watch", fqdn)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "✔ certificate-ready" in ended.stdout
+    assert f"{fqdn} is complete" in ended.stdout
+
+
 async def test_status_of_an_unknown_sovereign_exits_1(environment: dict[str, str], world: World) -> None:
     ended = run(environment, "status", f"nobody.{world.parent}")
 

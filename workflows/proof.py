@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import VerificationRequest, VerificationResult
-    from sovereign_dns.intent import DomainIntent, Owner
+    from sovereign_dns.intent import DomainIntent, ProvisioningIntent
     from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
     from sovereign_dns.progress import Progress
     from workflows.step_runner import StepNotDoneError, StepRunner
@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
 async def prove(
     domain: DomainIntent,
     zones: list[ServedZone],
-    owner: Owner,
+    decided: ProvisioningIntent,
     wanted: VerificationRequest,
     progress: Progress,
     runner: StepRunner,
@@ -25,7 +25,13 @@ async def prove(
         report = await runner.run(
             "dns-verify",
             domain.domain,
-            VerifyDomain(owner=owner, intent=domain, zones=zones, level=wanted.level),
+            VerifyDomain(
+                owner=decided.owner,
+                intent=domain,
+                zones=zones,
+                level=wanted.level,
+                expected_nameservers=decided.nameservers,
+            ),
             VerificationReport,
             summary=f"real answers for {domain.host}",
             deadline=timedelta(seconds=wanted.deadline_seconds),

@@ -141,7 +141,7 @@ class ProvisioningSteps:
         if self._request.dry_run:
             self._runner.leave_out("dns-verify", domain.domain, "dry run: nothing was written that DNS could answer")
             return
-        await prove(domain, zones, self._intent.owner, self._request.verification, self._progress, self._runner)
+        await prove(domain, zones, self._intent, self._request.verification, self._progress, self._runner)
 
     async def _certify(self, domain: DomainIntent) -> None:
         """One deadline for asking and issuing together."""

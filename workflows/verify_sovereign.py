@@ -76,7 +76,7 @@ class VerifySovereign(ShownRun):
         progress.add_records(report.changes)
         progress.add_hazards(report.hazards)
         runner.finish("records-compare", domain.domain, report.outcome)
-        await prove(domain, report.zones, intent.owner, request.verification, progress, runner)
+        await prove(domain, report.zones, intent, request.verification, progress, runner)
 
 
 def _read_only(request: VerifyRequest) -> ProvisionRequest:
