@@ -18,7 +18,7 @@ AFTER_EXPIRY = timedelta(seconds=1)
 LOOK_AGAIN = timedelta(seconds=5)
 """At a resolver that doesn't say for how long its answer holds: one that refuses, or whose validation fails."""
 
-LOOKS_AT_UNREACHABLE = 3
+LOOKS_AT_UNREACHABLE = 2
 """After so many looks in vain a resolver counts as out of reach, and holds nothing up."""
 
 LOOK_AGAIN_OUT_OF_REACH = timedelta(seconds=60)

@@ -204,7 +204,7 @@ async def test_ctrl_c_cancels_the_run_of_a_plan(environment: dict[str, str], tem
         stdout, stderr = await interrupted(process)
 
     assert (process.returncode, stdout) == (130, "")
-    assert "the plan's run is cancelled" in stderr
+    assert "its run is cancelled" in stderr
     description = await (await run_of_plan(temporal, fqdn)).describe()
     assert description.status == WorkflowExecutionStatus.CANCELED
 
@@ -236,7 +236,7 @@ async def test_plan_is_followed_live_on_a_terminal_beside_its_diff(environment: 
             while b"ZoneWrongKind" not in shown:
                 shown += await asyncio.to_thread(os.read, terminal, 65536)
             stdout, _ = await interrupted(process)
-        while b"the plan's run is cancelled" not in shown:
+        while b"its run is cancelled" not in shown:
             shown += os.read(terminal, 65536)
     finally:
         os.close(terminal)

@@ -47,9 +47,9 @@ async def test_the_note_of_a_write_is_not_replaced_by_an_earlier_heartbeat(
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
     start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
-    lossy.lose, lossy.reads_take_seconds = 1, 1.5  # so long that several heartbeats fall into the attempt
+    lossy.lose, lossy.reads_take_seconds = 1, 1.3  # so long that several heartbeats fall into the attempt
 
-    request = world.request(fqdn, certificate={"enabled": False})
+    request = world.request(fqdn, certificate={"enabled": False}, subdomains=["console"])
     result = await (await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")).result()
 
     assert before(result, f"console.{fqdn}") == [STRANGER]

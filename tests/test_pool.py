@@ -33,8 +33,10 @@ async def reserve(world: World, created_by: str = "catalyst-api") -> str:
 
 
 def pool_request(world: World, token: str | None, **fields: Any) -> dict[str, Any]:
+    """Proved at the authority: a resolver keeps what the runs before wrote for as long as its TTL."""
     pool = {"domain": world.parent, "subdomain": SUBDOMAIN, "reservationToken": token, "createdBy": "catalyst-api"}
-    return world.request(f"{SUBDOMAIN}.{world.parent}", pool=pool, **fields)
+    proof = {"verification": {"level": "authoritative"}}
+    return world.request(f"{SUBDOMAIN}.{world.parent}", pool=pool, **(proof | fields))
 
 
 async def rows(world: World) -> list[dict[str, Any]]:

@@ -232,7 +232,7 @@ async def test_a_killed_worker_loses_nothing(start_worker: StartWorker, special_
 
     result = await handle.result()
     assert result["phase"] == "complete"
-    assert result["verification"]["converged"] == 14
+    assert result["verification"]["converged"] == 28
 
 
 async def test_an_internationalised_name_is_read_without_a_word_that_is_no_json(
