@@ -1,4 +1,4 @@
-"""`make bench`: one Sovereign after the other, against the bare PATCH that its records need."""
+"""`make bench`: one Sovereign against the bare PATCH that its records need; one look at many resolvers against one."""
 
 import argparse
 import asyncio
@@ -15,6 +15,7 @@ from rich.table import Table
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from benchmarks.verification_round import ROUND_TRIP_SECONDS, SERVERS, ask_round, distant_resolvers
 from devstack.ports import Ports
 from devstack.stack import Stack
 from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, ProvisionResult, sovereign_workflow_id
@@ -73,10 +74,23 @@ async def _measure(stack: Stack, key: str, count: int) -> dict[str, list[float]]
         }
 
 
-def _print(measured: dict[str, list[float]]) -> None:
-    base = statistics.median(measured["bare PATCH of 14 rrsets"])
-    table = Table(title="One after the other, on the embedded stack", title_justify="left")
-    for column in ("what", "runs", "median ms", "slowest ms", "ratio to the bare PATCH"):
+async def _measure_rounds(count: int) -> dict[str, list[float]]:
+    names = [f"{label}.t1.{ZONE}" for label in CANONICAL_SUBDOMAINS] + [f"t1.{ZONE}"]
+    async with distant_resolvers() as resolvers:
+        await ask_round(resolvers, names, SERVERS)
+        return {
+            "one question to one resolver": await _times(count, lambda _: ask_round(resolvers, names[:1], 1)),
+            f"{len(names)} names on {SERVERS} resolvers": await _times(
+                count, lambda _: ask_round(resolvers, names, SERVERS)
+            ),
+        }
+
+
+def _print(title: str, measured: dict[str, list[float]]) -> None:
+    """The first of them is what the others are compared with."""
+    base = statistics.median(next(iter(measured.values())))
+    table = Table(title=title, title_justify="left")
+    for column in ("what", "runs", "median ms", "slowest ms", "ratio to the first"):
         table.add_column(column, justify="left" if column == "what" else "right")
     for what, taken in measured.items():
         median = statistics.median(taken)
@@ -85,14 +99,17 @@ def _print(measured: dict[str, list[float]]) -> None:
 
 
 def main() -> None:
-    """Runs the measurements and prints their table."""
+    """Runs the measurements and prints their tables."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--count", type=int, default=30, help="runs of each kind")
     count = parser.parse_args().count
     with tempfile.TemporaryDirectory() as state, Stack(Path(state), Ports.free()) as stack:
         os.environ.update(stack.environment())
         key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
-        _print(asyncio.run(_measure(stack, key, count)))
+        _print("One Sovereign after the other, on the embedded stack", asyncio.run(_measure(stack, key, count)))
+    _print(
+        f"One look at resolvers that are {ROUND_TRIP_SECONDS * 1000:.0f} ms away", asyncio.run(_measure_rounds(count))
+    )
 
 
 if __name__ == "__main__":
