@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.following import LastFailure
-from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, ServerVerdict, StepStatus
+from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, StepStatus, VerificationResult
 
 _MARKS = {
     "pending": ("·", "dim"),
@@ -44,7 +44,7 @@ def whole_status(status: ProvisionResult, waiting: Mapping[str, LastFailure]) ->
         steps(status.steps, waiting),
     ]
     if status.verification.servers:
-        parts.append(server_lines(status.verification.servers))
+        parts.append(proof(status.verification))
     parts += [HazardNotice(hazard) for hazard in status.hazards]
     return Group(*parts)
 
@@ -86,14 +86,14 @@ class HazardNotice:
             yield Text(f"{title}: {self._hazard.message}")
 
 
-def server_lines(servers: Iterable[ServerVerdict]) -> RenderableType:
-    """What each server says."""
+def proof(verification: VerificationResult) -> RenderableType:
+    """What each server says, and what was left out of the proof."""
     table = Table(box=None, padding=(0, 1), show_header=False)
-    for server in servers:
+    for server in verification.servers:
         style = "green" if server.state == "converged" else "bold red"
         until = f"until {server.until:%H:%M:%S} UTC" if server.until else ""
-        table.add_row(server.server, Text(server.state, style), until, escape(server.detail))
-    return table
+        table.add_row(server.server, server.kind, Text(server.state, style), until, escape(server.detail))
+    return Group(table, *(Text(f"note: {note}") for note in verification.notes))
 
 
 def diff(changes: Iterable[RecordChange]) -> RenderableType:

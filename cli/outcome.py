@@ -40,6 +40,6 @@ def report(result: ProvisionResult, *, as_json: bool) -> int:
         if not terminal.is_terminal:
             for hazard in result.hazards:
                 terminal.print(display.HazardNotice(hazard))
-            terminal.print(display.server_lines(result.verification.servers))
+            terminal.print(display.proof(result.verification))
         terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
     return 0 if result.phase in DONE else 1

@@ -33,7 +33,8 @@ def as_markdown(status: ProvisionResult) -> str:
     if status.steps:
         parts.append("\n".join(["#### Steps", *(_step(step) for step in status.steps)]))
     if status.verification.servers:
-        parts.append("\n".join(["#### Servers", *(_server(server) for server in status.verification.servers)]))
+        notes = [f"- {_plain(note)}" for note in status.verification.notes]
+        parts.append("\n".join(["#### Servers", *(_server(s) for s in status.verification.servers), *notes]))
     replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
     if replaced:
         parts.append("\n".join(["#### Replaced or removed", *(_replaced(change) for change in replaced)]))
@@ -65,7 +66,7 @@ def _hazard(hazard: Hazard) -> str:
 def _server(server: ServerVerdict) -> str:
     mark = _MARKS["done" if server.state == "converged" else "failed"]
     until = f" until {server.until:%H:%M:%S} UTC" if server.until else ""
-    return f"- {mark} {server.server} **{server.state}**{until}: {_plain(server.detail)}"
+    return f"- {mark} {server.server} **{server.state}**{until} ({server.kind}): {_plain(server.detail)}"
 
 
 def _replaced(change: RecordChange) -> str:

@@ -376,8 +376,9 @@ async def test_verify_shows_every_server_and_exits_1_on_anything_that_is_wrong(
     as_json = run(environment, "verify", fqdn, "--ip", LOAD_BALANCER, "--level", "authoritative", "--json")
 
     assert right.returncode == 0, right.stderr
-    for server in (world.description["POWERDNS_DNS"], world.description["RECURSOR"]):
-        assert f"{server} converged" in " ".join(right.stdout.split())
+    places = {"authoritative": "POWERDNS_DNS", "resolver": "RECURSOR"}
+    for kind, server in ((kind, world.description[place]) for kind, place in places.items()):
+        assert f"{server} {kind} converged" in " ".join(right.stdout.split())
     assert f"{fqdn} is complete" in right.stdout
     assert wrong.returncode == 1
     assert "misdirected" in wrong.stdout

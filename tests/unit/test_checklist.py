@@ -90,7 +90,7 @@ def test_servers_show_their_state_and_why_in_the_given_order() -> None:
     servers = [server("ns2", "misdirected", f"answers {STRANGER}"), server("ns1", "converged", "every name")]
     markdown = as_markdown(status(verification=Picture(servers=servers)))
     wrong, right = line_with("ns2", markdown), line_with("ns1", markdown)
-    assert wrong.endswith(f"ns2 **misdirected**: answers {STRANGER}")
+    assert wrong.endswith(f"ns2 **misdirected** (authoritative): answers {STRANGER}")
     assert wrong.split()[1] != right.split()[1]
     assert markdown.index("ns2") < markdown.index("ns1")
 
