@@ -27,6 +27,7 @@ from sovereign_dns.names import is_at_or_below
 from sovereign_dns.verification import Answer, Expectation, Probe
 
 SHORTEST_PAUSE_SECONDS = 1.0
+MOST_NAMESERVERS_TOLD = 16
 
 _DELEGATION_LEFT_OUT = (
     "the delegation was not followed: CATALYST_DNS_AUTHORITATIVE names the servers to ask, and "
@@ -53,6 +54,7 @@ class DNSActivities:
         the absence of an answer for as long as the zone's negative TTL (RFC 2308).
         """
         known = next(iter(journal.notes(Convergence)), Convergence())
+        proved_just_now = known.authority is None
         if known.authority is None:
             known = known.changed(authority=await self._ask_authority(task, known))
             await journal.remember(known)
@@ -70,7 +72,10 @@ class DNSActivities:
             return _report(picture)
         if not self._resolvers.resolvers:
             return _report(verification.without(picture, _RESOLVERS_LEFT_OUT))
-        return await self._prove_at_resolvers(task, known, picture)
+        report = await self._prove_at_resolvers(task, known, picture)
+        if not proved_just_now:  # somebody may have written since
+            await self._ask_authority(task, known)
+        return report
 
     async def _follow_delegations(
         self, delegations: Delegations, task: VerifyDomain, known: Convergence
@@ -79,7 +84,7 @@ class DNSActivities:
             delegations.check(zone.zone, task.expected_nameservers or zone.nameservers) for zone in task.zones
         )
         verdicts = [verdict for of_zone in found for verdict in of_zone]
-        if any(verdict.state != "converged" for verdict in verdicts):
+        if not verification.is_delegated(verdicts):
             picture = verification.with_delegation(known.authority or VerificationResult(), verdicts)
             await _tell(task, known, picture)
             raise _not_yet(task, picture)
@@ -121,6 +126,7 @@ class DNSActivities:
     async def _ask_resolvers(self, task: VerifyDomain, known: Convergence) -> Convergence:
         """Asks those that can have changed, and only what was not as written."""
         expected, now = verification.expectations_of(task.intent), datetime.now(UTC)
+        known = known.among([resolver.label for resolver in self._resolvers.resolvers])
         left = {
             resolver: questions
             for resolver in self._resolvers.resolvers
@@ -138,7 +144,7 @@ class DNSActivities:
 def _look(known: Convergence, resolver: Resolver, questions: list[Expectation], answers: list[Answer]) -> ResolverSeen:
     *said, delegation = answers
     evidence = [verification.judge(e, a, from_authority=False) for e, a in zip(questions, said, strict=True)]
-    seen = known.seen(resolver.label).changed(nameservers=sorted(delegation.values))
+    seen = known.seen(resolver.label).changed(nameservers=sorted(delegation.values)[:MOST_NAMESERVERS_TOLD])
     return after_look(seen, evidence, datetime.now(UTC))
 
 
@@ -152,7 +158,7 @@ def _report(picture: VerificationResult) -> VerificationReport:
 
 def _not_yet(task: VerifyDomain, picture: VerificationResult, *, retry_after: float | None = None) -> NotYetConverged:
     return NotYetConverged(
-        f"below {task.intent.domain}: {verification.sentence(picture)}",
+        f"below {task.intent.domain}: {verification.sentence(picture, done=False)}",
         evidence=verification.in_short(picture),
         retry_after=retry_after,
     )
@@ -170,7 +176,7 @@ async def _tell(task: VerifyDomain, known: Convergence, picture: VerificationRes
 def _probe_below(task: VerifyDomain, zone: ServedZone) -> Probe:
     """Random, so that no cache and no record can know it. Below the host, or the zone that lies below it."""
     base = task.intent.host if is_at_or_below(task.intent.host, zone.zone) else zone.zone
-    return Probe(name=f"probe-{secrets.token_hex(6)}.{base}", acceptable=task.intent.addresses)
+    return Probe(name=f"{verification.PROBE_PREFIX}{secrets.token_hex(6)}.{base}", acceptable=task.intent.addresses)
 
 
 def _countable(answers: dict[Server, list[Answer]]) -> dict[Server, list[Answer]]:
@@ -200,7 +206,9 @@ def _nobody_to_ask(zone: ServedZone) -> ServerVerdict:
         server=f"name servers of {zone.zone}",
         kind="authoritative",
         state="unreachable",
-        detail=f"zone {zone.zone} has no NS records at its apex, so nobody can be asked",
+        detail=(
+            f"zone {zone.zone} is not hosted in PowerDNS, or has no NS records at its apex, so nobody can be asked"
+        ),
     )
 
 

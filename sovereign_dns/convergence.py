@@ -4,7 +4,7 @@ A cache that holds an old answer says for how long. Nothing can change there bef
 what it has answered as written is not asked for again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sovereign_dns import verification
@@ -35,7 +35,7 @@ class ResolverSeen(Message):
 
     @property
     def is_out_of_reach(self) -> bool:
-        """Whether it has never answered, and is not expected to any more."""
+        """Whether it doesn't answer, and is not expected to any more."""
         return self.looks_in_vain >= LOOKS_AT_UNREACHABLE
 
     @property
@@ -70,6 +70,10 @@ class Convergence(Message):
         """What is known of one resolver."""
         return next((seen for seen in self.resolvers if seen.resolver == resolver), ResolverSeen(resolver=resolver))
 
+    def among(self, resolvers: Collection[str]) -> "Convergence":
+        """The same without the resolvers that are no longer configured: nobody would ever ask them again."""
+        return self.changed(resolvers=[seen for seen in self.resolvers if seen.resolver in resolvers])
+
     def with_look(self, look: ResolverSeen) -> "Convergence":
         """The same with the latest look at one resolver."""
         others = [seen for seen in self.resolvers if seen.resolver != look.resolver]
@@ -95,7 +99,7 @@ def after_look(seen: ResolverSeen, answers: Sequence[AnswerEvidence], now: datet
     fresh = {(answer.name, answer.type): answer for answer in answers}
     kept = [answer for answer in seen.answers if (answer.name, answer.type) not in fresh]
     everything = [*kept, *answers]
-    in_vain = all(answer.state == "unreachable" for answer in everything)
+    in_vain = all(answer.state == "unreachable" for answer in answers)
     after = seen.changed(answers=everything, looks_in_vain=seen.looks_in_vain + 1 if in_vain else 0)
     return after.changed(look_again_at=None if after.has_converged else _next_look(after, now))
 

@@ -168,6 +168,10 @@ class Progress:
         if ("dns-verify", domain) in self._steps and not self.is_settled("dns-verify", domain):
             self.set_verification(domain, picture)
 
+    def has_seen(self, domain: str) -> bool:
+        """Whether anything was told of a parent domain's answers."""
+        return domain in self._verified
+
     def set_verification(self, domain: str, picture: VerificationResult) -> None:
         """The latest picture of a parent domain."""
         self._verified[domain] = picture

@@ -30,6 +30,14 @@ MOST_ANSWERS = 1500
 MOST_OPEN_ANSWERS = 20
 """Of each server, in a picture that keeps only those."""
 
+MOST_VALUES_TOLD = 16
+MOST_VALUES_NAMED = 5
+LONGEST_DETAIL = 600
+"""Of one answer. A server may send thousands of values, and Temporal takes no note of megabytes."""
+
+PROBE_PREFIX = "probe-"
+"""What the random label below a host begins with."""
+
 _WILDCARD_LABEL = "*"
 
 _SERIALS = 2**32
@@ -120,7 +128,7 @@ def judge_probe(probe: Probe, answer: Answer) -> AnswerEvidence:
         return _evidence(
             answer,
             "misdirected",
-            f"a random name below the host leads to {', '.join(strangers)}: a wildcard answers there for a stranger",
+            f"a random name below the host leads to {_first_of(strangers)}: a wildcard answers there for a stranger",
         )
     if answer.alias_target is not None and not answer.alias_values:
         return _evidence(
@@ -138,7 +146,7 @@ def _authoritative_verdict(expectation: Expectation, answer: Answer) -> tuple[Ou
         return "misdirected", wrong
     if answer.referral_to:
         return "missing", (
-            f"refers to {', '.join(answer.referral_to)}: the name lies below a delegation, which hides what was "
+            f"refers to {_first_of(answer.referral_to)}: the name lies below a delegation, which hides what was "
             "written above it"
         )
     if not answer.authoritative:
@@ -157,7 +165,7 @@ def _resolver_verdict(expectation: Expectation, answer: Answer) -> tuple[Outcome
         return "misdirected", wrong + _for_so_long(answer.ttl)
     if answer.referral_to:
         return "refused", (
-            f"refers to {', '.join(answer.referral_to)} instead of asking there: the server doesn't resolve for us"
+            f"refers to {_first_of(answer.referral_to)} instead of asking there: the server doesn't resolve for us"
         )
     if absent := _absence(expectation, answer):
         return "missing", absent + _for_so_long(answer.ttl if answer.values else answer.negative_ttl)
@@ -174,17 +182,17 @@ def _misdirection(expectation: Expectation, answer: Answer) -> str | None:
     strangers = [value for value in _addresses(answer) if not _same(answer.type, value, expectation.values)]
     if strangers:
         wanted = ", ".join(expectation.values) or f"no {expectation.type} record"
-        return f"answers {', '.join(strangers)}, where {wanted} was written: users reach a stranger"
+        return f"answers {_first_of(strangers)}, where {wanted} was written: users reach a stranger"
     if answer.alias_target is not None:
         return f"is an alias (CNAME) to {answer.alias_target}, where addresses were written"
     return None
 
 
 def _absence(expectation: Expectation, answer: Answer) -> str | None:
+    if answer.rcode == "NXDOMAIN":  # also wrong where no record of the type is expected: the name has others
+        return "NXDOMAIN: the name doesn't exist there"
     if not expectation.values:
         return None
-    if answer.rcode == "NXDOMAIN":
-        return "NXDOMAIN: the name doesn't exist there"
     if not answer.values:
         return f"no data: the name exists there and has no {expectation.type} record"
     missing = [value for value in expectation.values if not _same(answer.type, value, answer.values)]
@@ -205,7 +213,7 @@ def _no_resolution(answer: Answer) -> tuple[Outcome, str]:
             "have expired"
         )
     if answer.error is None and answer.rcode == "SERVFAIL":
-        return "unreachable", (
+        return "refused", (
             "SERVFAIL: the resolver gets no usable answer from the authoritative servers. See whether the delegation "
             "leads to them, and whether they can be reached from the Internet"
         )
@@ -230,14 +238,19 @@ def _evidence(answer: Answer, state: Outcome, detail: str | None) -> AnswerEvide
         name=names.absolute(answer.name),
         type=answer.type,
         state=state,
-        values=_addresses(answer),
+        values=_addresses(answer)[:MOST_VALUES_TOLD],
         ttl=answer.ttl,
         negative_ttl=answer.negative_ttl,
         authority=answer.authority,
-        detail=detail,
+        detail=detail if detail is None else detail[:LONGEST_DETAIL],
         latency_ms=answer.latency_ms,
         asked_at=answer.asked_at,
     )
+
+
+def _first_of(values: Sequence[str]) -> str:
+    more = f" and {len(values) - MOST_VALUES_NAMED} more" if len(values) > MOST_VALUES_NAMED else ""
+    return ", ".join(values[:MOST_VALUES_NAMED]) + more
 
 
 def judge_serials(answers: Mapping[str, Answer]) -> dict[str, AnswerEvidence]:
@@ -328,7 +341,7 @@ def with_resolvers(
     reached = [verdict for verdict in resolvers if verdict.state != "unreachable"]
     counted = result("propagated", reached or resolvers, asked_names)
     return VerificationResult(
-        level="propagated",
+        level="propagated" if authority.level == "delegated" else authority.level,
         converged=authority.converged + counted.converged,
         total=authority.total + counted.total,
         servers=_worst_first([*authority.servers, *resolvers]),
@@ -346,19 +359,31 @@ def without(verification: VerificationResult, note: str) -> VerificationResult:
     return verification.changed(notes=[*verification.notes, note])
 
 
-def sentence(verification: VerificationResult) -> str:
-    """The picture in one sentence, for a failure message: the worst server first."""
+def sentence(verification: VerificationResult, *, done: bool = True) -> str:
+    """The picture in one sentence: the worst server first. `done` where those out of reach are no longer waited for."""
     if not verification.servers:
         return "no authoritative server is known that could be asked"
     count = f"{verification.converged} of {verification.total} answers are as written"
-    open_ones = [server for server in verification.servers if server.state != "converged"]
-    holding_up = [server for server in open_ones if not (server.kind == "resolver" and server.state == "unreachable")]
-    if not open_ones or (not holding_up and _counted(verification, "resolver")):
+    holding_up = [server for server in verification.servers if not (done and _may_be_silent(server, verification))]
+    first = next((server for server in holding_up if server.state != "converged"), None)
+    if first is None:
         kinds = [_counted(verification, "authoritative"), _counted(verification, "resolver")]
         return f"{count}, from {' and '.join(kind for kind in kinds if kind)}"
-    first = (holding_up or open_ones)[0]
     until = f", until {first.until:%H:%M:%S} UTC" if first.until else ""
     return f"{count}; {first.server} is {first.state}{until}: {first.detail}"
+
+
+def _may_be_silent(server: ServerVerdict, verification: VerificationResult) -> bool:
+    """Whether the proof does without it: a resolver or a parent's server out of reach, where another one answers."""
+    others = (other for other in verification.servers if other.kind == server.kind and other.state == "converged")
+    return server.kind != "authoritative" and server.state == "unreachable" and any(others)
+
+
+def is_delegated(verdicts: Sequence[ServerVerdict]) -> bool:
+    """Whether every server that spoke of the delegation says that it is right, and one did."""
+    picture = VerificationResult(servers=list(verdicts))
+    spoke = [verdict for verdict in verdicts if not _may_be_silent(verdict, picture)]
+    return bool(spoke) and all(verdict.state == "converged" for verdict in spoke)
 
 
 def _counted(verification: VerificationResult, kind: ServerKind) -> str:
@@ -370,8 +395,17 @@ def _counted(verification: VerificationResult, kind: ServerKind) -> str:
 
 
 def gist(verification: VerificationResult) -> list[str]:
-    """What a person would call a change of the picture, without times and latencies."""
-    return [f"{server.server} {server.state} {server.detail}" for server in verification.servers]
+    """What a person would call a change of the picture: without times, latencies and random labels."""
+    return [f"{server.server} {server.state} {_open_answers(server)}" for server in verification.servers]
+
+
+def _open_answers(server: ServerVerdict) -> str:
+    wrong = [answer for answer in server.answers if answer.state != "converged"]
+    told = sorted(
+        f"{'' if answer.name.startswith(PROBE_PREFIX) else answer.name} {answer.type} {answer.state} {answer.values}"
+        for answer in wrong
+    )
+    return "; ".join(told[:MOST_OPEN_ANSWERS])
 
 
 def bounded(verification: VerificationResult) -> VerificationResult:

@@ -10,7 +10,7 @@ from temporalio.client import Client
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
 from tests.conftest import StartWorker
-from tests.runs import Result, provision
+from tests.runs import Result, provision, step
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
 
@@ -150,3 +150,31 @@ async def test_a_second_server_that_is_away(special_temporal: Client, start_work
     assert worst(result)[0] == "unreachable"
     assert result["verification"]["servers"][0]["server"] == away
     assert result["verification"]["servers"][1]["state"] == "converged"
+
+
+async def test_a_verification_ends_at_its_deadline_without_powerdns_too(
+    special_temporal: Client, start_worker: StartWorker, world: World
+) -> None:
+    start_worker(CATALYST_POWERDNS_API_URL=f"http://127.0.0.1:{free_port()}")
+
+    result = await verified(special_temporal, f"t1.{world.parent}")
+
+    assert result["phase"] == "degraded"
+    assert "PowerDNSUnavailable" in step(result, "records-compare")["outcome"]
+    assert step(result, "dns-verify")["state"] == "skipped"
+
+
+async def test_a_degraded_result_keeps_what_every_server_said(
+    special_temporal: Client, start_worker: StartWorker, world: World
+) -> None:
+    away = [f"127.0.0.1:{free_port()}" for _ in range(8)]
+    start_worker(CATALYST_DNS_AUTHORITATIVE=",".join([world.description["POWERDNS_DNS"], *away]))
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, *(rrset(name, "A", LOAD_BALANCER) for name in names_of(fqdn)))
+
+    proof = {"level": "authoritative", "deadlineSeconds": 8}
+    result = await verified(special_temporal, fqdn, verification=proof)
+
+    assert result["phase"] == "degraded"
+    assert len(result["verification"]["servers"]) == 9
+    assert any(server["answers"] for server in result["verification"]["servers"])

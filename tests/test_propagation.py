@@ -65,7 +65,8 @@ async def test_a_stale_resolver_is_asked_again_when_it_lets_go_and_not_before(
     assert (panel["domain"], panel["converged"], panel["total"], panel["percentage"]) == (fqdn, 0, 1, 0.0)
     assert panel["resolvers"][0]["status"] == "misdirected"
     assert result["phase"] == "complete"
-    assert result["verification"]["level"] == "propagated"
+    assert result["verification"]["level"] == "authoritative"
+    assert "the delegation was not followed" in result["verification"]["notes"][0]
     green = verdict_of(result, resolver.address)
     assert green["state"] == "converged"
     assert datetime.fromisoformat(green["askedAt"]) >= datetime.fromisoformat(stale["until"])

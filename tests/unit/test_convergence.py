@@ -79,14 +79,29 @@ def test_a_resolver_out_of_reach_holds_nothing_up_while_another_answers() -> Non
     assert Convergence(resolvers=[away, right]).is_settled
 
 
-def test_one_that_answered_before_is_not_given_up() -> None:
+def test_one_that_answered_once_and_then_falls_silent_is_out_of_reach_too() -> None:
     seen = after_look(NEW, [said(CONSOLE, "misdirected", ttl=1), said(AUTH, "converged")], NOW)
-    for _ in range(LOOKS_AT_UNREACHABLE + 1):
+    for _ in range(LOOKS_AT_UNREACHABLE):
+        assert not seen.is_settled
         seen = after_look(seen, [said(CONSOLE, "unreachable")], NOW)
-    assert not seen.is_settled
+    assert seen.is_settled
 
 
 def test_the_next_look_is_at_the_first_resolver_that_can_have_changed() -> None:
     soon = after_look(NEW, [said(CONSOLE, "misdirected", ttl=5)], NOW)
     late = after_look(ResolverSeen(resolver="1.1.1.1"), [said(CONSOLE, "misdirected", ttl=50)], NOW)
     assert Convergence(resolvers=[late, soon]).next_look() == soon.look_again_at
+
+
+def test_a_resolver_that_declines_is_within_reach_and_waited_for() -> None:
+    right = after_look(ResolverSeen(resolver="1.1.1.1"), [said(CONSOLE, "converged")], NOW)
+    seen = NEW
+    for _ in range(LOOKS_AT_UNREACHABLE + 1):
+        seen = after_look(seen, [said(CONSOLE, "refused")], NOW)
+    assert not Convergence(resolvers=[seen, right]).is_settled
+
+
+def test_a_resolver_that_is_no_longer_configured_is_not_waited_for() -> None:
+    right = after_look(ResolverSeen(resolver="1.1.1.1"), [said(CONSOLE, "converged")], NOW)
+    wrong = after_look(NEW, [said(CONSOLE, "refused")], NOW)
+    assert Convergence(resolvers=[wrong, right]).among(["1.1.1.1", "8.8.8.8"]).is_settled

@@ -30,7 +30,7 @@ PACKETS_BY_SOCKET = 4_000
 PACKETS_BEFORE_AN_ANSWER = 40
 HEADER_OCTETS = 12
 AFTER_QUESTION = HEADER_OCTETS + len(NAME) + 2 + 4
-REACHED = ("ignored", "converged", "misdirected", "missing", "refused", "unreachable")
+REACHED = ("ignored", "converged", "misdirected", "missing", "refused")
 
 
 def query_of(rrtype: str) -> dns.message.Message:

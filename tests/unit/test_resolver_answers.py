@@ -131,9 +131,9 @@ def test_an_alias_of_nothing_is_an_alias() -> None:
     )
 
 
-def test_a_resolver_that_gets_no_answer_is_unreachable_and_says_where_to_look() -> None:
+def test_a_resolver_that_gets_no_answer_is_no_silence_and_says_where_to_look() -> None:
     state, detail = judged(said(NO_AUTHORITY_ANSWERS), LOAD_BALANCER)
-    assert state == "unreachable"
+    assert state == "refused"
     assert (detail or "").startswith("SERVFAIL: the resolver gets no usable answer from the authoritative servers.")
     assert "delegation" in (detail or "")
 
@@ -147,7 +147,7 @@ def test_data_that_fail_validation_are_bogus_and_it_says_what_to_compare() -> No
 
 def test_bogus_data_are_bogus_where_nothing_was_written_too() -> None:
     assert judged(said(NO_AUTHORITY_ANSWERS).changed(bogus=True))[0] == "bogus"
-    assert judged(said(NO_AUTHORITY_ANSWERS))[0] == "unreachable"
+    assert judged(said(NO_AUTHORITY_ANSWERS))[0] == "refused"
 
 
 def test_a_resolver_that_refuses_is_refused() -> None:

@@ -8,10 +8,17 @@ from hypothesis import strategies as st
 
 from sovereign_dns.contract import AnswerEvidence, Outcome, ServerVerdict, VerificationResult
 from sovereign_dns.verification import (
+    LONGEST_DETAIL,
     MOST_ANSWERS,
+    MOST_VALUES_TOLD,
     WORST_FIRST,
+    Answer,
+    Expectation,
     bounded,
+    gist,
+    is_delegated,
     is_proved,
+    judge,
     merged,
     result,
     sentence,
@@ -155,3 +162,42 @@ def test_a_picture_too_large_for_a_result_keeps_what_is_open() -> None:
     assert bounded(picture).servers[0].answers == [late]
     small = VerificationResult(servers=[picture.servers[0].changed(answers=answers[:9])])
     assert bounded(small) == small
+
+
+def parent(address: str, state: Outcome) -> ServerVerdict:
+    return ServerVerdict(server=address, kind="parent", state=state, detail=f"is {state}")
+
+
+def test_one_silent_server_of_the_parent_holds_nothing_up_while_another_one_speaks() -> None:
+    assert is_delegated([parent("192.0.2.1", "converged"), parent("2001:db8::1", "unreachable")])
+    assert not is_delegated([parent("192.0.2.1", "unreachable")])
+    assert not is_delegated([parent("192.0.2.1", "converged"), parent("192.0.2.2", "missing")])
+    assert not is_delegated([])
+
+
+def test_what_is_still_waited_for_is_named() -> None:
+    silent = ServerVerdict(server="9.9.9.9", kind="resolver", state="unreachable", detail="no answer")
+    right = ServerVerdict(server="1.1.1.1", kind="resolver", state="converged", detail="as written")
+    picture = VerificationResult(converged=14, total=14, servers=[silent, right])
+    assert "9.9.9.9 is unreachable" in sentence(picture, done=False)
+    assert sentence(picture) == "14 of 14 answers are as written, from 1 resolver"
+
+
+def test_seconds_and_random_labels_are_no_news() -> None:
+    def seen(label: str, seconds: int) -> VerificationResult:
+        said = evidence(f"probe-{label}.{FQDN}.", "misdirected", detail=f"for {seconds} s more")
+        return VerificationResult(servers=[server_verdict("ns1", "authoritative", [said])])
+
+    assert gist(seen("a1", 40)) == gist(seen("b2", 25))
+    assert gist(seen("a1", 40)) != gist(VerificationResult())
+
+
+def test_an_answer_with_thousands_of_values_is_told_in_short() -> None:
+    many = [f"192.0.2.{n % 250}" for n in range(4000)]
+    told = judge(
+        Expectation(name=FQDN, type="A", ttl=60, values=["77.42.11.95"]),
+        Answer(name=FQDN, type="A", rcode="NOERROR", authoritative=True, values=many, ttl=60),
+    )
+    assert told.state == "misdirected"
+    assert len(told.values) == MOST_VALUES_TOLD
+    assert len(told.detail or "") <= LONGEST_DETAIL
