@@ -408,6 +408,34 @@ async def test_watch_follows_a_run_to_its_end(environment: dict[str, str], tempo
     assert f"{fqdn} is complete" in ended.stdout
 
 
+async def test_ctrl_c_cancels_the_run_of_a_verification(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent)
+    async with running(environment, "verify", fqdn, "--ip", LOAD_BALANCER, "--within", "600") as process:
+        await read_until("NotYetConverged", process.stdout)
+        _, stderr = await interrupted(process)
+
+    assert process.returncode == 130
+    assert "its run is cancelled" in stderr
+
+
+async def test_ctrl_c_leaves_a_run_that_is_only_watched(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    await world.create_secondary_zone(world.parent)
+    fqdn = f"t1.{world.parent}"
+    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    async with running(environment, "watch", fqdn) as process:
+        await read_until("ZoneWrongKind", process.stdout)
+        await interrupted(process)
+
+    assert process.returncode == 130
+    assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+    await handle.terminate()
+
+
 async def test_status_of_an_unknown_sovereign_exits_1(environment: dict[str, str], world: World) -> None:
     ended = run(environment, "status", f"nobody.{world.parent}")
 

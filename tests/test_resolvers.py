@@ -3,20 +3,25 @@
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import httpx
 import pytest
 import trustme
+from temporalio.client import Client
 
 from devstack.ports import free_port
 from devstack.recursor import Recursor
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import AnswerEvidence
 from sovereign_dns.verification import Answer, Expectation, judge
+from tests.conftest import StartWorker
 from tests.dns_servers import LOOPBACK, dns_over_https, dns_over_tls, do53, forwarding, http_of, response
 from tests.eventually import eventually
+from tests.runs import provision, step
 from tests.world import LOAD_BALANCER, STRANGER, RRset, World, rrset
 
 ADVERTISER = "198.51.100.66"
@@ -222,3 +227,64 @@ async def test_data_that_fail_validation_are_bogus(zone: str, validating_recurso
     assert evidence.state == "bogus"
     assert "DNSSEC validation fails" in (evidence.detail or "")
     assert evidence.values == []
+
+
+def proved_within(world: World, seconds: int) -> dict[str, Any]:
+    proof = {"deadlineSeconds": seconds}
+    return world.request(f"t1.{world.parent}", certificate={"enabled": False}, verification=proof)
+
+
+async def test_a_run_is_proved_over_every_protocol(
+    special_temporal: Client,
+    start_worker: StartWorker,
+    world: World,
+    recursor: str,
+    ca_file: Path,
+    server_context: ssl.SSLContext,
+) -> None:
+    async with (
+        dns_over_tls(forwarding(recursor), server_context) as tls,
+        dns_over_https(http_of(forwarding(recursor)), server_context) as url,
+    ):
+        places = [recursor, f"tls://{tls}", url]
+        start_worker(CATALYST_DNS_PROPAGATION_RESOLVERS=",".join(places), CATALYST_DNS_CA_FILE=str(ca_file))
+        result = await provision(special_temporal, proved_within(world, 60))
+
+    assert result["phase"] == "complete"
+    verdicts = {s["server"]: s["state"] for s in result["verification"]["servers"] if s["kind"] == "resolver"}
+    assert verdicts == dict.fromkeys(places, "converged")
+
+
+def _lie(query: dns.message.Message, found: dns.message.Message) -> dns.message.Message:
+    name, kind = query.question[0].name.to_text(), query.question[0].rdtype
+    return response(query, f"{name} 60 IN A {ADVERTISER}") if kind == dns.rdatatype.A else found
+
+
+def _keep_for_an_hour(_: dns.message.Message, found: dns.message.Message) -> dns.message.Message:
+    for answered in found.answer:
+        answered.ttl = 3600
+    return found
+
+
+async def test_a_run_never_ends_well_beside_a_resolver_that_lies(
+    special_temporal: Client, start_worker: StartWorker, world: World, recursor: str
+) -> None:
+    async with do53(forwarding(recursor, _lie)) as liar:
+        start_worker(CATALYST_DNS_PROPAGATION_RESOLVERS=f"{recursor},{liar}")
+        result = await provision(special_temporal, proved_within(world, 4))
+
+    assert result["phase"] == "degraded"
+    first = result["verification"]["servers"][0]
+    assert (first["server"], first["state"]) == (liar, "misdirected")
+    assert f"answers {ADVERTISER}, where {LOAD_BALANCER} was written" in first["detail"]
+    assert ADVERTISER in step(result, "dns-verify")["outcome"]
+
+
+async def test_a_resolver_that_keeps_answers_longer_than_it_should_is_no_fault_of_the_run(
+    special_temporal: Client, start_worker: StartWorker, world: World, recursor: str
+) -> None:
+    async with do53(forwarding(recursor, _keep_for_an_hour)) as hoarder:
+        start_worker(CATALYST_DNS_PROPAGATION_RESOLVERS=hoarder)
+        result = await provision(special_temporal, proved_within(world, 60))
+
+    assert result["phase"] == "complete"
