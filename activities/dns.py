@@ -57,7 +57,7 @@ class DNSActivities:
         proved_just_now = known.authority is None
         if known.authority is None:
             known = known.changed(authority=await self._ask_authority(task, known))
-            await journal.remember(known)
+            await journal.remember(known.bounded())
         picture = known.authority or VerificationResult()
         if task.level == "authoritative":
             return _report(picture)
@@ -66,7 +66,7 @@ class DNSActivities:
         else:
             if known.delegation is None:
                 known = known.changed(delegation=await self._follow_delegations(self._delegations, task, known))
-                await journal.remember(known)
+                await journal.remember(known.bounded())
             picture = verification.with_delegation(picture, known.delegation or [])
         if task.level == "delegated":
             return _report(picture)
@@ -170,7 +170,7 @@ async def _tell(task: VerifyDomain, known: Convergence, picture: VerificationRes
     if gist != known.told:
         seen = VerificationSeen(domain=task.intent.domain, verification=verification.of_what_is_open(picture))
         await tell(VERIFICATION_SEEN, seen)
-    await journal.remember(known.changed(told=gist))
+    await journal.remember(known.changed(told=gist).bounded())
 
 
 def _probe_below(task: VerifyDomain, zone: ServedZone) -> Probe:

@@ -58,7 +58,8 @@ async def note(*items: Message) -> None:
         return
     by_kind: dict[str, list[Any]] = {}
     for item in items:
-        by_kind.setdefault(type(item).__name__, []).append(item.model_dump(mode="json", by_alias=True))
+        noted = item.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        by_kind.setdefault(type(item).__name__, []).append(noted)
     journal.notes |= by_kind
     # Told twice. The SDK's own heartbeat is sent later, at its own pace, perhaps after the worker was killed: so it is
     # not enough. But an earlier one may still wait in the SDK, and would replace the note: so it is replaced first.

@@ -79,9 +79,27 @@ class Convergence(Message):
         others = [seen for seen in self.resolvers if seen.resolver != look.resolver]
         return self.changed(resolvers=[*others, look])
 
+    def bounded(self) -> "Convergence":
+        """The same, small enough to be noted: of many answers only what the next look needs."""
+        authority = verification.bounded(self.authority) if self.authority else None
+        count = sum(len(seen.answers) for seen in self.resolvers)
+        kept = self.resolvers if count <= verification.MOST_ANSWERS else [_in_short(seen) for seen in self.resolvers]
+        return self.changed(authority=authority, resolvers=kept)
+
     def next_look(self) -> datetime | None:
         """When the first of the resolvers can have changed; None where nobody need be asked."""
         return min((seen.look_again_at for seen in self.resolvers if seen.look_again_at is not None), default=None)
+
+
+def _in_short(seen: ResolverSeen) -> ResolverSeen:
+    """Without values and words, but for the first answers that are not as written."""
+    told = _left(seen.answers)[: verification.MOST_OPEN_ANSWERS]
+    return seen.changed(
+        answers=[
+            answer if answer in told else answer.changed(values=[], detail=None, latency_ms=None, authority=None)
+            for answer in seen.answers
+        ]
+    )
 
 
 def questions_left(seen: ResolverSeen, expected: Sequence[Expectation], now: datetime) -> list[Expectation]:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sovereign_dns.contract import AnswerEvidence, Outcome
+from sovereign_dns.contract import AnswerEvidence, Outcome, ServerVerdict, VerificationResult
 from sovereign_dns.convergence import (
     AFTER_EXPIRY,
     LOOKS_AT_UNREACHABLE,
@@ -15,6 +15,7 @@ from sovereign_dns.convergence import (
 from sovereign_dns.verification import Expectation
 
 NOW = datetime(2026, 5, 15, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
 CONSOLE = Expectation(name="console.t110.omani.works", type="A", ttl=60, values=["77.42.11.95"])
 AUTH = Expectation(name="auth.t110.omani.works", type="A", ttl=60, values=["77.42.11.95"])
 EXPECTED = [CONSOLE, AUTH]
@@ -105,3 +106,35 @@ def test_a_resolver_that_is_no_longer_configured_is_not_waited_for() -> None:
     right = after_look(ResolverSeen(resolver="1.1.1.1"), [said(CONSOLE, "converged")], NOW)
     wrong = after_look(NEW, [said(CONSOLE, "refused")], NOW)
     assert Convergence(resolvers=[wrong, right]).among(["1.1.1.1", "8.8.8.8"]).is_settled
+
+
+def test_what_is_noted_of_a_large_request_fits_into_temporals_limit() -> None:
+    def answers(state: Outcome) -> list[AnswerEvidence]:
+        return [
+            AnswerEvidence(
+                name=f"a-rather-long-subdomain-{n}.t110.omani.works.",
+                type=rrtype,
+                state=state,
+                values=["192.0.2.1"] * 16,
+                detail="x" * 600,
+                ttl=60,
+                asked_at=NOW,
+            )
+            for n in range(200)
+            for rrtype in ("A", "AAAA")
+        ]
+
+    def verdict(server: int) -> ServerVerdict:
+        return ServerVerdict(
+            server=f"ns{server}", kind="authoritative", state="missing", detail="x", answers=answers("missing")
+        )
+
+    known = Convergence(
+        authority=VerificationResult(servers=[verdict(n) for n in range(13)]),
+        resolvers=[after_look(ResolverSeen(resolver=f"192.0.2.{n}"), answers("misdirected"), NOW) for n in range(13)],
+    )
+
+    noted = known.bounded()
+    assert len(noted.model_dump_json(by_alias=True, exclude_defaults=True)) < 2 * 1024 * 1024 - 200_000
+    expected = [CONSOLE.changed(name=a.name.rstrip("."), type=a.type) for a in noted.resolvers[0].answers]
+    assert len(questions_left(noted.resolvers[0], expected, LATER)) == 400
