@@ -54,10 +54,16 @@ class DNSActivities:
         the absence of an answer for as long as the zone's negative TTL (RFC 2308).
         """
         known = next(iter(journal.notes(Convergence)), Convergence())
-        proved_just_now = known.authority is None
         if known.authority is None:
             known = known.changed(authority=await self._ask_authority(task, known))
             await journal.remember(known.bounded())
+            return await self._prove_what_follows(task, known)
+        report = await self._prove_what_follows(task, known)
+        # Somebody may have written since; then everything is asked again.
+        await self._ask_authority(task, Convergence(told=known.told))
+        return report
+
+    async def _prove_what_follows(self, task: VerifyDomain, known: Convergence) -> VerificationReport:
         picture = known.authority or VerificationResult()
         if task.level == "authoritative":
             return _report(picture)
@@ -72,10 +78,7 @@ class DNSActivities:
             return _report(picture)
         if not self._resolvers.resolvers:
             return _report(verification.without(picture, _RESOLVERS_LEFT_OUT))
-        report = await self._prove_at_resolvers(task, known, picture)
-        if not proved_just_now:  # somebody may have written since
-            await self._ask_authority(task, known)
-        return report
+        return await self._prove_at_resolvers(task, known, picture)
 
     async def _follow_delegations(
         self, delegations: Delegations, task: VerifyDomain, known: Convergence
@@ -84,7 +87,7 @@ class DNSActivities:
             delegations.check(zone.zone, task.expected_nameservers or zone.nameservers) for zone in task.zones
         )
         verdicts = [verdict for of_zone in found for verdict in of_zone]
-        if not verification.is_delegated(verdicts):
+        if not all(verification.is_delegated(of_zone) for of_zone in found):
             picture = verification.with_delegation(known.authority or VerificationResult(), verdicts)
             await _tell(task, known, picture)
             raise _not_yet(task, picture)
@@ -145,7 +148,7 @@ def _look(known: Convergence, resolver: Resolver, questions: list[Expectation], 
     *said, delegation = answers
     evidence = [verification.judge(e, a, from_authority=False) for e, a in zip(questions, said, strict=True)]
     seen = known.seen(resolver.label).changed(nameservers=sorted(delegation.values)[:MOST_NAMESERVERS_TOLD])
-    return after_look(seen, evidence, datetime.now(UTC))
+    return after_look(seen, evidence, datetime.now(UTC), silent=all(answer.error for answer in answers))
 
 
 def _seconds_until(moment: datetime | None) -> float | None:

@@ -4,7 +4,7 @@ A cache that holds an old answer says for how long. Nothing can change there bef
 what it has answered as written is not asked for again.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sovereign_dns import verification
@@ -23,6 +23,8 @@ LOOKS_AT_UNREACHABLE = 2
 
 LOOK_AGAIN_OUT_OF_REACH = timedelta(seconds=60)
 
+_DANGEROUS = frozenset({"misdirected", "bogus"})
+
 
 class ResolverSeen(Message):
     """The latest word of one resolver on every question, and when the next one can differ from it."""
@@ -35,8 +37,9 @@ class ResolverSeen(Message):
 
     @property
     def is_out_of_reach(self) -> bool:
-        """Whether it doesn't answer, and is not expected to any more."""
-        return self.looks_in_vain >= LOOKS_AT_UNREACHABLE
+        """Whether it answers nothing, and is not expected to any more. One that last led to a stranger is."""
+        dangerous = any(answer.state in _DANGEROUS for answer in self.answers)
+        return self.looks_in_vain >= LOOKS_AT_UNREACHABLE and not dangerous
 
     @property
     def is_settled(self) -> bool:
@@ -112,22 +115,35 @@ def questions_left(seen: ResolverSeen, expected: Sequence[Expectation], now: dat
     return [e for e in expected if (f"{e.name}.", e.type) in open_questions]
 
 
-def after_look(seen: ResolverSeen, answers: Sequence[AnswerEvidence], now: datetime) -> ResolverSeen:
-    """What is known of a resolver after it was asked, and when to ask it again."""
-    fresh = {(answer.name, answer.type): answer for answer in answers}
-    kept = [answer for answer in seen.answers if (answer.name, answer.type) not in fresh]
-    everything = [*kept, *answers]
-    in_vain = all(answer.state == "unreachable" for answer in answers)
-    after = seen.changed(answers=everything, looks_in_vain=seen.looks_in_vain + 1 if in_vain else 0)
-    return after.changed(look_again_at=None if after.has_converged else _next_look(after, now))
+def after_look(
+    seen: ResolverSeen, answers: Sequence[AnswerEvidence], now: datetime, *, silent: bool = False
+) -> ResolverSeen:
+    """What is known of a resolver after it was asked, and when to ask it again.
+
+    Args:
+        seen: what was known before.
+        answers: what it said of the questions that were open.
+        now: when it said so.
+        silent: whether it answered nothing at all. A wrong answer is not forgotten by that.
+    """
+    before = {(answer.name, answer.type): answer for answer in seen.answers}
+    latest = before | {(answer.name, answer.type): _latest(before, answer) for answer in answers}
+    looks_in_vain = seen.looks_in_vain + 1 if silent else 0
+    after = seen.changed(answers=list(latest.values()), looks_in_vain=looks_in_vain)
+    return after.changed(look_again_at=None if after.has_converged else _next_look(after, now, silent=silent))
 
 
-def _next_look(seen: ResolverSeen, now: datetime) -> datetime:
+def _latest(before: Mapping[tuple[str, str], AnswerEvidence], answer: AnswerEvidence) -> AnswerEvidence:
+    known = before.get((answer.name, answer.type))
+    return known if known and known.state in _DANGEROUS and answer.state == "unreachable" else answer
+
+
+def _next_look(seen: ResolverSeen, now: datetime, *, silent: bool) -> datetime:
     """When the last of its old answers ends: before that they can't all be as written."""
     if seen.is_out_of_reach:
         return now + LOOK_AGAIN_OUT_OF_REACH
     ends = [end for answer in _left(seen.answers) if (end := expires_at(answer)) is not None]
-    return max(*ends, now) + AFTER_EXPIRY if ends else now + LOOK_AGAIN
+    return max(*ends, now) + AFTER_EXPIRY if ends and not silent else now + LOOK_AGAIN
 
 
 def _left(answers: Iterable[AnswerEvidence]) -> list[AnswerEvidence]:

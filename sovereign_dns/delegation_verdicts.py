@@ -349,7 +349,7 @@ def _ds_findings(seen: Delegation, parent: ParentSaid) -> Iterable[_Finding]:
     above, zone = _shown(seen.parent), seen.zone
     if parent.ds_silence is not None:
         yield _Finding(
-            "unreachable",
+            "refused",
             "DS",
             f"{parent.server} doesn't say whether {zone} has a DS ({parent.ds_silence}): validating resolvers fail "
             f"without that; let it answer questions for DS, or bring another server for {above}",

@@ -67,7 +67,7 @@ def test_a_second_look_that_is_right_settles_the_resolver() -> None:
 def in_vain(looks: int) -> ResolverSeen:
     seen = NEW
     for _ in range(looks):
-        seen = after_look(seen, [said(CONSOLE, "unreachable"), said(AUTH, "unreachable")], NOW)
+        seen = after_look(seen, [said(CONSOLE, "unreachable"), said(AUTH, "unreachable")], NOW, silent=True)
     return seen
 
 
@@ -81,11 +81,26 @@ def test_a_resolver_out_of_reach_holds_nothing_up_while_another_answers() -> Non
 
 
 def test_one_that_answered_once_and_then_falls_silent_is_out_of_reach_too() -> None:
-    seen = after_look(NEW, [said(CONSOLE, "misdirected", ttl=1), said(AUTH, "converged")], NOW)
+    seen = after_look(NEW, [said(CONSOLE, "missing", negative_ttl=1), said(AUTH, "converged")], NOW)
     for _ in range(LOOKS_AT_UNREACHABLE):
         assert not seen.is_settled
-        seen = after_look(seen, [said(CONSOLE, "unreachable")], NOW)
+        seen = after_look(seen, [said(CONSOLE, "unreachable")], NOW, silent=True)
     assert seen.is_settled
+
+
+def test_one_whose_last_word_led_to_a_stranger_is_never_given_up() -> None:
+    seen = after_look(NEW, [said(CONSOLE, "misdirected", ttl=1), said(AUTH, "converged")], NOW)
+    for _ in range(LOOKS_AT_UNREACHABLE + 1):
+        seen = after_look(seen, [said(CONSOLE, "unreachable")], NOW, silent=True)
+    assert not seen.is_settled
+    assert resolver_verdict(seen).state == "misdirected"
+
+
+def test_one_lost_question_is_no_silence() -> None:
+    seen = NEW
+    for _ in range(LOOKS_AT_UNREACHABLE + 1):
+        seen = after_look(seen, [said(CONSOLE, "unreachable")], NOW)
+    assert not seen.is_settled
 
 
 def test_the_next_look_is_at_the_first_resolver_that_can_have_changed() -> None:

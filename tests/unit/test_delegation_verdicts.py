@@ -98,7 +98,7 @@ def test_all_well() -> None:
         (seen(parent(ds=[OTHER_DS])), "bogus", "DS without key"),
         (seen(parent(), children=[child(key_ds=[])]), "bogus", "is unsigned though"),
         (seen(parent(ds_problem="shows a DS that has expired")), "bogus", "shows a DS that has expired"),
-        (seen(parent(ds=[], ds_silence="answers SERVFAIL")), "unreachable", "answers SERVFAIL"),
+        (seen(parent(ds=[], ds_silence="answers SERVFAIL")), "refused", "answers SERVFAIL"),
         (seen(parent(), above="broken"), "bogus", "breaks above t1.omani.test: it says why"),
         (seen(parent(nameservers=["ns.stranger.test"]), above="broken"), "misdirected", "somebody else's"),
     ],
