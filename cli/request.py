@@ -26,8 +26,8 @@ Built = TypeVar("Built", bound=SovereignRequest)
 DEPLOYMENT_ID = "manual"
 """Of a request that comes from options alone."""
 
-WITHIN_SECONDS = 5
-"""A check is for now: a first look at every server, and a second one at those that lost a packet."""
+WITHIN_SECONDS = 20
+"""A check is for now: a first look at every server, and a second one at those that said nothing."""
 
 Fqdn = Annotated[str, typer.Argument(help="The Sovereign's FQDN, such as t110.omani.works.", show_default=False)]
 OptionalFqdn = Annotated[str | None, typer.Argument(help="The Sovereign's FQDN.", show_default=False)]
