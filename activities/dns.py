@@ -59,8 +59,11 @@ class DNSActivities:
             await journal.remember(known.bounded())
             return await self._prove_what_follows(task, known)
         report = await self._prove_what_follows(task, known)
-        # Somebody may have written since; then everything is asked again.
-        await self._ask_authority(task, Convergence(told=known.told))
+        # Somebody may have changed something since; then everything is asked again.
+        fresh = Convergence(told=known.told)
+        fresh = fresh.changed(authority=await self._ask_authority(task, fresh))
+        if known.delegation is not None and self._delegations is not None:
+            await self._follow_delegations(self._delegations, task, fresh)
         return report
 
     async def _prove_what_follows(self, task: VerifyDomain, known: Convergence) -> VerificationReport:
@@ -178,8 +181,13 @@ async def _tell(task: VerifyDomain, known: Convergence, picture: VerificationRes
 
 def _probe_below(task: VerifyDomain, zone: ServedZone) -> Probe:
     """Random, so that no cache and no record can know it. Below the host, or the zone that lies below it."""
-    base = task.intent.host if is_at_or_below(task.intent.host, zone.zone) else zone.zone
-    return Probe(name=f"{verification.PROBE_PREFIX}{secrets.token_hex(6)}.{base}", acceptable=task.intent.addresses)
+    host = task.intent.host
+    base = host if is_at_or_below(host, zone.zone) else zone.zone
+    return Probe(
+        name=f"{verification.PROBE_PREFIX}{secrets.token_hex(6)}.{base}",
+        acceptable=task.intent.addresses,
+        written={rrset.type: rrset.values for rrset in task.intent.rrsets if rrset.name == f"*.{base}"},
+    )
 
 
 def _countable(answers: dict[Server, list[Answer]]) -> dict[Server, list[Answer]]:

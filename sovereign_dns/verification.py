@@ -53,10 +53,14 @@ class Expectation(Message):
 
 
 class Probe(Message):
-    """A random label below the host: it may be unknown, or lead to the Sovereign, and nothing else."""
+    """A random label below the host: it may be unknown, or lead to the Sovereign, and nothing else.
+
+    `written` is what a wildcard there was written with, by type: then it must lead there.
+    """
 
     name: str
     acceptable: list[str]
+    written: dict[str, list[str]] = {}
 
 
 class Answer(Message):
@@ -136,6 +140,10 @@ def judge_probe(probe: Probe, answer: Answer) -> AnswerEvidence:
             "misdirected",
             f"a random name below the host is an alias (CNAME) to {answer.alias_target}: a wildcard answers there",
         )
+    lacking = [value for value in probe.written.get(answer.type, []) if not _same(answer.type, value, answer.values)]
+    if lacking:
+        detail = f"a random name below the host isn't answered with {_first_of(lacking)}, as its wildcard was written"
+        return _evidence(answer, "missing", detail)
     return _evidence(answer, "converged", None)
 
 

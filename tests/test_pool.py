@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from tests.eventually import eventually
 from tests.runs import Handle, changes, provision, refused, start, step, waiting_for
-from tests.world import LOAD_BALANCER, World, names_of
+from tests.world import LOAD_BALANCER, World, names_of, rrset
 
 SUBDOMAIN = "otech5"
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
@@ -376,3 +376,22 @@ async def test_a_dry_run_shows_the_records_in_the_zone_that_pdm_will_make(tempor
     assert await world.zone(zone) is None
     done = await provision(temporal, pool_request(world, None))
     assert {record["zone"] for record in done["records"]} == {f"{zone}."}
+
+
+async def test_a_wildcard_that_is_not_answered_is_no_proof(temporal: Client, world: World) -> None:
+    await world.create_zone(world.parent)
+    request = pool_request(world, None)
+    await provision(temporal, request)
+    fqdn = request["sovereignFQDN"]
+    await world.write(fqdn, rrset(f"*.{fqdn}", "A", LOAD_BALANCER) | {"changetype": "DELETE"})
+
+    expected = {key: request[key] for key in ("sovereignFQDN", "loadBalancerIP", "pool")}
+    proof = {"verification": {"level": "authoritative", "deadlineSeconds": 2}}
+    result = await temporal.execute_workflow(
+        "VerifySovereign", expected | proof, id=f"verify/{fqdn}", task_queue="sovereign-dns"
+    )
+
+    assert result["phase"] == "degraded"
+    first = result["verification"]["servers"][0]
+    assert first["state"] == "missing"
+    assert "as its wildcard was written" in first["detail"]
