@@ -1,4 +1,4 @@
-"""The step `dns-verify`: real answers, from every authoritative server, and then from resolvers."""
+"""The step `dns-verify`: real answers from every authoritative server, the delegation to them, and resolvers."""
 
 import secrets
 from datetime import UTC, datetime
@@ -26,7 +26,6 @@ from sovereign_dns.messages import (
 from sovereign_dns.names import is_at_or_below
 from sovereign_dns.verification import Answer, Expectation, Probe
 
-SHORTEST_PAUSE_SECONDS = 1.0
 MOST_NAMESERVERS_TOLD = 16
 
 _DELEGATION_LEFT_OUT = (
@@ -155,7 +154,7 @@ def _look(known: Convergence, resolver: Resolver, questions: list[Expectation], 
 
 
 def _seconds_until(moment: datetime | None) -> float | None:
-    return None if moment is None else max((moment - datetime.now(UTC)).total_seconds(), SHORTEST_PAUSE_SECONDS)
+    return None if moment is None else (moment - datetime.now(UTC)).total_seconds()
 
 
 def _report(picture: VerificationResult) -> VerificationReport:

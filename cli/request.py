@@ -19,7 +19,7 @@ from sovereign_dns.contract import (
     VerificationRequest,
     VerifyRequest,
 )
-from sovereign_dns.wire import explain
+from sovereign_dns.wire import explain, wire_name
 
 Built = TypeVar("Built", bound=SovereignRequest)
 
@@ -27,7 +27,7 @@ DEPLOYMENT_ID = "manual"
 """Of a request that comes from options alone."""
 
 WITHIN_SECONDS = 20
-"""A check is for now: a first look at every server, and a second one at those that said nothing."""
+"""Time for one look at every server, and a second one at those that said nothing."""
 
 Fqdn = Annotated[str, typer.Argument(help="The Sovereign's FQDN, such as t110.omani.works.", show_default=False)]
 OptionalFqdn = Annotated[str | None, typer.Argument(help="The Sovereign's FQDN.", show_default=False)]
@@ -94,18 +94,8 @@ def build_request(
         typer.BadParameter: it isn't one; names the field.
     """
     body: dict[str, Any] = {"deploymentId": DEPLOYMENT_ID} if request_file is None else _read(request_file)
-    body |= _given(
-        deploymentId=deployment_id,
-        sovereignFQDN=fqdn,
-        loadBalancerIP=ip,
-        loadBalancerIPv6=ipv6,
-        consoleLoadBalancerIP=console_ip,
-        parentDomains=[{"name": name} for name in parents or []] or None,
-        subdomains=subdomains or None,
-        ttl=ttl,
-        removeWildcards=remove_wildcards or None,
-        takeover=takeover or None,
-    )
+    body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)
+    body |= _given(deploymentId=deployment_id, removeWildcards=remove_wildcards or None, takeover=takeover or None)
     if certificate is not None:
         body["certificate"] = _over(body.get("certificate"), {"enabled": certificate})
     if pool is not None:
@@ -135,13 +125,25 @@ def build_verification(
     Raises:
         typer.BadParameter: it isn't one; names the field.
     """
-    body: dict[str, Any] = {} if request_file is None else _read(request_file)
-    if request_file is not None:
-        only_written = {field.alias for name, field in ProvisionRequest.model_fields.items()} - {
-            field.alias for name, field in VerifyRequest.model_fields.items()
-        }
-        body = {key: value for key, value in body.items() if key not in only_written}
-    body |= _given(
+    told = {} if request_file is None else _read(request_file)
+    only_written = {wire_name(field) for field in ProvisionRequest.model_fields.keys() - VerifyRequest.model_fields}
+    body = {key: value for key, value in told.items() if key not in only_written}
+    body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)
+    body["verification"] = _over(body.get("verification"), _given(level=level) | {"deadlineSeconds": within})
+    return _read_as(VerifyRequest, body)
+
+
+def _names_given(
+    fqdn: str | None,
+    ip: str | None,
+    ipv6: str | None,
+    console_ip: str | None,
+    parents: list[str] | None,
+    subdomains: list[str] | None,
+    ttl: int | None,
+) -> dict[str, Any]:
+    """The fields that say which names a Sovereign has, and where they lead."""
+    return _given(
         sovereignFQDN=fqdn,
         loadBalancerIP=ip,
         loadBalancerIPv6=ipv6,
@@ -150,8 +152,6 @@ def build_verification(
         subdomains=subdomains or None,
         ttl=ttl,
     )
-    body["verification"] = _over(body.get("verification"), _given(level=level) | {"deadlineSeconds": within})
-    return _read_as(VerifyRequest, body)
 
 
 def _given(**options: object) -> dict[str, Any]:
