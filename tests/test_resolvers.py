@@ -15,9 +15,9 @@ from temporalio.client import Client
 
 from devstack.ports import free_port
 from devstack.recursor import Recursor
+from sovereign_dns.answer_verdicts import Answer, Expectation, judge
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import AnswerEvidence
-from sovereign_dns.verification import Answer, Expectation, judge
 from tests.conftest import StartWorker
 from tests.dns_servers import LOOPBACK, dns_over_https, dns_over_tls, do53, forwarding, http_of, response
 from tests.eventually import eventually

@@ -10,10 +10,10 @@ import pytest
 import trustme
 from aiohttp import web
 
+from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients import resolvers as clients
 from sovereign_dns.clients.answers import STILL_TRUNCATED
 from sovereign_dns.clients.resolvers import Resolvers
-from sovereign_dns.verification import Answer
 from tests.dns_servers import (
     LOOPBACK,
     HTTPAnswering,
