@@ -124,3 +124,11 @@ def console(*, stderr: bool = False) -> Console:
     if terminal.is_terminal:
         return terminal
     return Console(stderr=stderr, highlight=False, emoji=False, width=160, soft_wrap=True)
+
+
+def one_line(terminal: Console, line: Text) -> None:
+    """Prints a line that a terminal cuts at its edge, and a pipe takes whole."""
+    if terminal.is_terminal:
+        terminal.print(line, no_wrap=True, overflow="ellipsis")
+    else:
+        terminal.print(line)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from cli.display import PHASE_STYLES
+from cli.display import PHASE_STYLES, one_line
 from cli.survey import Run, ShownPhase, count_by_phase
 from cli.waiting import State, Waiting, clock
 from sovereign_dns.wire import Message
@@ -74,7 +74,7 @@ def show(everyone: Sequence[Run], wanted: Sequence[Run], limit: int, terminal: C
     shown = wanted[:limit] if limit else wanted
     terminal.print(f"{len(everyone):,} Sovereigns: {count_by_phase(everyone)}" if everyone else "no Sovereigns yet")
     for line in _lines(shown):
-        terminal.print(line, no_wrap=True, overflow="ellipsis")
+        one_line(terminal, line)
     if len(shown) < len(wanted):
         terminal.print(
             f"{len(wanted) - len(shown):,} more are not shown. All: --limit 0; only some: --phase stalled; "

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, get_args
 
-import click
 import typer
+from rich.text import Text
 from temporalio.api.enums.v1 import BatchOperationState
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli import display, resets, survey
+from cli.choices import among
 from cli.connection import connect
 from cli.following import NoSuchRunError
 from cli.outcome import DONE, INTERRUPTED
@@ -36,13 +37,11 @@ STEPS = [*get_args(Step), *get_args(ReadingStep)]
 Fqdn = Annotated[str | None, typer.Argument(help="The Sovereign's FQDN.", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="Every run of the namespace that waits, verifications included.")]
 Steps = Annotated[
-    list[str] | None, typer.Option("--step", help="Only this step; repeat.", click_type=click.Choice(STEPS))
+    list[str] | None, typer.Option("--step", help=f"Only these, repeat: {', '.join(STEPS)}.", callback=among(STEPS))
 ]
 ErrorTypes = Annotated[
     list[str] | None,
-    typer.Option(
-        "--error-type", help="Only what failed with this error type; repeat.", click_type=click.Choice(ERROR_TYPES)
-    ),
+    typer.Option("--error-type", help="Only what failed with this error type; repeat.", callback=among(ERROR_TYPES)),
 ]
 Jitter = Annotated[
     int, typer.Option("--jitter", help="With --all: spread the attempts over so many seconds.", min=0, max=24 * 3600)
@@ -178,7 +177,7 @@ def _agreed(aims: Sequence[Aim], *, yes: bool) -> bool:
     """
     terminal = display.console()
     for line in _preview(aims):
-        terminal.print(line, no_wrap=True, overflow="ellipsis", markup=False)
+        display.one_line(terminal, Text(line))
     if yes or len(aims) <= HANDFUL:
         return True
     if not sys.stdin.isatty():
@@ -228,8 +227,8 @@ async def _in_one_batch(client: Client, step: str | None, jitter: timedelta) -> 
     batch = await resets.end_of_batch(client, job_id)
     spread = f" The attempts come within {jitter.total_seconds():.0f} s." if jitter else ""
     terminal.print(
-        f"told {batch.complete_operation_count:,} of {batch.total_operation_count:,} runs that are under way to attempt "
-        f"what waits.{spread} Watch: {WATCH_ALL}"
+        f"told {batch.complete_operation_count:,} of {batch.total_operation_count:,} runs that are under way to "
+        f"attempt what waits.{spread} Watch: {WATCH_ALL}"
     )
     if batch.state == BatchOperationState.BATCH_OPERATION_STATE_COMPLETED and not batch.failure_operation_count:
         return 0

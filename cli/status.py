@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-import click
 import typer
 
 from cli import display, following, overview, survey
+from cli.choices import among
 from cli.connection import connect
 from cli.outcome import DONE, Json
 from cli.survey import ShownPhase
@@ -17,7 +17,7 @@ from sovereign_dns.contract import sovereign_workflow_id
 Fqdn = Annotated[str | None, typer.Argument(help="One Sovereign's FQDN. Without it: all.", show_default=False)]
 Phases = Annotated[
     list[str] | None,
-    typer.Option("--phase", help="Only Sovereigns of this phase; repeat.", click_type=click.Choice(survey.PHASES)),
+    typer.Option("--phase", help=f"Only these, repeat: {', '.join(survey.PHASES)}.", callback=among(survey.PHASES)),
 ]
 Limit = Annotated[
     int | None,

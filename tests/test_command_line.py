@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,10 +16,10 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from devstack.ports import free_port
 from tests.conftest import StartWorker
 from tests.eventually import eventually
+from tests.program import PROGRAM, run
 from tests.runs import Handle, provision, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
-PROGRAM = str(Path(sys.executable).parent / "sovereign-dns")
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 
 
@@ -32,12 +30,6 @@ def environment(temporal: Client, stack_description: dict[str, str]) -> dict[str
         "TEMPORAL_ADDRESS": stack_description["TEMPORAL_ADDRESS"],
         "TEMPORAL_NAMESPACE": temporal.namespace,
     }
-
-
-def run(environment: dict[str, str], *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, *arguments], env=environment, input=given, capture_output=True, text=True, timeout=90, check=False
-    )
 
 
 @asynccontextmanager
