@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Annotated, get_args
 
 import typer
@@ -158,15 +159,22 @@ def _nothing_waits(runs: Sequence[Run], selection: Selection) -> int:
         terminal.print(f"nothing of that kind waits ({selection}); {others} other steps do: {WATCH_ALL}")
     else:
         terminal.print("nothing waits for an attempt")
+    for line in islice(_left_alone(runs), MOST_PREVIEWED):
+        terminal.print(line, markup=False)
+    return 0
+
+
+def _left_alone(runs: Sequence[Run]) -> Iterator[str]:
+    """What no attempt would help, and what does."""
     for run in runs:
         for item in run.waiting:
             if item.state == "paused":
-                terminal.print(
+                yield (
                     f"{run.sovereign} {item.activity_id} was paused by hand, and is left so. To go on: temporal "
-                    f"activity unpause --workflow-id {run.workflow_id} --activity-id {item.activity_id}",
-                    markup=False,
+                    f"activity unpause --workflow-id {run.workflow_id} --activity-id {item.activity_id}"
                 )
-    return 0
+            elif item.state == "workflow-task":
+                yield f"{run.sovereign} {item.activity_id}: {item.told}"
 
 
 def _agreed(aims: Sequence[Aim], *, yes: bool) -> bool:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from cli import display, following, overview, survey
 from cli.choices import among
 from cli.connection import connect
+from cli.following import Look
 from cli.outcome import DONE, Json
 from cli.survey import ShownPhase
 from sovereign_dns import names
@@ -61,16 +63,25 @@ async def _show_one(fqdn: str, *, as_json: bool) -> int:
     client = await connect()
     seen = await following.look(following.handle_of(client, sovereign_workflow_id(fqdn)))
     if seen.status is None:
-        state = seen.execution_status.name if seen.execution_status else "unknown"
-        terminal = display.console(stderr=True)
-        terminal.print(
-            f"the run is {state}, and no worker answers the query `status`: does one run on this task queue?"
-        )
-        for activity_id, cause in seen.waiting.items():
-            terminal.print(f"{activity_id} waits, {cause.line()}", markup=False)
+        _show_what_temporal_knows(seen)
         return 1
     if as_json:
         print(seen.status.model_dump_json())
     else:
         display.console().print(display.whole_status(seen.status, seen.waiting))
+        _hint_at_retry(fqdn, seen, display.console())
     return 0 if seen.running or seen.status.phase in DONE else 1
+
+
+def _show_what_temporal_knows(seen: Look) -> None:
+    state = seen.execution_status.name if seen.execution_status else "unknown"
+    terminal = display.console(stderr=True)
+    terminal.print(f"the run is {state}, and no worker answers the query `status`: does one run on this task queue?")
+    for activity_id, cause in seen.waiting.items():
+        terminal.print(f"{activity_id} waits, {cause.line()}", markup=False)
+
+
+def _hint_at_retry(fqdn: str, seen: Look, terminal: Console) -> None:
+    """Where something failed: what is merely not yet so is looked at again soon enough."""
+    if any(item.state == "waiting" and item.in_trouble for item in seen.waiting.values()):
+        terminal.print(f"Attempt at once what waits: sovereign-dns retry {fqdn}")
