@@ -24,6 +24,9 @@ _TIMEOUTS = {
     TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE: "StartToCloseTimeout",
 }
 
+_CALLED_BACK = "ActivityReset"
+"""What the SDK makes of an attempt that a reset has met while it ran."""
+
 ERROR_TYPES = [
     *(name for name, failure in failures.by_error_type().items() if failure.kind is not Kind.REFUSED),
     "WorkerFault",
@@ -127,8 +130,10 @@ def _state(pending: PendingActivityInfo) -> State:
     return "waiting" if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED else "running"
 
 
-def _failure(failure: Failure) -> tuple[str, str]:
-    """Its error type and message."""
+def _failure(failure: Failure) -> tuple[str | None, str]:
+    """Its error type and message. An attempt that was called back by a reset has not failed."""
+    if failure.application_failure_info.type == _CALLED_BACK:
+        return None, "it was reset while it ran, and is made again"
     if failure.HasField("timeout_failure_info"):
         error_type = _TIMEOUTS.get(failure.timeout_failure_info.timeout_type, "failed")
     else:

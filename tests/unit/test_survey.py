@@ -117,6 +117,11 @@ def test_a_step_that_was_reset_still_waits_for_its_attempt() -> None:
     assert (found.state, found.error_type, found.in_trouble) == ("waiting", None, False)
 
 
+def test_an_attempt_that_a_reset_has_called_back_is_no_trouble() -> None:
+    (found,) = described(activity("a", failure=refused("ActivityReset")))
+    assert (found.error_type, found.in_trouble) == (None, False)
+
+
 def test_timeouts_and_a_lack_of_workers_have_names() -> None:
     heartbeat = TimeoutFailureInfo(timeout_type=TimeoutType.TIMEOUT_TYPE_HEARTBEAT)
     found = described(
