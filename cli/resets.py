@@ -36,6 +36,10 @@ LOOK_EVERY_SECONDS = 0.5
 REASON = "sovereign-dns retry"
 
 
+class BatchBusyError(Exception):
+    """Another batch is under way in the namespace; a server takes one at a time, unless it is told otherwise."""
+
+
 @dataclass(frozen=True)
 class Aim:
     """One waiting step of one run, and over how long its attempt may be spread."""
@@ -69,7 +73,8 @@ async def reset_each(client: Client, aims: Sequence[Aim]) -> Told:
                         id=aim.step.activity_id,
                         keep_paused=True,
                         jitter=_duration(aim.within),
-                    )
+                    ),
+                    retry=True,
                 )
             except RPCError as error:
                 return error
@@ -86,22 +91,30 @@ async def reset_each(client: Client, aims: Sequence[Aim]) -> Told:
 
 
 async def start_batch(client: Client, step: str | None, within: timedelta) -> str:
-    """Has Temporal reset all of its namespace's steps of a kind, or of every kind. Returns the batch's job id."""
+    """Has Temporal reset all of its namespace's steps of a kind, or of every kind. Returns the batch's job id.
+
+    Raises:
+        BatchBusyError: the server takes no further batch now.
+    """
     job_id = f"retry-{uuid.uuid4()}"
     operation = BatchOperationResetActivities(identity=client.identity, keep_paused=True, jitter=_duration(within))
     if step is None:
         operation.match_all = True
     else:
         operation.type = step  # an activity's type is the name of its step
-    await client.workflow_service.start_batch_operation(
-        StartBatchOperationRequest(
-            namespace=client.namespace,
-            visibility_query=EVERY_RUN_THAT_WORKS,
-            job_id=job_id,
-            reason=REASON,
-            reset_activities_operation=operation,
-        )
+    request = StartBatchOperationRequest(
+        namespace=client.namespace,
+        visibility_query=EVERY_RUN_THAT_WORKS,
+        job_id=job_id,
+        reason=REASON,
+        reset_activities_operation=operation,
     )
+    try:
+        await client.workflow_service.start_batch_operation(request)
+    except RPCError as error:
+        if error.status is RPCStatusCode.RESOURCE_EXHAUSTED:
+            raise BatchBusyError(error.message) from error
+        raise
     return job_id
 
 

@@ -20,7 +20,7 @@ from cli.choices import among
 from cli.connection import connect
 from cli.following import NoSuchRunError
 from cli.outcome import DONE, INTERRUPTED
-from cli.resets import Aim
+from cli.resets import Aim, BatchBusyError
 from cli.status import normalised
 from cli.survey import Run
 from cli.waiting import ERROR_TYPES
@@ -148,7 +148,10 @@ async def _retry_all(selection: Selection, jitter: timedelta, *, yes: bool) -> i
     if not _agreed(aims, yes=yes):
         return 1
     if len(aims) > HANDFUL and selection.is_temporals_own and all(aim.within == jitter for aim in aims):
-        return await _in_one_batch(client, next(iter(selection.steps), None), jitter)
+        try:
+            return await _in_one_batch(client, next(iter(selection.steps), None), jitter)
+        except BatchBusyError as busy:
+            display.console().print(f"Temporal takes no batch now ({busy}): told one by one", markup=False)
     return await _one_by_one(client, aims, follow=WATCH_ALL)
 
 

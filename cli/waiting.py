@@ -108,7 +108,7 @@ def _activity(pending: PendingActivityInfo, now: datetime) -> Waiting | None:
     if not has_failed and state == "waiting" and due is not None and due < now - TAKEN_WITHIN:
         error_type, message = (
             NO_WORKER,
-            "no worker has taken it: does one run, or is it held back by the task queue's rate?",
+            "does one run, or does the task queue's rate hold the step back?",
         )
     elif not has_failed and not (state == "paused" or (state == "waiting" and due is not None and due > now)):
         return None
