@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cli.following import LastFailure
+from cli.waiting import Waiting
 from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, StepStatus, VerificationResult
 
 _MARKS = {
@@ -18,12 +18,13 @@ _MARKS = {
     "skipped": ("-", "dim"),
     "failed": ("✘", "bold red"),
 }
-_PHASE_STYLES = {
+PHASE_STYLES = {
     "complete": "bold green",
     "planned": "bold green",
     "provisioning": "cyan",
     "verifying": "cyan",
     "stalled": "bold yellow",
+    "waiting": "yellow",
     "degraded": "bold yellow",
     "failed": "bold red",
     "cancelled": "bold red",
@@ -36,12 +37,12 @@ _CHANGE_MARKS = {
 }
 
 
-def whole_status(status: ProvisionResult, waiting: Mapping[str, LastFailure]) -> RenderableType:
-    """Phase, steps with what they wait for, and hazards."""
+def whole_status(status: ProvisionResult, waiting: Mapping[str, Waiting], *, live: bool = False) -> RenderableType:
+    """Phase, steps with what they wait for, and hazards; `live` where it is shown anew all the time."""
     parts: list[RenderableType] = [
-        Text.assemble((status.sovereign_fqdn, "bold"), "  ", (status.phase, _PHASE_STYLES[status.phase])),
+        Text.assemble((status.sovereign_fqdn, "bold"), "  ", (status.phase, PHASE_STYLES[status.phase])),
         *([Text(status.failure, "bold red")] if status.failure else []),
-        steps(status.steps, waiting),
+        steps(status.steps, waiting, live=live),
     ]
     if status.verification.servers:
         parts.append(proof(status.verification))
@@ -49,8 +50,8 @@ def whole_status(status: ProvisionResult, waiting: Mapping[str, LastFailure]) ->
     return Group(*parts)
 
 
-def steps(items: Iterable[StepStatus], waiting: Mapping[str, LastFailure]) -> Table:
-    """One line a step; `waiting` holds the last failure by activity id."""
+def steps(items: Iterable[StepStatus], waiting: Mapping[str, Waiting], *, live: bool = False) -> Table:
+    """One line a step; `waiting` says by activity id what it waits for."""
     table = Table(box=None, padding=(0, 1), show_header=False)
     table.add_column(width=1)
     table.add_column(no_wrap=True)
@@ -58,8 +59,8 @@ def steps(items: Iterable[StepStatus], waiting: Mapping[str, LastFailure]) -> Ta
     table.add_column(overflow="fold")
     for step in items:
         mark, style = _MARKS[step.state]
-        failure = waiting.get(f"{step.step}/{step.domain}") if step.state == "running" else None
-        told = step.outcome or str(failure or "")
+        cause = waiting.get(f"{step.step}/{step.domain}") if step.state == "running" else None
+        told = step.outcome or (cause.line(live=live) if cause else "")
         stalled = "stalled: " if step.stalled else ""
         table.add_row(Text(mark, style), Text(step.step, style), step.domain, escape(stalled + told))
     return table
@@ -123,3 +124,11 @@ def console(*, stderr: bool = False) -> Console:
     if terminal.is_terminal:
         return terminal
     return Console(stderr=stderr, highlight=False, emoji=False, width=160, soft_wrap=True)
+
+
+def one_line(terminal: Console, line: Text) -> None:
+    """Prints a line that a terminal cuts at its edge, and a pipe takes whole."""
+    if terminal.is_terminal:
+        terminal.print(line, no_wrap=True, overflow="ellipsis")
+    else:
+        terminal.print(line)

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from cli.waiting import Waiting, waiting_in
 from sovereign_dns.contract import ProvisionResult
 
 LOOK_EVERY_SECONDS = 0.4
@@ -26,17 +26,6 @@ Handle = WorkflowHandle[object, ProvisionResult]
 
 
 @dataclass(frozen=True)
-class LastFailure:
-    """Why a pending activity is attempted again."""
-
-    attempt: int
-    told: str
-
-    def __str__(self) -> str:
-        return f"attempt {self.attempt}: {self.told}"
-
-
-@dataclass(frozen=True)
 class Look:
     """A run as of now. `status` is None where no worker answers the query; `waiting` goes by activity id.
 
@@ -44,7 +33,7 @@ class Look:
     """
 
     status: ProvisionResult | None
-    waiting: dict[str, LastFailure]
+    waiting: dict[str, Waiting]
     running: bool
     execution_status: WorkflowExecutionStatus | None
     trouble: str | None = None
@@ -71,11 +60,7 @@ async def look(handle: Handle) -> Look:
         if error.status == RPCStatusCode.NOT_FOUND:
             raise NoSuchRunError(f"no run {handle.id} is known in this namespace") from error
         raise
-    waiting = {
-        pending.activity_id: _last_failure(pending)
-        for pending in description.raw_description.pending_activities
-        if pending.HasField("last_failure")
-    }
+    waiting = {item.activity_id: item for item in waiting_in(description)}
     status = await _status(handle)
     match description.status:
         case WorkflowExecutionStatus.RUNNING:
@@ -92,11 +77,6 @@ def _ended_from_outside(how: WorkflowExecutionStatus, status: ProvisionResult) -
         f"the run was {how.name.lower().replace('_', ' ')} when it was {status.phase}: nothing works on "
         f"{status.sovereign_fqdn} any more. What is done stays done; start it again to carry on from it"
     )
-
-
-def _last_failure(pending: PendingActivityInfo) -> LastFailure:
-    failure = pending.last_failure
-    return LastFailure(pending.attempt, f"{failure.application_failure_info.type or 'failed'}: {failure.message}")
 
 
 async def _status(handle: Handle) -> ProvisionResult | None:

@@ -10,8 +10,10 @@ from cli.connection import NoTemporalError
 from cli.demo import demo
 from cli.dev import dev
 from cli.following import NoSuchRunError
-from cli.provisioning import plan, provision, status
+from cli.provisioning import plan, provision
+from cli.retrying import retry
 from cli.schema import schema
+from cli.status import status
 from cli.verifying import verify, watch
 
 app = typer.Typer(
@@ -21,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (provision, plan, status, verify, watch, schema, dev, demo):
+for command in (provision, plan, status, retry, verify, watch, schema, dev, demo):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""`provision`, `plan` and `status`."""
+"""`provision` and `plan`."""
 
 import asyncio
 import secrets
@@ -8,11 +8,10 @@ import typer
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from cli import display, following, reading, request, watching
+from cli import display, reading, request, watching
 from cli.connection import connect
 from cli.following import Handle
 from cli.outcome import DONE, INTERRUPTED, Json, failed, report
-from sovereign_dns import names
 from sovereign_dns.contract import (
     PROVISION_SOVEREIGN,
     TASK_QUEUE,
@@ -39,15 +38,6 @@ def provision(wanted: ProvisionRequest, *, wait: Wait = True, json: Json = False
 def plan(wanted: ProvisionRequest, *, json: Json = False) -> None:
     """Show what provisioning would change, as a diff. Reads only."""
     raise typer.Exit(asyncio.run(_plan(wanted.changed(dry_run=True), as_json=json)))
-
-
-def status(fqdn: request.Fqdn, json: Json = False) -> None:
-    """Show how far a Sovereign's latest run is, and what it waits for."""
-    try:
-        normal = names.normalise_fqdn(fqdn)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    raise typer.Exit(asyncio.run(_show_status(normal, as_json=json)))
 
 
 async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_json: bool = False) -> int:
@@ -117,22 +107,3 @@ async def _report(handle: Handle, *, as_json: bool) -> int:
         return report(await handle.result(), as_json=as_json)
     except WorkflowFailureError as error:
         return failed(error)
-
-
-async def _show_status(fqdn: str, *, as_json: bool) -> int:
-    client = await connect()
-    seen = await following.look(following.handle_of(client, sovereign_workflow_id(fqdn)))
-    if seen.status is None:
-        state = seen.execution_status.name if seen.execution_status else "unknown"
-        display.console(stderr=True).print(
-            f"the run is {state}, and no worker answers the query `status`: does one run on this task queue?"
-        )
-        for activity_id, failure in seen.waiting.items():
-            display.console(stderr=True).print(f"{activity_id} waits: {failure}", markup=False)
-        return 1
-    if as_json:
-        print(seen.status.model_dump_json())
-    else:
-        terminal = display.console()
-        terminal.print(display.whole_status(seen.status, seen.waiting))
-    return 0 if seen.running or seen.status.phase in DONE else 1

@@ -30,7 +30,7 @@ async def show_steps(handle: Handle, terminal: Console, *, transient: bool = Fal
 def _shown(seen: Look) -> RenderableType:
     if seen.trouble is not None:
         return NO_TEMPORAL.format(seen.trouble)
-    return display.whole_status(seen.status, seen.waiting) if seen.status else NO_WORKER
+    return display.whole_status(seen.status, seen.waiting, live=True) if seen.status else NO_WORKER
 
 
 async def show_trouble(handle: Handle, terminal: Console) -> None:
@@ -62,5 +62,6 @@ def _changes(seen: Look) -> Iterator[str]:
 def _trouble(seen: Look) -> Iterator[str]:
     if seen.trouble is not None:
         yield NO_TEMPORAL.format(seen.trouble)
-    for activity_id, failure in seen.waiting.items():
-        yield f"… {activity_id} waits: {failure.told}"
+    for activity_id, cause in seen.waiting.items():
+        if cause.error_type is not None:
+            yield f"… {activity_id} waits: {cause.told}"

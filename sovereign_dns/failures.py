@@ -159,3 +159,8 @@ class NotYetIssued(NotYet):
 
 class NameReserved(NotYet):
     """Somebody else holds a reservation of the pool name, which either expires or becomes active."""
+
+
+def by_error_type() -> dict[str, type[Failure]]:
+    """Every classified failure, by the name that the contract gives it."""
+    return {failure.__name__: failure for kind in Failure.__subclasses__() for failure in kind.__subclasses__()}

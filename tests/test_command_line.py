@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,26 +16,16 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from devstack.ports import free_port
 from tests.conftest import StartWorker
 from tests.eventually import eventually
+from tests.program import PROGRAM, environment_of, run
 from tests.runs import Handle, provision, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
-PROGRAM = str(Path(sys.executable).parent / "sovereign-dns")
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 
 
 @pytest.fixture
 def environment(temporal: Client, stack_description: dict[str, str]) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "TEMPORAL_ADDRESS": stack_description["TEMPORAL_ADDRESS"],
-        "TEMPORAL_NAMESPACE": temporal.namespace,
-    }
-
-
-def run(environment: dict[str, str], *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, *arguments], env=environment, input=given, capture_output=True, text=True, timeout=90, check=False
-    )
+    return environment_of(temporal, stack_description)
 
 
 @asynccontextmanager
@@ -293,6 +281,8 @@ async def test_status_shows_what_a_run_waits_for(environment: dict[str, str], te
 
     assert ended.returncode == 0, ended.stderr
     assert "KubernetesForbidden" in ended.stdout
+    assert "attempt 2, next at " in ended.stdout
+    assert f"Attempt at once what waits: sovereign-dns retry {fqdn}" in ended.stdout
     as_json: dict[str, Any] = json.loads(run(environment, "status", fqdn, "--json").stdout)
     assert as_json["sovereignFQDN"] == fqdn
     busy = run(environment, "provision", fqdn, "--ip", LOAD_BALANCER)

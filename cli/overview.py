@@ -1,0 +1,121 @@
+"""All Sovereigns at a glance: as lines for people, those that need one first, and as JSON, one object a line."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.display import PHASE_STYLES, one_line
+from cli.survey import Run, ShownPhase, count_by_phase
+from cli.waiting import State, Waiting, clock
+from sovereign_dns.wire import Message
+
+MOST_SHOWN = 100
+MOST_WAITING_SHOWN = 3
+
+
+class WaitingLine(Message):
+    """One thing that a run waits for."""
+
+    activity_id: str
+    step: str
+    state: State
+    attempt: int
+    error_type: str | None
+    message: str
+    next_attempt_at: datetime | None
+
+
+class SovereignLine(Message):
+    """One Sovereign. Where `phase_is_guessed`, no search attribute tells a complete run from a degraded one."""
+
+    sovereign_fqdn: str
+    phase: ShownPhase
+    phase_is_guessed: bool
+    workflow_type: str
+    workflow_id: str
+    run_id: str
+    started_at: datetime
+    ended_at: datetime | None
+    waiting: list[WaitingLine]
+
+
+def as_json(runs: Iterable[Run]) -> Iterator[str]:
+    """One object a line."""
+    for run in runs:
+        yield SovereignLine(
+            sovereign_fqdn=run.sovereign,
+            phase=run.phase,
+            phase_is_guessed=run.is_guessed,
+            workflow_type=run.workflow_type,
+            workflow_id=run.workflow_id,
+            run_id=run.run_id,
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+            waiting=[_waiting_line(item) for item in run.waiting],
+        ).model_dump_json()
+
+
+def _waiting_line(item: Waiting) -> WaitingLine:
+    return WaitingLine(
+        activity_id=item.activity_id,
+        step=item.step,
+        state=item.state,
+        attempt=item.attempt,
+        error_type=item.error_type,
+        message=item.message,
+        next_attempt_at=item.next_attempt,
+    )
+
+
+def show(everyone: Sequence[Run], wanted: Sequence[Run], limit: int, terminal: Console) -> None:
+    """Prints the count by phase, the Sovereigns that are wanted, and what to do next."""
+    shown = wanted[:limit] if limit else wanted
+    terminal.print(f"{len(everyone):,} Sovereigns: {count_by_phase(everyone)}" if everyone else "no Sovereigns yet")
+    for line in _lines(shown):
+        one_line(terminal, line)
+    if len(shown) < len(wanted):
+        terminal.print(
+            f"{len(wanted) - len(shown):,} more are not shown. All: --limit 0; only some: --phase stalled; "
+            "for programs: --json"
+        )
+    for hint in _hints(shown):
+        terminal.print(hint, markup=False)
+
+
+def _lines(runs: Sequence[Run]) -> Iterator[Text]:
+    """On a terminal a long message is cut, on a pipe it is whole."""
+    now = datetime.now(UTC)
+    width = max((len(run.sovereign) for run in runs), default=0)
+    for run in runs:
+        head = Text.assemble((f"{run.phase:<12} ", PHASE_STYLES[run.phase]), f"{run.sovereign:<{width}}  ")
+        first, *others = _told(run, now)
+        yield head + Text(first)
+        for other in others:
+            yield Text(" " * len(head) + other)
+
+
+def _told(run: Run, now: datetime) -> list[str]:
+    if run.ended_at is not None:
+        return [f"ended {clock(run.ended_at, now)}"]
+    lines = [
+        f"{item.activity_id}  attempt {item.attempt}, {item.when(now)}: {' '.join(item.told.split())}"
+        for item in run.waiting[:MOST_WAITING_SHOWN]
+    ]
+    if len(run.waiting) > MOST_WAITING_SHOWN:
+        lines.append(f"and {len(run.waiting) - MOST_WAITING_SHOWN} more: sovereign-dns status {run.sovereign}")
+    return lines or [f"started {clock(run.started_at, now)}"]
+
+
+def _hints(shown: Sequence[Run]) -> Iterator[str]:
+    phases = {run.phase for run in shown}
+    if any(item.state == "waiting" for run in shown for item in run.waiting):
+        yield "Attempt at once what waits: sovereign-dns retry FQDN, or: sovereign-dns retry --all"
+    if phases & {"failed", "degraded", "cancelled"}:
+        yield "Why: sovereign-dns status FQDN. Start one again: sovereign-dns provision --again FQDN"
+    if any(run.is_guessed for run in shown):
+        yield (
+            "Some ended in this namespace without search attributes: of those, what is shown as complete may be "
+            "degraded. Which it is: sovereign-dns status FQDN"
+        )

@@ -1,0 +1,87 @@
+"""`status`: one Sovereign in full, or all of them by phase."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli import display, following, overview, survey
+from cli.choices import among
+from cli.connection import connect
+from cli.following import Look
+from cli.outcome import DONE, Json
+from cli.survey import ShownPhase
+from sovereign_dns import names
+from sovereign_dns.contract import sovereign_workflow_id
+
+Fqdn = Annotated[str | None, typer.Argument(help="One Sovereign's FQDN. Without it: all.", show_default=False)]
+Phases = Annotated[
+    list[str] | None,
+    typer.Option("--phase", help=f"Only these, repeat: {', '.join(survey.PHASES)}.", callback=among(survey.PHASES)),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", help="Show so many Sovereigns; 0: all.", min=0, show_default=f"{overview.MOST_SHOWN}"),
+]
+
+
+def status(fqdn: Fqdn = None, *, phases: Phases = None, limit: Limit = None, json: Json = False) -> None:
+    """Show how far a Sovereign's latest run is, and what it waits for; or list all Sovereigns by phase."""
+    if fqdn is None:
+        asyncio.run(_show_all(phases or survey.PHASES, limit, as_json=json))
+        return
+    if phases or limit is not None:
+        raise typer.BadParameter("--phase and --limit are for the list of all Sovereigns: leave the FQDN out")
+    raise typer.Exit(asyncio.run(_show_one(normalised(fqdn), as_json=json)))
+
+
+def normalised(fqdn: str) -> str:
+    """The FQDN as workflow ids hold it.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        return names.normalise_fqdn(fqdn)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+async def _show_all(phases: Sequence[str | ShownPhase], limit: int | None, *, as_json: bool) -> None:
+    everyone = await survey.every_sovereign(await connect())
+    wanted = [run for run in everyone if run.phase in phases]
+    if as_json:
+        for line in overview.as_json(wanted[:limit] if limit else wanted):
+            print(line)
+    else:
+        overview.show(everyone, wanted, overview.MOST_SHOWN if limit is None else limit, display.console())
+
+
+async def _show_one(fqdn: str, *, as_json: bool) -> int:
+    client = await connect()
+    seen = await following.look(following.handle_of(client, sovereign_workflow_id(fqdn)))
+    if seen.status is None:
+        _show_what_temporal_knows(seen)
+        return 1
+    if as_json:
+        print(seen.status.model_dump_json())
+    else:
+        display.console().print(display.whole_status(seen.status, seen.waiting))
+        _hint_at_retry(fqdn, seen, display.console())
+    return 0 if seen.running or seen.status.phase in DONE else 1
+
+
+def _show_what_temporal_knows(seen: Look) -> None:
+    state = seen.execution_status.name if seen.execution_status else "unknown"
+    terminal = display.console(stderr=True)
+    terminal.print(f"the run is {state}, and no worker answers the query `status`: does one run on this task queue?")
+    for activity_id, cause in seen.waiting.items():
+        terminal.print(f"{activity_id} waits, {cause.line()}", markup=False)
+
+
+def _hint_at_retry(fqdn: str, seen: Look, terminal: Console) -> None:
+    """Where something failed: what is merely not yet so is looked at again soon enough."""
+    if any(item.state == "waiting" and item.in_trouble for item in seen.waiting.values()):
+        terminal.print(f"Attempt at once what waits: sovereign-dns retry {fqdn}")

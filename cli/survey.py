@@ -1,0 +1,142 @@
+"""Every Sovereign's state, and every run that works, read from Temporal itself: no worker needs to be up."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from cli.waiting import Waiting, waiting_in
+from sovereign_dns.concurrency import side_by_side
+from sovereign_dns.contract import TASK_QUEUE, Phase, sovereign_workflow_id
+
+ShownPhase = Phase | Literal["waiting"]
+"""A run that is under way is `waiting` where a step failed and is attempted again."""
+
+PHASES: list[ShownPhase] = [
+    "stalled",
+    "waiting",
+    "failed",
+    "degraded",
+    "cancelled",
+    "provisioning",
+    "verifying",
+    "planned",
+    "complete",
+]
+"""What needs a person first."""
+
+LISTED_AT_ONCE = 1000
+DESCRIBED_AT_ONCE = 20
+
+_LOCK = sovereign_workflow_id("")
+_EVERY_SOVEREIGN = f'WorkflowId STARTS_WITH "{_LOCK}"'
+
+EVERY_RUN_THAT_WORKS = f'TaskQueue = "{TASK_QUEUE}" AND ExecutionStatus = "Running"'
+"""By task queue: so it finds runs of every workflow type that there is, or will be."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as Temporal knows it. `published` is the phase in its search attribute, where it has one."""
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    status: WorkflowExecutionStatus | None
+    published: Phase | None
+    started_at: datetime
+    ended_at: datetime | None
+    waiting: tuple[Waiting, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether it is under way."""
+        return self.status is WorkflowExecutionStatus.RUNNING
+
+    @property
+    def sovereign(self) -> str:
+        """The FQDN, of a run that holds a Sovereign's lock; else the workflow id."""
+        return self.workflow_id.removeprefix(_LOCK)
+
+    @property
+    def phase(self) -> ShownPhase:
+        """The phase that it published, where that still holds; else what its execution status says."""
+        match self.status:
+            case WorkflowExecutionStatus.RUNNING if self.published != "stalled" and any(
+                item.in_trouble for item in self.waiting
+            ):
+                return "waiting"
+            case WorkflowExecutionStatus.RUNNING:
+                return self.published or "provisioning"
+            case WorkflowExecutionStatus.COMPLETED:
+                return self.published or "complete"
+            case WorkflowExecutionStatus.CANCELED:
+                return "cancelled"
+            case _:
+                return "failed"
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether `complete` may as well be degraded: the run ended without a search attribute."""
+        return self.published is None and self.status is WorkflowExecutionStatus.COMPLETED
+
+
+def run_of(execution: WorkflowExecution) -> Run:
+    """A run as it is listed, or, with what it waits for, as it is described."""
+    [published, *_] = execution.search_attributes.get("SovereignPhase") or [None]
+    return Run(
+        workflow_id=execution.id,
+        run_id=execution.run_id,
+        workflow_type=execution.workflow_type,
+        status=execution.status,
+        published=next((phase for phase in get_args(Phase) if phase == published), None),
+        started_at=execution.start_time,
+        ended_at=execution.close_time,
+        waiting=tuple(waiting_in(execution)) if isinstance(execution, WorkflowExecutionDescription) else (),
+    )
+
+
+async def every_sovereign(client: Client, *, page_size: int = LISTED_AT_ONCE) -> list[Run]:
+    """The newest run of each Sovereign, those that need a person first. Only what is under way is described."""
+    newest: dict[str, Run] = {}
+    async for execution in client.list_workflows(_EVERY_SOVEREIGN, page_size=page_size):
+        run = run_of(execution)
+        known = newest.get(run.workflow_id)
+        if known is None or known.started_at < run.started_at:
+            newest[run.workflow_id] = run
+    described = await _described(client, [run for run in newest.values() if run.running])
+    newest |= {run.workflow_id: run for run in described}
+    return sorted(newest.values(), key=lambda run: (PHASES.index(run.phase), run.sovereign))
+
+
+async def every_run_that_works(client: Client) -> list[Run]:
+    """All runs of the worker's task queue that are under way, with what they wait for."""
+    listed = client.list_workflows(EVERY_RUN_THAT_WORKS, page_size=LISTED_AT_ONCE)
+    runs = await _described(client, [run_of(execution) async for execution in listed])
+    return sorted((run for run in runs if run.running), key=lambda run: run.sovereign)
+
+
+def count_by_phase(runs: Iterable[Run]) -> str:
+    """Such as `2 stalled, 31 complete`."""
+    counts = Counter(run.phase for run in runs)
+    return ", ".join(f"{counts[phase]:,} {phase}" for phase in PHASES if counts[phase])
+
+
+async def _described(client: Client, runs: Sequence[Run]) -> list[Run]:
+    turn = asyncio.Semaphore(DESCRIBED_AT_ONCE)
+
+    async def describe(run: Run) -> Run:
+        async with turn:
+            try:
+                return run_of(await client.get_workflow_handle(run.workflow_id).describe())
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:  # deleted since it was listed
+                    return run
+                raise
+
+    return await side_by_side(describe(run) for run in runs)
