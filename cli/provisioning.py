@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from typing import Annotated
 
 import typer
 from temporalio.client import Client, WorkflowFailureError
@@ -11,8 +10,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from cli import display, following, reading, request, watching
 from cli.connection import connect
 from cli.following import Handle
-from cli.outcome import DONE, INTERRUPTED, Json, failed, report
-from sovereign_dns import names
+from cli.outcome import DONE, INTERRUPTED, Json, Wait, failed, how_to_start_again, report
 from sovereign_dns.contract import (
     PROVISION_SOVEREIGN,
     TASK_QUEUE,
@@ -20,8 +18,6 @@ from sovereign_dns.contract import (
     ProvisionResult,
     sovereign_workflow_id,
 )
-
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result and show the steps.")]
 
 
 @request.built_by(request.build_request)
@@ -43,11 +39,7 @@ def plan(wanted: ProvisionRequest, *, json: Json = False) -> None:
 
 def status(fqdn: request.Fqdn, json: Json = False) -> None:
     """Show how far a Sovereign's latest run is, and what it waits for."""
-    try:
-        normal = names.normalise_fqdn(fqdn)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    raise typer.Exit(asyncio.run(_show_status(normal, as_json=json)))
+    raise typer.Exit(asyncio.run(_show_status(request.normalised(fqdn), as_json=json)))
 
 
 async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_json: bool = False) -> int:
@@ -69,7 +61,7 @@ async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_
         await watching.show_trouble(handle, display.console(stderr=True))
     else:
         await watching.show_steps(handle, display.console())
-    return await _report(handle, as_json=as_json)
+    return await _report(handle, as_json=as_json, repeatable=wanted.sovereign_fqdn)
 
 
 async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
@@ -112,16 +104,19 @@ async def _start(client: Client, wanted: ProvisionRequest, workflow_id: str) -> 
     )
 
 
-async def _report(handle: Handle, *, as_json: bool) -> int:
+async def _report(handle: Handle, *, as_json: bool, repeatable: str) -> int:
     try:
-        return report(await handle.result(), as_json=as_json)
+        return report(await handle.result(), as_json=as_json, repeatable=repeatable)
     except WorkflowFailureError as error:
-        return failed(error)
+        return failed(error, repeatable=repeatable)
 
 
 async def _show_status(fqdn: str, *, as_json: bool) -> int:
     client = await connect()
-    seen = await following.look(following.handle_of(client, sovereign_workflow_id(fqdn)))
+    handle = following.handle_of(client, sovereign_workflow_id(fqdn))
+    seen = await following.look(handle)
+    if seen.status is None and not seen.running:  # its input could not be read, so that it knows nothing of itself
+        return await _report(handle, as_json=as_json, repeatable=fqdn)
     if seen.status is None:
         state = seen.execution_status.name if seen.execution_status else "unknown"
         display.console(stderr=True).print(
@@ -135,4 +130,7 @@ async def _show_status(fqdn: str, *, as_json: bool) -> int:
     else:
         terminal = display.console()
         terminal.print(display.whole_status(seen.status, seen.waiting))
-    return 0 if seen.running or seen.status.phase in DONE else 1
+    if seen.running or seen.status.phase in DONE:
+        return 0
+    display.console(stderr=True).print(how_to_start_again(fqdn), markup=False)
+    return 1

@@ -160,6 +160,16 @@ async def special_temporal(stack_description: dict[str, str], namespaces: list[s
 
 
 @pytest.fixture
+def environment(temporal: Client, stack_description: dict[str, str]) -> dict[str, str]:
+    """What leads the command line to the standing worker's namespace."""
+    return {
+        "PATH": os.environ["PATH"],
+        "TEMPORAL_ADDRESS": stack_description["TEMPORAL_ADDRESS"],
+        "TEMPORAL_NAMESPACE": temporal.namespace,
+    }
+
+
+@pytest.fixture
 async def world(stack_description: dict[str, str]) -> AsyncIterator[World]:
     """The outside world, as a test looks at it: with its own eyes, not with the product's."""
     async with World(stack_description) as world:
