@@ -51,7 +51,8 @@ async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_
     except WorkflowAlreadyStartedError:
         display.console(stderr=True).print(
             f"AlreadyInProgress: a run already works on {wanted.sovereign_fqdn}, under the workflow id {workflow_id}. "
-            f"Follow it with: sovereign-dns status {wanted.sovereign_fqdn}"
+            f"Follow it with: sovereign-dns watch {wanted.sovereign_fqdn}, or stop it with: sovereign-dns cancel "
+            f"{wanted.sovereign_fqdn}"
         )
         return 1
     if not wait:

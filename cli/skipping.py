@@ -35,8 +35,8 @@ async def _skip(fqdn: str, wanted: SkipStepRequest) -> int:
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         return _refused(
             f"no worker answered within {ANSWERED_WITHIN_SECONDS} s: does one run on this task queue and namespace? "
-            "Nothing is known to be skipped. See to a worker, look with "
-            f"`sovereign-dns status {fqdn}`, and ask again"
+            f"Temporal may still hand this to the next one that comes, and skip {wanted.step} then. Look with "
+            f"`sovereign-dns status {fqdn}` before you ask again"
         )
     except WorkflowUpdateFailedError as error:
         cause = error.cause

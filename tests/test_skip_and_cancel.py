@@ -3,13 +3,21 @@
 import asyncio
 import json
 
-from temporalio.client import Client, WorkflowExecutionStatus
+import pytest
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
 from tests.command_line import interrupted, read_until, run, running
 from tests.conftest import StartWorker
 from tests.eventually import eventually
-from tests.runs import start, step, waiting_for
+from tests.runs import Handle, start, step, waiting_for
 from tests.world import World
+
+
+async def seen_in_the_ui(handle: Handle) -> str:
+    """The current details."""
+    metadata = await handle.query("__temporal_workflow_metadata")
+    details: str = metadata["currentDetails"] if isinstance(metadata, dict) else metadata.current_details
+    return details
 
 
 async def test_a_step_is_skipped_with_a_reason_that_stays_in_the_result(
@@ -85,10 +93,9 @@ async def test_cancelling_leaves_what_is_done_and_a_new_run_carries_on(
     assert f"sovereign-dns provision --again {fqdn}" in ended.stderr
     assert (await lock.describe()).status == WorkflowExecutionStatus.CANCELED
     assert (await lock.query("status"))["phase"] == "cancelled"
-    details = await lock.query("__temporal_workflow_metadata")
-    seen_in_the_ui = details["currentDetails"] if isinstance(details, dict) else details.current_details
-    assert f"{fqdn} was cancelled; what is done stays done, and a new run carries on from it" in seen_in_the_ui
-    assert f"✔ `records-upsert` {world.parent}: 14 created" in seen_in_the_ui
+    seen = await seen_in_the_ui(lock)
+    assert f"{fqdn} was cancelled; what is done stays done, and a new run carries on from it" in seen
+    assert f"✔ `records-upsert` {world.parent}: 14 created" in seen
     late = run(environment, "cancel", fqdn)
     assert (late.returncode, "the latest one has ended (CANCELED)" in late.stderr) == (1, True), late.stderr
     assert f"sovereign-dns provision --again {fqdn}" in run(environment, "status", fqdn).stderr
@@ -99,24 +106,48 @@ async def test_cancelling_leaves_what_is_done_and_a_new_run_carries_on(
     assert step(json.loads(again.stdout), "records-upsert")["outcome"] == "0 created, 0 replaced, 14 unchanged"
 
 
-async def test_without_a_worker_skipping_gives_up_and_a_cancellation_waits_for_one(
+async def test_without_a_worker_both_say_so_and_take_effect_when_one_comes(
     environment: dict[str, str], special_temporal: Client, start_worker: StartWorker, world: World
 ) -> None:
     special = environment | {"TEMPORAL_NAMESPACE": special_temporal.namespace}
-    fqdn = f"t1.{world.parent}"
-    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
-    asked = asyncio.create_task(asyncio.to_thread(run, special, "skip", fqdn, "dns-verify", "--reason", "x"))
-    async with running(special, "cancel", fqdn) as cancelling:
+    skipped_fqdn, cancelled_fqdn = f"t1.{world.parent}", f"t2.{world.parent}"
+    skipped, cancelled = [
+        await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+        for fqdn in (skipped_fqdn, cancelled_fqdn)
+    ]
+    skip = ["skip", skipped_fqdn, "certificate-ready", "--reason", "by hand"]
+    skipping = asyncio.create_task(asyncio.to_thread(run, special, *skip))
+    async with running(special, "cancel", cancelled_fqdn) as cancelling:
         await read_until("the cancellation is recorded, but no worker answers", cancelling.stderr)
-        skipped = await asked
         _, stderr = await interrupted(cancelling)
+    told = await skipping
 
-    assert (skipped.returncode, "no worker answered within 10 s" in skipped.stderr) == (1, True), skipped.stderr
+    assert (told.returncode, "no worker answered within 10 s" in told.stderr) == (1, True), told.stderr
     assert (cancelling.returncode, "the cancellation stays recorded" in stderr) == (130, True), stderr
     start_worker()
+    with pytest.raises(WorkflowFailureError):
+        await cancelled.result()
+    assert (await cancelled.describe()).status == WorkflowExecutionStatus.CANCELED
+    assert step(await skipped.result(), "certificate-ready")["outcome"] == "given up: by hand"
 
-    async def cancelled() -> bool:
-        return (await handle.describe()).status == WorkflowExecutionStatus.CANCELED
 
-    await eventually(cancelled)
-    assert run(special, "cancel", f"nobody.{world.parent}", "--no-wait").returncode == 1
+async def test_a_run_that_handed_over_to_a_cancelled_one_says_so(temporal: Client, world: World) -> None:
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="forbidden")
+    fqdn = f"t1.{world.parent}"
+    outer = await start(temporal, world.request(fqdn))
+    lock = temporal.get_workflow_handle(f"sovereign/{fqdn}")
+
+    async def begun() -> bool:
+        return (await outer.query("status"))["handedOverTo"] is not None
+
+    await eventually(begun)
+    await waiting_for(lock, f"certificate-request/{world.parent}")
+    await lock.cancel()
+
+    with pytest.raises(WorkflowFailureError) as ended:
+        await outer.result()
+    assert "cancelled; what is done stays done" in str(ended.value.cause)
+    assert (await outer.query("status"))["phase"] == "cancelled"
+    seen = await seen_in_the_ui(outer)
+    assert f"{fqdn} was cancelled" in seen
+    assert f"`{lock.id}`" in seen
