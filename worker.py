@@ -112,16 +112,9 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
         powerdns = PowerDNSActivities(
-            PowerDNS(
-                client,
-                settings.catalyst_powerdns_api_url,
-                settings.powerdns_api_key,
-                settings.catalyst_powerdns_server_id,
-            )
+            PowerDNS(client, settings.powerdns_api_url, settings.powerdns_api_key, settings.catalyst_powerdns_server_id)
         )
-        pdm = PDMActivities(
-            PDM(client, settings.pool_domain_manager_url, user=settings.pdm_user, password=settings.pdm_password)
-        )
+        pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
         kubernetes = KubernetesActivities(certificates)
         dns = DNSActivities(
             AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers, _delegations(settings)

@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, W
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.waiting import Waiting, waiting_in
-from sovereign_dns.contract import ProvisionResult
+from sovereign_dns.contract import ProvisionResult, sovereign_workflow_id
 
 LOOK_EVERY_SECONDS = 0.4
 QUERY_TIMEOUT = timedelta(seconds=5)
@@ -40,12 +40,31 @@ class Look:
 
 
 class NoSuchRunError(Exception):
-    """There is no run of this Sovereign."""
+    """There is no such run of this Sovereign."""
 
 
 def handle_of(client: Client, workflow_id: str) -> Handle:
     """A handle on the latest run with this id."""
     return client.get_workflow_handle(workflow_id, result_type=ProvisionResult)
+
+
+async def run_under_way(client: Client, fqdn: str) -> Handle:
+    """The run that holds a Sovereign's lock; not a later one, should it end meanwhile.
+
+    Raises:
+        NoSuchRunError: none does.
+    """
+    workflow_id = sovereign_workflow_id(fqdn)
+    try:
+        latest = await client.get_workflow_handle(workflow_id).describe()
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise NoSuchRunError(f"no run {workflow_id} is known in this namespace") from error
+        raise
+    if latest.status != WorkflowExecutionStatus.RUNNING:
+        state = latest.status.name if latest.status else "unknown"
+        raise NoSuchRunError(f"no run works on {fqdn}: the latest one has ended ({state})")
+    return client.get_workflow_handle(workflow_id, run_id=latest.run_id, result_type=ProvisionResult)
 
 
 async def look(handle: Handle) -> Look:

@@ -6,13 +6,16 @@ import sys
 import typer
 from temporalio.service import RPCError
 
+from cli.cancelling import cancel
 from cli.connection import NoTemporalError
 from cli.demo import demo
 from cli.dev import dev
 from cli.following import NoSuchRunError
 from cli.provisioning import plan, provision
+from cli.recorded import NothingToRepeatError
 from cli.retrying import retry
 from cli.schema import schema
+from cli.skipping import skip
 from cli.status import status
 from cli.verifying import verify, watch
 
@@ -23,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (provision, plan, status, retry, verify, watch, schema, dev, demo):
+for command in (provision, plan, status, retry, skip, cancel, verify, watch, schema, dev, demo):
     app.command()(command)
 
 
@@ -44,7 +47,7 @@ def _exit_code() -> int:
         app()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    except (NoTemporalError, NoSuchRunError) as error:
+    except (NoTemporalError, NoSuchRunError, NothingToRepeatError) as error:
         print(f"sovereign-dns: {error}", file=sys.stderr)
     except RPCError as error:
         print(f"sovereign-dns: Temporal answered {error.status.name}: {error.message}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from typing import Annotated
 
 import typer
 from temporalio.client import Client, WorkflowFailureError
@@ -11,7 +10,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from cli import display, reading, request, watching
 from cli.connection import connect
 from cli.following import Handle
-from cli.outcome import DONE, INTERRUPTED, Json, failed, report
+from cli.outcome import DONE, INTERRUPTED, Json, Wait, failed, report
 from sovereign_dns.contract import (
     PROVISION_SOVEREIGN,
     TASK_QUEUE,
@@ -19,8 +18,6 @@ from sovereign_dns.contract import (
     ProvisionResult,
     sovereign_workflow_id,
 )
-
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result and show the steps.")]
 
 
 @request.built_by(request.build_request)
@@ -49,7 +46,8 @@ async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_
     except WorkflowAlreadyStartedError:
         display.console(stderr=True).print(
             f"AlreadyInProgress: a run already works on {wanted.sovereign_fqdn}, under the workflow id {workflow_id}. "
-            f"Follow it with: sovereign-dns status {wanted.sovereign_fqdn}"
+            f"Follow it with: sovereign-dns watch {wanted.sovereign_fqdn}, or stop it with: sovereign-dns cancel "
+            f"{wanted.sovereign_fqdn}"
         )
         return 1
     if not wait:
@@ -59,7 +57,7 @@ async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_
         await watching.show_trouble(handle, display.console(stderr=True))
     else:
         await watching.show_steps(handle, display.console())
-    return await _report(handle, as_json=as_json)
+    return await report_end_of(handle, as_json=as_json, repeatable=wanted.sovereign_fqdn)
 
 
 async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
@@ -102,8 +100,9 @@ async def _start(client: Client, wanted: ProvisionRequest, workflow_id: str) -> 
     )
 
 
-async def _report(handle: Handle, *, as_json: bool) -> int:
+async def report_end_of(handle: Handle, *, as_json: bool, repeatable: str) -> int:
+    """Prints how a run ends, or why it failed. Returns the exit code."""
     try:
-        return report(await handle.result(), as_json=as_json)
+        return report(await handle.result(), as_json=as_json, repeatable=repeatable)
     except WorkflowFailureError as error:
-        return failed(error)
+        return failed(error, repeatable=repeatable)

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Concatenate, TypeVar
 import typer
 from pydantic import ValidationError
 
+from cli import display, recorded
+from cli.recorded import NothingToRepeatError, RecordedRequest
 from sovereign_dns import names
 from sovereign_dns.contract import (
     ProvisionRequest,
@@ -19,9 +21,10 @@ from sovereign_dns.contract import (
     VerificationRequest,
     VerifyRequest,
 )
-from sovereign_dns.wire import explain, wire_name
+from sovereign_dns.wire import StrictMessage, explain, wire_name
 
 Built = TypeVar("Built", bound=SovereignRequest)
+Read = TypeVar("Read", bound=StrictMessage)
 
 DEPLOYMENT_ID = "manual"
 """Of a request that comes from options alone."""
@@ -55,12 +58,21 @@ Certificate = Annotated[
     typer.Option("--certificate/--no-certificate", help="Whether to ask cert-manager.", show_default="certificate"),
 ]
 RemoveWildcards = Annotated[list[str] | None, typer.Option("--remove-wildcard", help="A stale wildcard to remove.")]
-Takeover = Annotated[bool, typer.Option("--takeover", help="Replace what belongs to another Sovereign.")]
+Takeover = Annotated[
+    bool | None,
+    typer.Option(
+        "--takeover/--no-takeover", help="Replace what belongs to another Sovereign.", show_default="no-takeover"
+    ),
+]
 Level = Annotated[
     VerificationLevel | None,
     typer.Option("--level", help="How far answers are followed.", show_default=VerificationRequest().level),
 ]
 Within = Annotated[int, typer.Option("--within", help="Seconds to wait for what is not as expected yet.")]
+Again = Annotated[
+    bool,
+    typer.Option("--again", help="From the recorded input of its newest run. Other options override what they name."),
+]
 RequestFile = Annotated[
     str | None,
     typer.Option(
@@ -85,17 +97,22 @@ def build_request(
     ttl: Ttl = None,
     certificate: Certificate = None,
     remove_wildcards: RemoveWildcards = None,
-    takeover: Takeover = False,
+    takeover: Takeover = None,
     request_file: RequestFile = None,
+    again: Again = False,
 ) -> ProvisionRequest:
-    """Builds the request from the options, over the JSON file where one is given.
+    """Builds the request from the options, over the JSON file or the recorded input where one is asked for.
 
     Raises:
         typer.BadParameter: it isn't one; names the field.
+        NothingToRepeatError: there is no recorded input, or today's contract refuses it.
     """
+    before = _newest(fqdn, request_file) if again else None
     body: dict[str, Any] = {"deploymentId": DEPLOYMENT_ID} if request_file is None else _read(request_file)
+    if before is not None:
+        body = dict(before.body)
     body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)
-    body |= _given(deploymentId=deployment_id, removeWildcards=remove_wildcards or None, takeover=takeover or None)
+    body |= _given(deploymentId=deployment_id, removeWildcards=remove_wildcards or None, takeover=takeover)
     if certificate is not None:
         body["certificate"] = _over(body.get("certificate"), {"enabled": certificate})
     if pool is not None:
@@ -104,7 +121,7 @@ def build_request(
         body["pool"] = _over(body.get("pool"), named, or_new={"createdBy": created_by})
     if token_file is not None:
         body["pool"] = _over(body.get("pool"), {"reservationToken": _token_in(token_file)})
-    return _read_as(ProvisionRequest, body)
+    return read_as(ProvisionRequest, body) if before is None else _read_again(before, body)
 
 
 def build_verification(
@@ -130,7 +147,7 @@ def build_verification(
     body = {key: value for key, value in told.items() if key not in only_written}
     body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)
     body["verification"] = _over(body.get("verification"), _given(level=level) | {"deadlineSeconds": within})
-    return _read_as(VerifyRequest, body)
+    return read_as(VerifyRequest, body)
 
 
 def _names_given(
@@ -158,7 +175,59 @@ def _given(**options: object) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _read_as(kind: type[Built], body: dict[str, Any]) -> Built:
+def normalised(fqdn: str) -> str:
+    """The FQDN as the contract spells it.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        return names.normalise_fqdn(fqdn)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _newest(fqdn: str | None, request_file: str | None) -> RecordedRequest:
+    if fqdn is None:
+        raise typer.BadParameter("--again needs the Sovereign's FQDN")
+    if request_file is not None:
+        raise typer.BadParameter("--again takes the recorded input, and --request another one: give one of them")
+    return recorded.newest_request(normalised(fqdn))
+
+
+def _read_again(before: RecordedRequest, body: dict[str, Any]) -> ProvisionRequest:
+    """The recorded input with what is given. It is shown, since nobody has typed it."""
+    try:
+        wanted = ProvisionRequest.model_validate(body)
+    except ValidationError as error:
+        _insist_that_it_would_serve(before)
+        raise typer.BadParameter(explain(error)) from error
+    shown = wanted
+    if wanted.pool and wanted.pool.reservation_token:
+        shown = wanted.changed(pool=wanted.pool.changed(reservation_token="(not shown)"))  # noqa: S106 (no token)
+    display.console(stderr=True).print(
+        f"as recorded ({before}), with what is given: {shown.model_dump_json(exclude_defaults=True)}", markup=False
+    )
+    return wanted
+
+
+def _insist_that_it_would_serve(before: RecordedRequest) -> None:
+    """Whose fault a refusal is: that of the record, or of the options."""
+    try:
+        ProvisionRequest.model_validate(before.body)
+    except ValidationError as error:
+        raise NothingToRepeatError(
+            f"the recorded input ({before}) is refused by the contract of today: {explain(error)}. Give what is wrong "
+            "as an option (sovereign-dns provision --help), or the whole request with --request FILE instead of --again"
+        ) from error
+
+
+def read_as(kind: type[Read], body: dict[str, Any]) -> Read:
+    """A message of the contract.
+
+    Raises:
+        typer.BadParameter: it isn't one; names the field.
+    """
     try:
         return kind.model_validate(body)
     except ValidationError as error:

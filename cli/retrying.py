@@ -20,8 +20,8 @@ from cli.choices import among
 from cli.connection import connect
 from cli.following import NoSuchRunError
 from cli.outcome import DONE, INTERRUPTED
+from cli.request import normalised
 from cli.resets import Aim, BatchBusyError
-from cli.status import normalised
 from cli.survey import Run
 from cli.waiting import ERROR_TYPES
 from sovereign_dns.contract import ReadingStep, Step, sovereign_workflow_id

@@ -7,13 +7,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli import display, following, overview, survey
+from cli import display, following, overview, provisioning, request, survey
 from cli.choices import among
 from cli.connection import connect
 from cli.following import Look
-from cli.outcome import DONE, Json
+from cli.outcome import DONE, Json, how_to_start_again
 from cli.survey import ShownPhase
-from sovereign_dns import names
 from sovereign_dns.contract import sovereign_workflow_id
 
 Fqdn = Annotated[str | None, typer.Argument(help="One Sovereign's FQDN. Without it: all.", show_default=False)]
@@ -34,19 +33,7 @@ def status(fqdn: Fqdn = None, *, phases: Phases = None, limit: Limit = None, jso
         return
     if phases or limit is not None:
         raise typer.BadParameter("--phase and --limit are for the list of all Sovereigns: leave the FQDN out")
-    raise typer.Exit(asyncio.run(_show_one(normalised(fqdn), as_json=json)))
-
-
-def normalised(fqdn: str) -> str:
-    """The FQDN as workflow ids hold it.
-
-    Raises:
-        typer.BadParameter: it is none.
-    """
-    try:
-        return names.normalise_fqdn(fqdn)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    raise typer.Exit(asyncio.run(_show_one(request.normalised(fqdn), as_json=json)))
 
 
 async def _show_all(phases: Sequence[str | ShownPhase], limit: int | None, *, as_json: bool) -> None:
@@ -61,8 +48,11 @@ async def _show_all(phases: Sequence[str | ShownPhase], limit: int | None, *, as
 
 async def _show_one(fqdn: str, *, as_json: bool) -> int:
     client = await connect()
-    seen = await following.look(following.handle_of(client, sovereign_workflow_id(fqdn)))
+    handle = following.handle_of(client, sovereign_workflow_id(fqdn))
+    seen = await following.look(handle)
     if seen.status is None:
+        if not seen.running:  # its input could not be read, so that it knows nothing of itself
+            return await provisioning.report_end_of(handle, as_json=as_json, repeatable=fqdn)
         _show_what_temporal_knows(seen)
         return 1
     if as_json:
@@ -70,7 +60,10 @@ async def _show_one(fqdn: str, *, as_json: bool) -> int:
     else:
         display.console().print(display.whole_status(seen.status, seen.waiting))
         _hint_at_retry(fqdn, seen, display.console())
-    return 0 if seen.running or seen.status.phase in DONE else 1
+    if seen.running or seen.status.phase in DONE:
+        return 0
+    display.console(stderr=True).print(how_to_start_again(fqdn), markup=False)
+    return 1
 
 
 def _show_what_temporal_knows(seen: Look) -> None:

@@ -10,7 +10,6 @@ from cli import display, following, reading, request, watching
 from cli.connection import connect
 from cli.following import Handle
 from cli.outcome import INTERRUPTED, Json, failed, report
-from sovereign_dns import names
 from sovereign_dns.contract import (
     TASK_QUEUE,
     VERIFY_SOVEREIGN,
@@ -29,11 +28,7 @@ def verify(wanted: VerifyRequest, *, json: Json = False) -> None:
 def watch(fqdn: request.Fqdn) -> None:
     """Follow a Sovereign's latest run until it has ended."""
     try:
-        normal = names.normalise_fqdn(fqdn)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    try:
-        code = asyncio.run(_watch(normal))
+        code = asyncio.run(_watch(request.normalised(fqdn)))
     except KeyboardInterrupt:
         code = INTERRUPTED
     raise typer.Exit(code)
@@ -71,6 +66,6 @@ async def _watch(fqdn: str) -> int:
     handle = following.handle_of(await connect(), sovereign_workflow_id(fqdn))
     await watching.show_steps(handle, display.console())
     try:
-        return report(await handle.result(), as_json=False)
+        return report(await handle.result(), as_json=False, repeatable=fqdn)
     except WorkflowFailureError as error:
-        return failed(error)
+        return failed(error, repeatable=fqdn)

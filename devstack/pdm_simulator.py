@@ -23,6 +23,7 @@ class PDMSimulator(ChildProcess):
         name_servers: Sequence[str] = NAME_SERVERS,
         reservation_seconds: float = 600,
         sweep_seconds: float = 30,
+        basic_auth_file: Path | None = None,
     ) -> None:
         super().__init__("pdm", state / "logs" / "pdm.log")
         self._port = port
@@ -35,6 +36,8 @@ class PDMSimulator(ChildProcess):
             "--sweep-seconds": f"{sweep_seconds:g}",
             "--state": str(state.absolute() / "pdm.json"),
         }
+        if basic_auth_file is not None:
+            self._options["--basic-auth-file"] = str(basic_auth_file.absolute())
 
     @property
     def url(self) -> str:

@@ -20,12 +20,17 @@ _WORDS = {
     "cancelled": "was cancelled; what is done stays done, and a new run carries on from it",
 }
 
+_UNDER_WAY = {"provisioning", "verifying"}
+
 
 def as_markdown(status: ProvisionResult) -> str:
     """The whole picture: phase, hazards first, then steps, servers and what was replaced."""
-    if status.handed_over_to is not None and not status.steps and status.failure is None:
-        return f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`"
-    parts = [f"### {status.sovereign_fqdn} {_WORDS[status.phase]}"]
+    elsewhere = []
+    if status.handed_over_to is not None and not status.steps:
+        elsewhere = [f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`"]
+        if status.phase in _UNDER_WAY:
+            return elsewhere[0]
+    parts = [f"### {status.sovereign_fqdn} {_WORDS[status.phase]}", *elsewhere]
     if status.failure:
         parts.append(_plain(status.failure))
     if status.hazards:

@@ -1,21 +1,24 @@
 """The environment, read once by the worker. The names are those that the Catalyst pods mount already.
 
-A secret also comes as `<NAME>_FILE`, a path that is read afresh at each use.
+A secret, or the URL of PowerDNS or PDM, also comes as `<NAME>_FILE`, a path that is read afresh at each use.
 """
 
 import os
 import ssl
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sovereign_dns import names
 from sovereign_dns.clients.authoritative import split_host_port
 from sovereign_dns.clients.resolver_places import parse_resolver
 from sovereign_dns.intent import CANONICAL_SUBDOMAINS, CONSOLE_GATEWAY_SUBDOMAINS, NamingRules
+from sovereign_dns.mounted import MountedURL, checked_url
 from sovereign_dns.secrets import Secret
+
+Given = TypeVar("Given")
 
 DEFAULT_PDM_URL = "http://pool-domain-manager.openova-system.svc.cluster.local:8080"
 DEFAULT_NAMESERVERS = ("ns1.openova.io", "ns2.openova.io", "ns3.openova.io")
@@ -51,11 +54,19 @@ def _checked_ca_file(path: Path) -> Path:
     return path
 
 
+def _here_or_in_a_file(given: Given, info: ValidationInfo) -> Given:
+    """A required setting that may come by file too."""
+    if given is None and info.data[f"{info.field_name}_file"] is None:
+        raise ValueError(f"or {str(info.field_name).upper()}_FILE is required")
+    return given
+
+
 def _resolvers_where_unset() -> list[str]:
     """The public ones, but none where the variable is there and empty, which `env_ignore_empty` takes for unset."""
     return [] if "CATALYST_DNS_PROPAGATION_RESOLVERS" in os.environ else list(DEFAULT_RESOLVERS)
 
 
+Url = Annotated[str, AfterValidator(checked_url)]
 FqdnList = Annotated[list[Annotated[str, AfterValidator(names.normalise_fqdn)]], NoDecode, BeforeValidator(_split)]
 SubdomainList = Annotated[
     list[Annotated[str, AfterValidator(names.normalise_relative)]], NoDecode, BeforeValidator(_split)
@@ -70,11 +81,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
-    catalyst_powerdns_api_url: str
-    catalyst_powerdns_api_key: SecretStr | None = None
+    # A file stands before its variable, whose check looks at it.
+    catalyst_powerdns_api_url_file: Path | None = None
+    catalyst_powerdns_api_url: Annotated[Url | None, AfterValidator(_here_or_in_a_file)] = Field(
+        default=None, validate_default=True
+    )
     catalyst_powerdns_api_key_file: Path | None = None
+    catalyst_powerdns_api_key: Annotated[SecretStr | None, AfterValidator(_here_or_in_a_file)] = Field(
+        default=None, validate_default=True
+    )
     catalyst_powerdns_server_id: str = "localhost"
-    pool_domain_manager_url: str = DEFAULT_PDM_URL
+    pool_domain_manager_url: Url = DEFAULT_PDM_URL
+    pool_domain_manager_url_file: Path | None = None
     catalyst_pdm_basic_auth_user: SecretStr | None = None
     catalyst_pdm_basic_auth_user_file: Path | None = None
     catalyst_pdm_basic_auth_pass: SecretStr | None = None
@@ -94,11 +112,17 @@ class Settings(BaseSettings):
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
-    @model_validator(mode="after")
-    def _has_a_key(self) -> "Settings":
-        if self.catalyst_powerdns_api_key is None and self.catalyst_powerdns_api_key_file is None:
-            raise ValueError("CATALYST_POWERDNS_API_KEY or CATALYST_POWERDNS_API_KEY_FILE is required")
-        return self
+    @property
+    def powerdns_api_url(self) -> MountedURL:
+        """Where PowerDNS' API is."""
+        return MountedURL(
+            "CATALYST_POWERDNS_API_URL", self.catalyst_powerdns_api_url, self.catalyst_powerdns_api_url_file
+        )
+
+    @property
+    def pdm_url(self) -> MountedURL:
+        """Where PDM is."""
+        return MountedURL("POOL_DOMAIN_MANAGER_URL", self.pool_domain_manager_url, self.pool_domain_manager_url_file)
 
     @property
     def powerdns_api_key(self) -> Secret:

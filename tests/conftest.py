@@ -19,6 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from devstack.ports import Ports, free_port
 from devstack.stack import Stack
 from devstack.worker_process import WorkerProcess
+from tests.command_line import environment_of
 from tests.world import World
 
 MOST_XDIST_WORKERS = 8
@@ -157,6 +158,12 @@ async def temporal(stack_description: dict[str, str], namespaces: list[str], sta
 async def special_temporal(stack_description: dict[str, str], namespaces: list[str]) -> Client:
     """A client of the namespace that `start_worker` serves."""
     return await _client(stack_description, namespaces[1])
+
+
+@pytest.fixture
+def environment(temporal: Client, stack_description: dict[str, str]) -> dict[str, str]:
+    """What leads the command line to the standing worker's namespace."""
+    return environment_of(temporal, stack_description)
 
 
 @pytest.fixture

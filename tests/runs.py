@@ -57,6 +57,16 @@ async def waiting_for(handle: Handle, activity_id: str) -> str:
     return await eventually(last_failure)
 
 
+async def waiting_with(handle: Handle, activity_id: str, *words: str) -> str:
+    """As `waiting_for`, as soon as these words are in it."""
+
+    async def told() -> str | None:
+        failure = await waiting_for(handle, activity_id)
+        return failure if all(word in failure for word in words) else None
+
+    return await eventually(told)
+
+
 def step(result: Result, name: str, domain: str | None = None) -> dict[str, Any]:
     found = [s for s in result["steps"] if s["step"] == name and domain in {None, s["domain"]}]
     assert len(found) == 1, f"{name} {domain}: {result['steps']}"

@@ -3,10 +3,6 @@
 import asyncio
 import json
 import os
-import signal
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +10,13 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from devstack.ports import free_port
+from tests.command_line import interrupted, read_until, run, running
 from tests.conftest import StartWorker
 from tests.eventually import eventually
-from tests.program import PROGRAM, environment_of, run
 from tests.runs import Handle, provision, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
-
-
-@pytest.fixture
-def environment(temporal: Client, stack_description: dict[str, str]) -> dict[str, str]:
-    return environment_of(temporal, stack_description)
-
-
-@asynccontextmanager
-async def running(environment: dict[str, str], *arguments: str, stderr: int = PIPE) -> AsyncIterator[Process]:
-    process = await asyncio.create_subprocess_exec(PROGRAM, *arguments, env=environment, stdout=PIPE, stderr=stderr)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def read_until(words: str, stream: asyncio.StreamReader | None) -> str:
-    assert stream is not None
-    told = ""
-    async with asyncio.timeout(60):
-        while words not in told:
-            line = (await stream.readline()).decode()
-            assert line, f"ended without {words!r}: {told}"
-            told += line
-    return told
-
-
-async def interrupted(process: Process, *, within_seconds: float = 30) -> tuple[str, str]:
-    """What it still prints after Ctrl-C, on stdout and stderr."""
-    process.send_signal(signal.SIGINT)
-    async with asyncio.timeout(within_seconds):
-        stdout, stderr = await process.communicate()
-    return stdout.decode(), (stderr or b"").decode()
 
 
 async def run_of_plan(client: Client, fqdn: str) -> Handle:

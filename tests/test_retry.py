@@ -12,10 +12,10 @@ from temporalio.client import Client
 from cli import survey
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
+from tests.command_line import PROGRAM, environment_of, run
 from tests.conftest import StartWorker
 from tests.eventually import eventually
 from tests.lossy_api import LossyApi
-from tests.program import PROGRAM, environment_of, run
 from tests.runs import start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, rrset
 

@@ -306,8 +306,12 @@ class TestKubernetesFaults:
         token = (api_server.kubeconfig.parent / "token").read_text()
         assert token not in answer.text
 
-    async def test_every_namespace_exists_unless_it_is_named_missing(self, cluster: Cluster) -> None:
+    async def test_every_namespace_exists_unless_it_is_named_missing_and_not_created(self, cluster: Cluster) -> None:
         found = [await cluster.http.get(f"/api/v1/namespaces/{name}") for name in ("any", "missing-one")]
         assert [answer.status_code for answer in found] == [200, 404]
         gone = await cluster.apply(path=CERTIFICATES.format("missing-one"))
         assert (gone.status_code, gone.json()["message"]) == (404, 'namespaces "missing-one" not found')
+        created = await cluster.http.post("/api/v1/namespaces", json={"metadata": {"name": "missing-one"}})
+        assert created.status_code == 201
+        assert (await cluster.http.get("/api/v1/namespaces/missing-one")).status_code == 200
+        assert (await cluster.apply(path=CERTIFICATES.format("missing-one"))).status_code == 201

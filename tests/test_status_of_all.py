@@ -12,8 +12,8 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from cli import survey
+from tests.command_line import environment_of, run
 from tests.eventually import eventually
-from tests.program import environment_of, run
 from tests.runs import Handle, provision, start, waiting_for
 from tests.world import STRANGER, World, rrset
 

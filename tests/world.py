@@ -125,11 +125,38 @@ class World:
         found = {name: await self.answer(name, rrtype) for name in names}
         return {name: values for name, values in found.items() if values != wanted}
 
+    @property
+    def kubernetes_token(self) -> str:
+        return (Path(self.description["STATE"]) / "secrets" / "kubernetes-token").read_text(encoding="utf-8").strip()
+
+    async def kubernetes_call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """As kubectl does."""
+        headers = {"Authorization": f"Bearer {self.kubernetes_token}"} | options.pop("headers", {})
+        return await self.kubernetes.request(method, path, headers=headers, **options)
+
+    async def create_namespace(self, name: str) -> None:
+        body = {"metadata": {"name": name}}
+        (await self.kubernetes_call("POST", "/api/v1/namespaces", json=body)).raise_for_status()
+
+    async def create_cluster_issuer(self, name: str) -> None:
+        issuer = {
+            "apiVersion": "cert-manager.io/v1",
+            "kind": "ClusterIssuer",
+            "metadata": {"name": name},
+            "spec": {"acme": {}},
+        }
+        applied = await self.kubernetes_call(
+            "PATCH",
+            f"/apis/cert-manager.io/v1/clusterissuers/{name}",
+            params={"fieldManager": "kubectl"},
+            headers={"Content-Type": "application/apply-patch+yaml"},
+            json=issuer,
+        )
+        applied.raise_for_status()
+
     async def certificate(self, namespace: str, name: str) -> dict[str, Any] | None:
-        token = (Path(self.description["STATE"]) / "secrets" / "kubernetes-token").read_text(encoding="utf-8").strip()
-        response = await self.kubernetes.get(
-            f"/apis/cert-manager.io/v1/namespaces/{namespace}/certificates/{name}",
-            headers={"Authorization": f"Bearer {token}"},
+        response = await self.kubernetes_call(
+            "GET", f"/apis/cert-manager.io/v1/namespaces/{namespace}/certificates/{name}"
         )
         return response.json() if response.status_code == 200 else None
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from devstack.simulators.faults import Fault, Faults, Journal, Target, add_control_routes, failing_middleware
-from devstack.simulators.kubernetes_api import ResourceAPI, namespace_exists
+from devstack.simulators.kubernetes_api import Namespaces, ResourceAPI
 from devstack.simulators.kubernetes_apply import apply
 from devstack.simulators.kubernetes_certmanager import FAULT_KINDS, CertManager
 from devstack.simulators.kubernetes_objects import Objects
@@ -140,7 +140,10 @@ def make_app(options: argparse.Namespace) -> web.Application:
         objects.save()
 
     app.cleanup_ctx.append(run_cert_manager)
-    _add_routes(app, ResourceAPI(objects, faults), CertificateControl(objects, cert_manager))
+    namespaces = Namespaces(objects)
+    app.router.add_get("/api/v1/namespaces/{name}", namespaces.get)
+    app.router.add_post("/api/v1/namespaces", namespaces.create)
+    _add_routes(app, ResourceAPI(objects, faults, namespaces), CertificateControl(objects, cert_manager))
     add_control_routes(app, faults, journal, "namespace", FAULT_KINDS | ANSWERED_KINDS)
     return app
 
@@ -155,7 +158,6 @@ def _add_routes(app: web.Application, api: ResourceAPI, control: CertificateCont
     app.router.add_get("/version", version)
     for path in PUBLIC_PATHS - {"/version"}:
         app.router.add_get(path, healthy)
-    app.router.add_get("/api/v1/namespaces/{name}", namespace_exists)
     for scope in ("/apis/{group}/{version}", "/apis/{group}/{version}/namespaces/{namespace}"):
         app.router.add_get(scope + "/{plural}", api.list_or_watch)
         app.router.add_get(scope + "/{plural}/{name}", api.get)

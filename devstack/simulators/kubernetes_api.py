@@ -23,24 +23,44 @@ from devstack.simulators.kubernetes_status import (
 
 APPLY = "application/apply-patch+yaml"
 MISSING_NAMESPACE_PREFIX = "missing-"  # every other namespace exists
+_NAMESPACE = Resource("", "namespaces", "Namespace", namespaced=False)
 
 
-async def namespace_exists(request: web.Request) -> web.Response:
-    """``GET /api/v1/namespaces/{name}``: every namespace is there, except ``missing-...``."""
-    name = request.match_info["name"]
-    if name.startswith(MISSING_NAMESPACE_PREFIX):
-        raise namespace_not_found(name)
+class Namespaces:
+    """``/api/v1/namespaces``: every namespace is there, and ``missing-...`` once it was created."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def insist_on(self, name: str) -> None:
+        """Refuse a namespace that is missing."""
+        if name.startswith(MISSING_NAMESPACE_PREFIX) and self._objects.get(_NAMESPACE, None, name) is None:
+            raise namespace_not_found(name)
+
+    async def get(self, request: web.Request) -> web.Response:
+        """Return one."""
+        name = request.match_info["name"]
+        self.insist_on(name)
+        return json_answer(_namespace(name))
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Create one, as ``kubectl create namespace`` does."""
+        name = (await request.json())["metadata"]["name"]
+        return json_answer(self._objects.put(_NAMESPACE, _namespace(name)), 201)
+
+
+def _namespace(name: str) -> Object:
     metadata = {"name": name, "labels": {"kubernetes.io/metadata.name": name}}
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "status": {"phase": "Active"}}
-    return json_answer(namespace)
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "status": {"phase": "Active"}}
 
 
 class ResourceAPI:
     """The calls below ``/apis/{group}/{version}``; unknown resources are ``404 page not found``."""
 
-    def __init__(self, objects: Objects, faults: Faults) -> None:
+    def __init__(self, objects: Objects, faults: Faults, namespaces: Namespaces) -> None:
         self._objects = objects
         self._faults = faults
+        self._namespaces = namespaces
 
     async def get(self, request: web.Request) -> web.Response:
         """Return one object."""
@@ -102,8 +122,8 @@ class ResourceAPI:
         call = "create" if resource is CERTIFICATE else f"create-{resource.plural}"
         if self._faults.take(Target(call, namespace, name), ["forbidden"]):
             raise forbidden("create", resource, namespace, name)
-        if namespace is not None and namespace.startswith(MISSING_NAMESPACE_PREFIX):
-            raise namespace_not_found(namespace)
+        if namespace is not None:
+            self._namespaces.insist_on(namespace)
 
     async def _watch(
         self, request: web.Request, resource: Resource, namespace: str | None, selected: Any

@@ -7,12 +7,13 @@ from typing import Any
 
 import httpx2
 import msgspec
-from lightkube import ApiError, AsyncClient, KubeConfig
+from lightkube import ApiError, AsyncClient
 from lightkube.core.exceptions import ConfigError
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 
 from sovereign_dns import issuance
 from sovereign_dns.clients.http import retry_after
+from sovereign_dns.clients.kubernetes_connection import FIELD_MANAGER, KubernetesConnection
 from sovereign_dns.contract import CertificateStatus
 from sovereign_dns.failures import (
     CertificateRejected,
@@ -20,16 +21,11 @@ from sovereign_dns.failures import (
     Failure,
     IssuerMissing,
     KubernetesForbidden,
-    KubernetesNotConfigured,
     KubernetesUnavailable,
     NamespaceMissing,
     OwnershipConflict,
 )
 from sovereign_dns.issuance import KubernetesObject, WantedCertificate
-
-FIELD_MANAGER = "sovereign-dns"
-
-TIMEOUT = httpx2.Timeout(15.0, connect=5.0)
 
 _Certificate = create_namespaced_resource("cert-manager.io", "v1", "Certificate", "certificates")
 _CertificateRequest = create_namespaced_resource("cert-manager.io", "v1", "CertificateRequest", "certificaterequests")
@@ -38,15 +34,14 @@ _Challenge = create_namespaced_resource("acme.cert-manager.io", "v1", "Challenge
 
 
 class Certificates:
-    """A client for Certificates. The connection is made at first use, and again after it was refused.
+    """A client for Certificates.
 
-    So a worker starts without a cluster, and a mended kubeconfig needs no restart. Every method raises
-    `KubernetesNotConfigured`, `KubernetesUnavailable`, `KubernetesForbidden` and `CertManagerMissing`.
+    Every method raises `KubernetesNotConfigured`, `KubernetesUnavailable`, `KubernetesForbidden` and
+    `CertManagerMissing`.
     """
 
     def __init__(self, kubeconfig: Path | None) -> None:
-        self._kubeconfig = kubeconfig
-        self._client: AsyncClient | None = None
+        self._connection = KubernetesConnection(kubeconfig)
 
     async def request(self, wanted: WantedCertificate, *, takeover: bool) -> tuple[str, CertificateStatus]:
         """Makes the Certificate exist as wanted. Returns `created`, `changed` or `unchanged`, and its status.
@@ -99,10 +94,8 @@ class Certificates:
         return status.changed(reason=deepest or status.reason)
 
     async def close(self) -> None:
-        """Closes the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        """Closes the connection."""
+        await self._connection.close()
 
     def _refuse_foreign(self, present: KubernetesObject, wanted: WantedCertificate, *, takeover: bool) -> None:
         holder = issuance.owner_of(present)
@@ -141,53 +134,32 @@ class Certificates:
 
     @asynccontextmanager
     async def _calling(self, doing: str) -> AsyncIterator[AsyncClient]:
-        client = self._connected()
-        try:
-            yield client
-        except Failure:
-            raise
-        except httpx2.HTTPStatusError as error:
-            if error.response is not None and error.response.status_code == 401:
-                await self.close()  # the next attempt reads the kubeconfig afresh
-            raise _classified(error, doing) from error
-        except (
-            ConfigError,
-            OSError,
-        ) as error:  # what the kubeconfig names is read at each call: a token's file, a plugin
-            await self.close()
-            raise self._not_configured(error) from error
-        except (httpx2.LocalProtocolError, UnicodeEncodeError):
-            await self.close()  # the next attempt reads the kubeconfig afresh
-            # Without its cause and its text, which holds the header, and so the secret.
-            raise KubernetesForbidden(
-                f"nothing was sent to the Kubernetes API while {doing}, since the credentials hold a line break or "
-                "another character that no HTTP header may hold. Renew them in the kubeconfig or the service account; "
-                "the next attempt reads them afresh."
-            ) from None
-        except (httpx2.HTTPError, msgspec.DecodeError, ValueError) as error:
-            raise KubernetesUnavailable(
-                f"the Kubernetes API doesn't answer ({type(error).__name__}: {error}) while {doing}. "
-                "It is tried again until it does."
-            ) from error
-
-    def _connected(self) -> AsyncClient:
-        if self._client is None:
+        async with self._connection.client() as client:
             try:
-                config = (
-                    KubeConfig.from_file(self._kubeconfig) if self._kubeconfig else KubeConfig.from_service_account()
-                )
-                self._client = AsyncClient(config=config, timeout=TIMEOUT, field_manager=FIELD_MANAGER)
-            except (ConfigError, OSError, ValueError, KeyError) as error:
-                raise self._not_configured(error) from error
-        return self._client
-
-    def _not_configured(self, error: Exception) -> KubernetesNotConfigured:
-        source = f"the kubeconfig {self._kubeconfig}" if self._kubeconfig else "the in-cluster service account"
-        return KubernetesNotConfigured(
-            f"no Kubernetes API is configured: {source} can't be used ({error}). "
-            "Set KUBECONFIG, or run the worker in the cluster with a service account; "
-            'a request with "certificate": {"enabled": false} does without.'
-        )
+                yield client
+            except Failure:
+                raise
+            except httpx2.HTTPStatusError as error:
+                if error.response is not None and error.response.status_code == 401:
+                    await self._connection.renew(client)
+                raise _classified(error, doing) from error
+            # What the kubeconfig names is read at each call: a token's file, a plugin.
+            except (ConfigError, OSError) as error:
+                await self._connection.renew(client)
+                raise self._connection.not_configured(error) from error
+            except (httpx2.LocalProtocolError, UnicodeEncodeError):
+                await self._connection.renew(client)
+                # Without its cause and its text, which holds the header, and so the secret.
+                raise KubernetesForbidden(
+                    f"nothing was sent to the Kubernetes API while {doing}, since the credentials hold a line break or "
+                    "another character that no HTTP header may hold. Renew them in the kubeconfig or the service "
+                    "account; the next attempt reads them afresh."
+                ) from None
+            except (httpx2.HTTPError, msgspec.DecodeError, ValueError) as error:
+                raise KubernetesUnavailable(
+                    f"the Kubernetes API doesn't answer ({type(error).__name__}: {error}) while {doing}. "
+                    "It is tried again until it does."
+                ) from error
 
 
 def _refused_apply(error: ApiError, wanted: WantedCertificate) -> Exception:

@@ -1,5 +1,6 @@
 """One HTTP call to a backend, with its failures told apart. No retries: those happen in one place, Temporal's."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 
 from sovereign_dns.failures import NeedsAHand, Outage
+from sovereign_dns.mounted import MountedURL, UnusableURLError
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 """Seconds. A PATCH of a zone with 50,000 rrsets takes PowerDNS about one (measured), more under load."""
@@ -20,10 +22,24 @@ class Backend:
     """Who is called, and which error types speak for it."""
 
     name: str
+    url: MountedURL
     unavailable: type[Outage]
     unauthorized: type[NeedsAHand]
     unauthorized_statuses: frozenset[int]
-    mend_unauthorized: str
+    mend_unauthorized: Callable[[], str]
+
+    def address(self, *, doing: str) -> str:
+        """The URL as it is now.
+
+        Raises:
+            Outage: it can't be read, or is none.
+        """
+        try:
+            return self.url.read()
+        except UnusableURLError as error:
+            raise self.unavailable(
+                f"nothing was sent to {self.name} while {doing}, since its URL is not known: {error}", sent=False
+            ) from error
 
 
 async def call(
@@ -46,7 +62,9 @@ async def call(
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise backend.unavailable(f"{backend.name}'s URL is not valid ({error}); mend the setting") from error
+        raise backend.unavailable(
+            f"{backend.name}'s URL is not valid ({error}): {backend.url.how_to_mend('URL')}", sent=False
+        ) from error
     # Of the URL only this much is shown: another part could hold a password.
     at = f"{parsed.scheme}://{parsed.netloc.decode()}"
     try:
@@ -55,17 +73,18 @@ async def call(
         # Without its cause and its text, which holds the header, and so the secret.
         raise backend.unauthorized(
             f"nothing was sent to {backend.name} at {at} while {doing}, since the credentials hold a line break or "
-            f"another character that no HTTP header may hold: {backend.mend_unauthorized}"
+            f"another character that no HTTP header may hold: {backend.mend_unauthorized()}"
         ) from None
     except httpx.HTTPError as error:
         raise backend.unavailable(
             f"{backend.name} at {at} doesn't answer ({_cause(error)}) while {doing}. "
-            "It is tried again until it does; look whether it runs and can be reached from the worker.",
+            "It is tried again until it does; look whether it runs and can be reached from the worker. "
+            f"Its URL comes from {backend.url.where}.",
             sent=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout),
         ) from error
     if response.status_code in backend.unauthorized_statuses:
         raise backend.unauthorized(
-            f"{backend.name} at {at} answered {response.status_code} while {doing}: {backend.mend_unauthorized}"
+            f"{backend.name} at {at} answered {response.status_code} while {doing}: {backend.mend_unauthorized()}"
         )
     if response.status_code >= 500 or response.status_code == 429:
         raise backend.unavailable(

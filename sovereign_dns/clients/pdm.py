@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sovereign_dns.clients import http
 from sovereign_dns.failures import InvalidInput, NameReserved, PDMUnauthorized, PDMUnavailable
+from sovereign_dns.mounted import MountedURL
 from sovereign_dns.pool_names import (
     Allocation,
     Availability,
@@ -43,17 +44,17 @@ class PDM:
     Every method raises `PDMUnavailable` (connection, timeout, 5xx, 429, no JSON) and `PDMUnauthorized` (401).
     """
 
-    def __init__(self, client: httpx.AsyncClient, url: str, *, user: Secret, password: Secret) -> None:
+    def __init__(self, client: httpx.AsyncClient, url: MountedURL, *, user: Secret, password: Secret) -> None:
         self._client = client
-        self._url = url.rstrip("/")
         self._user = user
         self._password = password
         self._backend = http.Backend(
             name="PDM",
+            url=url,
             unavailable=PDMUnavailable,
             unauthorized=PDMUnauthorized,
             unauthorized_statuses=frozenset({401}),
-            mend_unauthorized=(
+            mend_unauthorized=lambda: (
                 f"its ingress wants basic auth; {user.how_to_mend('user')}, and {password.how_to_mend('password')}"
             ),
         )
@@ -194,7 +195,7 @@ class PDM:
         return row
 
     async def _send(self, method: str, pool_domain: str, verb: str, *, doing: str, **options: Any) -> httpx.Response:
-        url = f"{self._url}/api/v1/pool/{urllib.parse.quote(pool_domain, safe='')}/{verb}"
+        url = f"{self._backend.address(doing=doing)}/api/v1/pool/{urllib.parse.quote(pool_domain, safe='')}/{verb}"
         user = self._user.read()
         if user:
             options["auth"] = httpx.BasicAuth(user, self._password.read())
@@ -212,5 +213,5 @@ class PDM:
     def _unexpected(self, response: httpx.Response, doing: str) -> PDMUnavailable:
         return PDMUnavailable(
             f"PDM at {response.request.url.host} answered {response.status_code} while {doing}, which is not of its "
-            f"API: {http.excerpt(response)}. Look whether POOL_DOMAIN_MANAGER_URL is right."
+            f"API: {http.excerpt(response)}. Look whether {self._backend.url.where} is right."
         )

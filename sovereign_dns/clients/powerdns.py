@@ -21,6 +21,7 @@ from sovereign_dns.failures import (
     ZoneMissing,
     ZoneRejected,
 )
+from sovereign_dns.mounted import MountedURL
 from sovereign_dns.rrsets import COMMENT_ACCOUNT, Comment, Record, RRset, RRsetWrite
 from sovereign_dns.secrets import Secret
 from sovereign_dns.wire import Message
@@ -84,16 +85,19 @@ class PowerDNS:
     `PowerDNSUnauthorized` (401, 403).
     """
 
-    def __init__(self, client: httpx.AsyncClient, api_url: str, api_key: Secret, server_id: str = "localhost") -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, api_url: MountedURL, api_key: Secret, server_id: str = "localhost"
+    ) -> None:
         self._client = client
         self._api_key = api_key
-        self._base = f"{api_url.rstrip('/').removesuffix('/api/v1')}/api/v1/servers/{urllib.parse.quote(server_id)}"
+        self._server = f"/api/v1/servers/{urllib.parse.quote(server_id)}"
         self._backend = http.Backend(
             name="PowerDNS",
+            url=api_url,
             unavailable=PowerDNSUnavailable,
             unauthorized=PowerDNSUnauthorized,
             unauthorized_statuses=frozenset({401, 403}),
-            mend_unauthorized=api_key.how_to_mend("API key"),
+            mend_unauthorized=lambda: api_key.how_to_mend("API key"),
         )
         self._reads = asyncio.Semaphore(READS_IN_FLIGHT)
         self._reads_answered = 0
@@ -167,7 +171,7 @@ class PowerDNS:
             case status if status in _REFUSALS:
                 raise ZoneRejected(f"PowerDNS refused to create zone {name} ({_reason(response)})")
             case _:
-                raise _unexpected(response, doing)
+                raise self._unexpected(response, doing)
 
     async def rrsets(self, zone: str, at_names: Iterable[str], rrtype: str | None = None) -> list[RRset]:
         """The rrsets of the zone at these names, read side by side.
@@ -268,7 +272,7 @@ class PowerDNS:
                     f"PowerDNS refused the change of zone {zone} and applied nothing of it ({_reason(response)})"
                 )
             case _:
-                raise _unexpected(response, doing)
+                raise self._unexpected(response, doing)
 
     async def ds_records(self, zone: str) -> list[str]:
         """The DS records of the zone's active keys, in every digest that PowerDNS computes; none when unsigned."""
@@ -314,13 +318,12 @@ class PowerDNS:
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
         headers = {"X-API-Key": self._api_key.read()}
-        return await http.call(
-            self._client, self._backend, method, self._base + path, doing=doing, headers=headers, **options
-        )
+        url = self._backend.address(doing=doing).removesuffix("/api/v1") + self._server + path
+        return await http.call(self._client, self._backend, method, url, doing=doing, headers=headers, **options)
 
     def _parsed(self, adapter: TypeAdapter[Parsed], response: httpx.Response, *, doing: str) -> Parsed:
         if response.status_code != 200:
-            raise _unexpected(response, doing)
+            raise self._unexpected(response, doing)
         try:
             return adapter.validate_python(http.json_of(response, self._backend, doing=doing))
         except ValidationError as error:
@@ -329,17 +332,17 @@ class PowerDNS:
                 f"{http.excerpt(response)}"
             ) from error
 
+    def _unexpected(self, response: httpx.Response, doing: str) -> PowerDNSUnavailable:
+        """Neither done nor refused: something else answers, or the URL or server id is wrong."""
+        return PowerDNSUnavailable(
+            f"what answers as PowerDNS at {response.request.url.host} said {response.status_code} while {doing}, which "
+            f"is not of its API: {http.excerpt(response)}. Look at {self._backend.url.where} and at "
+            "CATALYST_POWERDNS_SERVER_ID."
+        )
+
 
 def _zone_path(zone: str) -> str:
     return f"/zones/{urllib.parse.quote(names.absolute(zone), safe='')}"
-
-
-def _unexpected(response: httpx.Response, doing: str) -> PowerDNSUnavailable:
-    """Neither done nor refused: something else answers, or the URL or server id is wrong."""
-    return PowerDNSUnavailable(
-        f"what answers as PowerDNS at {response.request.url.host} said {response.status_code} while {doing}, which is "
-        f"not of its API: {http.excerpt(response)}. Look at CATALYST_POWERDNS_API_URL and CATALYST_POWERDNS_SERVER_ID."
-    )
 
 
 def _reason(response: httpx.Response) -> str:

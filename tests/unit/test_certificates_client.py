@@ -6,8 +6,11 @@ import traceback
 from pathlib import Path
 
 import pytest
+from lightkube import ApiError
+from lightkube.resources.core_v1 import Pod
 
 from sovereign_dns.clients.certificates import Certificates
+from sovereign_dns.clients.kubernetes_connection import KubernetesConnection
 from sovereign_dns.failures import KubernetesForbidden, KubernetesNotConfigured, KubernetesUnavailable
 
 
@@ -88,3 +91,59 @@ async def test_a_credentials_plugin_that_is_missing_is_told_by_its_name(tmp_path
 
     with pytest.raises(KubernetesNotConfigured, match="no-such-plugin"):
         await Certificates(path).status("kube-system", "tls")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{users: [{token: canary", "it is no kubeconfig: ParserError"),
+        ("", "it is no kubeconfig: "),
+        ("[canary]", "it is no kubeconfig: "),
+        ("{}", "'clusters' is missing"),
+    ],
+)
+async def test_a_broken_kubeconfig_is_told_without_what_it_holds(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(content, encoding="utf-8")
+
+    with pytest.raises(KubernetesNotConfigured) as caught:
+        await Certificates(path).status("kube-system", "tls")
+
+    assert f"the kubeconfig {path} can't be used ({words}" in str(caught.value)
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_server_that_was_mended_is_found_without_any_refusal(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readline()).decode())
+        writer.close()
+
+    certificates = Certificates(kubeconfig(tmp_path, 1, "token"))
+    with pytest.raises(KubernetesUnavailable):
+        await certificates.status("kube-system", "tls")
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        kubeconfig(tmp_path, server.sockets[0].getsockname()[1], "token")
+        with pytest.raises(KubernetesUnavailable):
+            await certificates.status("kube-system", "tls")
+    await certificates.close()
+
+    assert asked, "the server of the mended kubeconfig"
+
+
+async def test_a_connection_that_is_renewed_serves_those_who_use_it_to_their_end(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}")
+        await writer.drain()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        connection = KubernetesConnection(kubeconfig(tmp_path, server.sockets[0].getsockname()[1], "token"))
+        async with connection.client() as before:
+            await connection.renew(before)
+            async with connection.client() as after:
+                assert after is not before
+            with pytest.raises(ApiError):
+                await before.get(Pod, "any", namespace="default")
+        await connection.close()

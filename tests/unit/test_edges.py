@@ -107,7 +107,7 @@ async def said_of(url: str) -> str:
 
 
 async def test_a_url_that_is_none_is_classified() -> None:
-    assert "mend the setting" in await said_of("http://pdns:port/x")
+    assert "set the variable CATALYST_POWERDNS_API_URL to the right URL" in await said_of("http://pdns:port/x")
 
 
 async def test_a_password_in_a_url_is_in_no_failure() -> None:

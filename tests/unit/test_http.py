@@ -8,13 +8,15 @@ import pytest
 
 from sovereign_dns.clients.http import Backend, call, excerpt, json_of, retry_after
 from sovereign_dns.failures import PowerDNSUnauthorized, PowerDNSUnavailable
+from sovereign_dns.mounted import MountedURL
 
 BACKEND = Backend(
     name="PowerDNS",
+    url=MountedURL("CATALYST_POWERDNS_API_URL", "http://powerdns.example:8081"),
     unavailable=PowerDNSUnavailable,
     unauthorized=PowerDNSUnauthorized,
     unauthorized_statuses=frozenset({401, 403}),
-    mend_unauthorized="look at the key",
+    mend_unauthorized=lambda: "look at the key",
 )
 URL = "http://powerdns.example:8081/api/v1/servers/localhost/zones?secret=no"
 

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.failures import Failure, PowerDNSUnauthorized, PowerDNSUnavailable, ZoneMissing, ZoneRejected
+from sovereign_dns.mounted import MountedURL
 from sovereign_dns.rrsets import RRsetWrite
 from sovereign_dns.secrets import Secret
 
@@ -19,7 +20,7 @@ WRITE = [RRsetWrite(name="a.omani.works", type="A", ttl=60, values=["77.42.11.95
 def answering(status: int, **answer: object) -> PowerDNS:
     transport = httpx.MockTransport(lambda _: httpx.Response(status, **answer))  # type: ignore[arg-type]
     key = Secret("CATALYST_POWERDNS_API_KEY", SecretStr("canary"))
-    return PowerDNS(httpx.AsyncClient(transport=transport), "http://pdns.test:8081", key)
+    return PowerDNS(httpx.AsyncClient(transport=transport), MountedURL("URL", "http://pdns.test:8081"), key)
 
 
 def create(client: PowerDNS) -> Awaitable[object]:

@@ -1,14 +1,18 @@
 """From the command line's options, and a file where one is given, to a request."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from temporalio.client import WorkflowExecutionStatus
 from typer.testing import CliRunner
 
+from cli import recorded
 from cli.main import app
+from cli.recorded import NothingToRepeatError, RecordedRequest
 from cli.request import build_request
 from sovereign_dns.contract import ProvisionRequest
 
@@ -166,3 +170,81 @@ def test_a_token_file_that_holds_no_text_is_wrong_usage(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(typer.BadParameter, match="reservation-token-file"):
         build_request(FQDN, ip=IP, pool="omani.works", token_file=file)
+
+
+def recorded_as(monkeypatch: pytest.MonkeyPatch, **body: Any) -> None:
+    """The newest run was started with this."""
+    found = RecordedRequest(
+        {"deploymentId": "d9", "sovereignFQDN": FQDN, "loadBalancerIP": IP} | body,
+        "run-1",
+        datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+        WorkflowExecutionStatus.FAILED,
+    )
+    monkeypatch.setattr(recorded, "newest_request", lambda fqdn: found if fqdn == FQDN else None)
+
+
+def test_again_takes_the_recorded_input_with_options_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded_as(monkeypatch, ttl=30, takeover=True, certificate={"issuer": "ours"})
+
+    built = build_request(FQDN.upper(), again=True, ip="77.42.11.99", takeover=False, certificate=False)
+
+    assert built.load_balancer_ip == "77.42.11.99"
+    assert (built.deployment_id, built.ttl, built.takeover) == ("d9", 30, False)
+    assert (built.certificate.issuer, built.certificate.enabled) == ("ours", False)
+
+
+def test_again_shows_what_it_starts_but_no_reservation_token(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subdomain, _, domain = FQDN.partition(".")
+    recorded_as(monkeypatch, pool={"domain": domain, "subdomain": subdomain, "reservationToken": "canary"})
+
+    built = build_request(FQDN, again=True)
+
+    assert built.pool is not None
+    assert built.pool.reservation_token == "canary"
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "run run-1, started 2026-01-02 03:04 UTC, FAILED" in shown.err
+    assert f'"loadBalancerIP":"{IP}"' in shown.err
+    assert "canary" not in shown.err
+
+
+def test_a_recorded_input_that_the_contract_refuses_by_now_says_so_unless_an_option_mends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorded_as(monkeypatch, loadBalancerIP="nonsense")
+
+    with pytest.raises(NothingToRepeatError, match=r"recorded input \(run run-1.* is refused .*loadBalancerIP"):
+        build_request(FQDN, again=True)
+    assert build_request(FQDN, again=True, ip=IP).load_balancer_ip == IP
+
+
+def test_an_option_that_makes_no_sense_is_wrong_usage_with_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded_as(monkeypatch)
+
+    with pytest.raises(typer.BadParameter, match="loadBalancerIP"):
+        build_request(FQDN, again=True, ip="nonsense")
+
+
+def test_again_needs_a_name_and_no_other_request(tmp_path: Path) -> None:
+    with pytest.raises(typer.BadParameter, match="needs the Sovereign's FQDN"):
+        build_request(again=True)
+    with pytest.raises(typer.BadParameter, match="--request"):
+        build_request(FQDN, again=True, request_file=str(tmp_path / "any"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["zone-create", "--reason", "x"], "zone-create"),
+        (["dns-verify"], "--reason"),
+        (["dns-verify", "--reason", ""], "reason"),
+        (["dns-verify", "--reason", "x", "--domain", "*.works"], "domain"),
+    ],
+)
+def test_what_may_not_be_skipped_is_wrong_usage(arguments: list[str], words: str) -> None:
+    ended = CliRunner().invoke(app, ["skip", FQDN, *arguments], env=WIDE)
+
+    assert ended.exit_code == 2
+    assert words in ended.output

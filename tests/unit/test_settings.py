@@ -7,6 +7,7 @@ import pytest
 import trustme
 
 from sovereign_dns.intent import CANONICAL_SUBDOMAINS, CONSOLE_GATEWAY_SUBDOMAINS
+from sovereign_dns.mounted import UnusableURLError
 from sovereign_dns.settings import Settings, SettingsError, read_settings
 
 KEY = "s3cret-api-key"
@@ -135,12 +136,14 @@ def test_a_missing_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CATALYST_POWERDNS_API_URL")
     with pytest.raises(SettingsError) as caught:
         read_settings()
-    assert str(caught.value) == "CATALYST_POWERDNS_API_URL is required"
+    assert str(caught.value) == "CATALYST_POWERDNS_API_URL or CATALYST_POWERDNS_API_URL_FILE is required"
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
+        ("CATALYST_POWERDNS_API_URL", "powerdns:8081", "holds no URL"),
+        ("POOL_DOMAIN_MANAGER_URL", "http://", "holds no URL"),
         ("CATALYST_EXPECTED_NS", "ns1.openova.io,ns 2", "space"),
         ("CATALYST_EXPECTED_NS", ",", "at least 1"),
         ("CATALYST_SOVEREIGN_SUBDOMAINS", "console,*", "wildcard"),
@@ -165,9 +168,11 @@ def test_a_variable_that_cannot_be_understood_is_named(
 
 
 def test_all_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CATALYST_POWERDNS_API_URL")
+    for variable in ("CATALYST_POWERDNS_API_URL", "CATALYST_POWERDNS_API_KEY"):
+        monkeypatch.delenv(variable)
     message = told_of(monkeypatch, SOVEREIGN_DNS_LOG_LEVEL="chatty")
-    assert "CATALYST_POWERDNS_API_URL is required" in message
+    assert "CATALYST_POWERDNS_API_URL or CATALYST_POWERDNS_API_URL_FILE is required" in message
+    assert "CATALYST_POWERDNS_API_KEY or CATALYST_POWERDNS_API_KEY_FILE is required" in message
     assert "SOVEREIGN_DNS_LOG_LEVEL " in message
 
 
@@ -190,6 +195,61 @@ def test_a_file_counts_before_the_variable_and_says_so(monkeypatch: pytest.Monke
     secret = read_with(monkeypatch, CATALYST_POWERDNS_API_KEY_FILE=str(file)).powerdns_api_key
     assert secret.read() == "from the file"
     assert secret.where == f"the file {file} (CATALYST_POWERDNS_API_KEY_FILE)"
+
+
+def test_a_url_in_a_file_is_read_afresh_at_each_use_and_counts_before_the_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "url"
+    settings = read_with(monkeypatch, CATALYST_POWERDNS_API_URL_FILE=str(file), POOL_DOMAIN_MANAGER_URL_FILE=str(file))
+    for url in (settings.powerdns_api_url, settings.pdm_url):
+        file.write_text(" http://before.example:8081/ \n")
+        assert url.read() == "http://before.example:8081"
+        file.write_text("https://after.example")
+        assert url.read() == "https://after.example"
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        (None, "can't be read (No such file or directory)"),
+        (b"\xff", "can't be read (it is no UTF-8 text)"),
+        (b"\n", "is empty"),
+        (b"powerdns:8081", "holds no URL"),
+        (b"ftp://powerdns:8081", "holds no URL"),
+        (b"http://:8081", "holds no URL"),
+        (b"http://powerdns:99999", "holds no URL"),
+        (b"http://power dns:8081", "holds no URL"),
+        (b"http://[::1", "holds no URL"),
+        (b"http://powerdns:8081\nhttp://other:8081", "holds no URL"),
+        (KEY.encode(), "holds no URL"),
+    ],
+)
+def test_a_file_without_a_url_says_which_file_to_mend_and_never_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, trouble: str
+) -> None:
+    file = tmp_path / "url"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.delenv("CATALYST_POWERDNS_API_URL")
+
+    url = read_with(monkeypatch, CATALYST_POWERDNS_API_URL_FILE=str(file)).powerdns_api_url
+
+    with pytest.raises(UnusableURLError) as caught:
+        url.read()
+    told = str(caught.value)
+    assert told.startswith(f"put the right URL into the file {file} (CATALYST_POWERDNS_API_URL_FILE), which {trouble}")
+    assert told.endswith("; the next attempt reads it afresh")
+    assert KEY not in told
+
+
+def test_how_to_mend_a_secret_says_when_its_file_holds_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    secret = read_with(monkeypatch, CATALYST_POWERDNS_API_KEY_FILE=str(file)).powerdns_api_key
+    assert "which can't be read (No such file or directory)" in secret.how_to_mend("API key")
+    file.write_text("wrong")
+    assert "which" not in secret.how_to_mend("API key").partition(";")[0]
+    assert "wrong" not in secret.how_to_mend("API key")
 
 
 def test_pdms_credentials_come_by_variable_or_by_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sovereign_dns.clients import powerdns
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.failures import PowerDNSUnavailable
 from sovereign_dns.messages import UpsertRecords
+from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
 from tests.unit.builders import OWNER, domain_intent
 
@@ -30,7 +31,9 @@ async def test_a_cancelled_write_ends_before_the_activity_does() -> None:
         return httpx.Response(200, json=[] if listing else zone)
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    activities = PowerDNSActivities(PowerDNS(client, "http://pdns.test", Secret("KEY", SecretStr("key"))))
+    activities = PowerDNSActivities(
+        PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
+    )
     running = asyncio.create_task(activities.upsert_records(UpsertRecords(owner=OWNER, intent=domain_intent())))
     await arrived.wait()
 
@@ -52,7 +55,9 @@ async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(mon
         raise AssertionError
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(silence))
-    activities = PowerDNSActivities(PowerDNS(client, "http://pdns.test", Secret("KEY", SecretStr("key"))))
+    activities = PowerDNSActivities(
+        PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
+    )
 
     with pytest.raises(PowerDNSUnavailable, match="answered 0 of the reads before it"):
         await activities.upsert_records(UpsertRecords(owner=OWNER, intent=domain_intent()))
@@ -60,7 +65,7 @@ async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(mon
 
 async def test_who_waits_for_a_zone_that_another_writes_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(powerdns, "LONGEST_WAIT_FOR_A_ZONE_SECONDS", 0.05)
-    client = PowerDNS(httpx.AsyncClient(), "http://pdns.test", Secret("KEY", SecretStr("key")))
+    client = PowerDNS(httpx.AsyncClient(), MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
 
     async with client.sole_writer(["omani.works"]):
         with pytest.raises(PowerDNSUnavailable, match=r"writing zone omani\.works for other runs"):
@@ -74,7 +79,7 @@ async def test_a_key_that_no_header_may_hold_is_told_without_the_key() -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server, httpx.AsyncClient() as http:
         port = server.sockets[0].getsockname()[1]
-        client = PowerDNS(http, f"http://127.0.0.1:{port}", Secret("KEY", SecretStr("canary\nkey")))
+        client = PowerDNS(http, MountedURL("URL", f"http://127.0.0.1:{port}"), Secret("KEY", SecretStr("canary\nkey")))
         with pytest.raises(Exception, match="credentials hold a line break") as failed:
             await client.zone("omani.works")
 
@@ -92,6 +97,8 @@ async def test_a_long_queue_of_reads_is_waited_in_as_long_as_it_moves(monkeypatc
     client = httpx.AsyncClient(transport=httpx.MockTransport(slowly))
     many = [f"s{number}.omani.works" for number in range(60)]
 
-    found = await PowerDNS(client, "http://pdns.test", Secret("KEY", SecretStr("key"))).rrsets("omani.works", many)
+    found = await PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key"))).rrsets(
+        "omani.works", many
+    )
 
     assert found == []

@@ -1,0 +1,65 @@
+"""`cancel`: stop the run that works on a Sovereign."""
+
+import asyncio
+
+import typer
+
+from cli import display, following, request
+from cli.connection import connect
+from cli.following import Handle, Look
+from cli.outcome import INTERRUPTED, Wait, how_to_start_again
+from cli.watching import UNANSWERED_SECONDS
+
+RECORDED = (
+    "the cancellation is recorded, but no worker answers. It takes effect as soon as one runs on this task queue and "
+    "namespace"
+)
+
+
+def cancel(fqdn: request.Fqdn, *, wait: Wait = True) -> None:
+    """Stop the run that works on a Sovereign, cleanly: what is done stays done, and a new run carries on from it."""
+    try:
+        code = asyncio.run(_cancel(request.normalised(fqdn), wait=wait))
+    except KeyboardInterrupt:
+        display.console(stderr=True).print("interrupted: not followed any further; the cancellation stays recorded")
+        code = INTERRUPTED
+    raise typer.Exit(code)
+
+
+async def _cancel(fqdn: str, *, wait: bool) -> int:
+    handle = await following.run_under_way(await connect(), fqdn)
+    await handle.cancel()
+    if not wait:
+        display.console().print(f"asked {handle.id} to end; see sovereign-dns status {fqdn}")
+        return 0
+    return _report(fqdn, await _end_of(handle))
+
+
+async def _end_of(handle: Handle) -> Look:
+    clock = asyncio.get_running_loop().time
+    answered, told = clock(), False
+    async for seen in following.follow(handle):
+        if not seen.running:
+            return seen
+        if seen.status is not None or seen.trouble is not None:
+            answered = clock()
+        elif not told and clock() - answered > UNANSWERED_SECONDS:
+            told = True
+            display.console(stderr=True).print(RECORDED)
+    raise AssertionError("a run that is followed ends")
+
+
+def _report(fqdn: str, ended: Look) -> int:
+    terminal = display.console()
+    if ended.status is None:
+        terminal.print(f"the run of {fqdn} has ended before it began; nothing was done")
+        return 0
+    terminal.print(display.whole_status(ended.status, {}))
+    if ended.status.phase != "cancelled":
+        display.console(stderr=True).print(
+            f"the run had ended before the cancellation reached it: {fqdn} is {ended.status.phase}"
+        )
+        return 1
+    terminal.print("cancelled: what is done stays done, and a new run carries on from it")
+    display.console(stderr=True).print(how_to_start_again(fqdn), markup=False)
+    return 0

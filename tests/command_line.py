@@ -1,0 +1,61 @@
+"""The command line as a process."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio.client import Client
+
+PROGRAM = str(Path(sys.executable).parent / "sovereign-dns")
+
+
+def environment_of(client: Client, description: dict[str, str]) -> dict[str, str]:
+    """Leads it to a client's namespace."""
+    return {
+        "PATH": os.environ["PATH"],
+        "TEMPORAL_ADDRESS": description["TEMPORAL_ADDRESS"],
+        "TEMPORAL_NAMESPACE": client.namespace,
+    }
+
+
+def run(environment: dict[str, str], *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """What it prints, and its exit code. It is not at a terminal."""
+    return subprocess.run(
+        [PROGRAM, *arguments], env=environment, input=given, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+@asynccontextmanager
+async def running(environment: dict[str, str], *arguments: str, stderr: int = PIPE) -> AsyncIterator[Process]:
+    process = await asyncio.create_subprocess_exec(PROGRAM, *arguments, env=environment, stdout=PIPE, stderr=stderr)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def read_until(words: str, stream: asyncio.StreamReader | None) -> str:
+    assert stream is not None
+    told = ""
+    async with asyncio.timeout(60):
+        while words not in told:
+            line = (await stream.readline()).decode()
+            assert line, f"ended without {words!r}: {told}"
+            told += line
+    return told
+
+
+async def interrupted(process: Process, *, within_seconds: float = 30) -> tuple[str, str]:
+    """What it still prints after Ctrl-C, on stdout and stderr."""
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(within_seconds):
+        stdout, stderr = await process.communicate()
+    return stdout.decode(), (stderr or b"").decode()
