@@ -31,7 +31,7 @@ def test_without_settings_it_says_which_are_missing(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert ended.returncode == 2
-    assert "CATALYST_POWERDNS_API_URL is required" in ended.stderr
+    assert "CATALYST_POWERDNS_API_URL or CATALYST_POWERDNS_API_URL_FILE is required" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
