@@ -51,6 +51,15 @@ def _checked_ca_file(path: Path) -> Path:
     return path
 
 
+def _checked_deployment_name(text: str) -> str:
+    if text.startswith("__") or set(text) & set(".:"):
+        raise ValueError(
+            f"is {text[:80]!r}. Temporal takes no name that starts with '__' or holds a '.' or a ':'; "
+            "a worker of such a deployment would poll, and never get a task"
+        )
+    return text
+
+
 def _resolvers_where_unset() -> list[str]:
     """The public ones, but none where the variable is there and empty, which `env_ignore_empty` takes for unset."""
     return [] if "CATALYST_DNS_PROPAGATION_RESOLVERS" in os.environ else list(DEFAULT_RESOLVERS)
@@ -66,7 +75,7 @@ ResolverList = Annotated[list[Annotated[str, AfterValidator(_checked_resolver)]]
 
 
 class Settings(BaseSettings):
-    """Everything that the environment decides, but Temporal's own part (`TEMPORAL_*`)."""
+    """Everything that the environment decides, but how Temporal is reached: the SDK reads that (`TEMPORAL_*`)."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
@@ -91,6 +100,8 @@ class Settings(BaseSettings):
     catalyst_protected_fqdns: FqdnList = Field(default_factory=lambda: list(DEFAULT_PROTECTED_FQDNS))
     catalyst_allow_non_public_ips: bool = False
     kubeconfig: Path | None = None
+    temporal_deployment_name: Annotated[str, AfterValidator(_checked_deployment_name)] | None = None
+    temporal_worker_build_id: str | None = None
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -98,6 +109,18 @@ class Settings(BaseSettings):
     def _has_a_key(self) -> "Settings":
         if self.catalyst_powerdns_api_key is None and self.catalyst_powerdns_api_key_file is None:
             raise ValueError("CATALYST_POWERDNS_API_KEY or CATALYST_POWERDNS_API_KEY_FILE is required")
+        return self
+
+    @model_validator(mode="after")
+    def _is_versioned_or_not(self) -> "Settings":
+        versioning = {
+            "TEMPORAL_DEPLOYMENT_NAME": self.temporal_deployment_name,
+            "TEMPORAL_WORKER_BUILD_ID": self.temporal_worker_build_id,
+        }
+        missing = [name for name, value in versioning.items() if value is None]
+        if len(missing) == 1:
+            (present,) = versioning.keys() - set(missing)
+            raise ValueError(f"{present} is set, but not {missing[0]}: worker versioning needs both, or neither")
         return self
 
     @property

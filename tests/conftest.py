@@ -121,7 +121,7 @@ def namespaces() -> list[str]:
 StartWorker = Callable[..., WorkerProcess]
 
 
-def _worker(description: dict[str, str], namespace: str, **settings: str) -> WorkerProcess:
+def worker_in(description: dict[str, str], namespace: str, **settings: str) -> WorkerProcess:
     known = {key: value for key, value in description.items() if key.startswith(("CATALYST_", "POOL_", "KUBE"))}
     environment = known | {"TEMPORAL_ADDRESS": description["TEMPORAL_ADDRESS"], "TEMPORAL_NAMESPACE": namespace}
     log = Path(description["STATE"]) / "logs" / f"worker-{namespace}-{secrets.token_hex(3)}.log"
@@ -130,7 +130,7 @@ def _worker(description: dict[str, str], namespace: str, **settings: str) -> Wor
 
 @pytest.fixture(scope="session")
 def standing_worker(stack_description: dict[str, str], namespaces: list[str]) -> Iterator[WorkerProcess]:
-    with _worker(stack_description, namespaces[0]) as worker:
+    with worker_in(stack_description, namespaces[0]) as worker:
         yield worker
 
 
@@ -138,10 +138,10 @@ def standing_worker(stack_description: dict[str, str], namespaces: list[str]) ->
 def start_worker(stack_description: dict[str, str], namespaces: list[str]) -> Iterator[StartWorker]:
     """Starts workers with settings of the test's own, in the special namespace."""
     with ExitStack() as ending:
-        yield lambda **settings: ending.enter_context(_worker(stack_description, namespaces[1], **settings))
+        yield lambda **settings: ending.enter_context(worker_in(stack_description, namespaces[1], **settings))
 
 
-async def _client(description: dict[str, str], namespace: str) -> Client:
+async def client_of(description: dict[str, str], namespace: str) -> Client:
     return await Client.connect(
         description["TEMPORAL_ADDRESS"], namespace=namespace, data_converter=pydantic_data_converter
     )
@@ -150,13 +150,13 @@ async def _client(description: dict[str, str], namespace: str) -> Client:
 @pytest.fixture(scope="session")
 async def temporal(stack_description: dict[str, str], namespaces: list[str], standing_worker: WorkerProcess) -> Client:
     """A client of the namespace that the standing worker serves."""
-    return await _client(stack_description, namespaces[0])
+    return await client_of(stack_description, namespaces[0])
 
 
 @pytest.fixture(scope="session")
 async def special_temporal(stack_description: dict[str, str], namespaces: list[str]) -> Client:
     """A client of the namespace that `start_worker` serves."""
-    return await _client(stack_description, namespaces[1])
+    return await client_of(stack_description, namespaces[1])
 
 
 @pytest.fixture
