@@ -117,7 +117,9 @@ async def attempted_by(worker: WorkerProcess, handle: Handle, activity_id: str) 
 
     async def by_this_worker() -> bool:
         pending = (await handle.describe()).raw_description.pending_activities
-        return any(p.activity_id == activity_id and p.last_worker_identity.startswith(f"{worker.pid}@") for p in pending)
+        return any(
+            p.activity_id == activity_id and p.last_worker_identity.startswith(f"{worker.pid}@") for p in pending
+        )
 
     await eventually(by_this_worker)
 
