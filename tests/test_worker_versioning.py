@@ -2,31 +2,30 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from temporalio.api.enums.v1 import EventType, VersioningBehavior
 from temporalio.api.workflow.v1 import WorkflowExecutionVersioningInfo
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from devstack.worker_process import WorkerProcess
-from tests.conftest import client_of, worker_in
+from tests.documents import CHANGING_WORKFLOWS, temporal_command
 from tests.eventually import eventually
+from tests.namespaces import OwnNamespace
 from tests.runs import Handle, provision, start, waiting_for
 from tests.world import World
 
 PROJECT = Path(__file__).parent.parent
-DEPLOYMENT = "sovereign-dns"
 
 
 def build(build_id: str) -> dict[str, str]:
-    return {"TEMPORAL_DEPLOYMENT_NAME": DEPLOYMENT, "TEMPORAL_WORKER_BUILD_ID": build_id}
+    return {"TEMPORAL_DEPLOYMENT_NAME": "sovereign-dns", "TEMPORAL_WORKER_BUILD_ID": build_id}
 
 
 async def versioning_of(handle: Handle) -> WorkflowExecutionVersioningInfo:
@@ -60,47 +59,8 @@ async def test_it_is_off_by_default(temporal: Client, world: World) -> None:
     assert (listed.returncode, json.loads(listed.stdout)) == (0, [])
 
 
-class OwnNamespace:
-    """A current version is a namespace's own, and would take the runs of every other test there."""
-
-    def __init__(self, description: dict[str, str], world: World, ending: ExitStack) -> None:
-        self._name = f"versions-{world.unique}"
-        self._description = description
-        self._world = world
-        self._ending = ending
-
-    def start_worker(self, **settings: str) -> WorkerProcess:
-        return self._ending.enter_context(worker_in(self._description, self._name, **settings))
-
-    def command(self, *arguments: str) -> None:
-        ended = self._world.temporal_command(self._name, *arguments)
-        assert ended.returncode == 0, ended.stderr
-
-    def set_current(self, build_id: str) -> None:
-        """As the documentation says it."""
-        self.command(
-            *("worker", "deployment", "set-current-version", "--yes"),
-            *("--deployment-name", DEPLOYMENT, "--build-id", build_id),
-        )
-
-    async def create(self) -> Client:
-        """Makes it, and returns a client as soon as it is known everywhere."""
-        self.command("operator", "namespace", "create")
-
-        async def connected() -> Client | None:
-            with suppress(RPCError):
-                client = await client_of(self._description, self._name)
-                await client.count_workflows()
-                return client
-            return None
-
-        return await eventually(connected)
-
-
-@pytest.fixture
-def own_namespace(stack_description: dict[str, str], world: World) -> Iterator[OwnNamespace]:
-    with ExitStack() as ending:
-        yield OwnNamespace(stack_description, world, ending)
+def set_current(namespace: OwnNamespace, build_id: str) -> None:
+    namespace.command(*temporal_command(CHANGING_WORKFLOWS, "set-current-version", "--build-id", build_id=build_id))
 
 
 async def as_soon_as_it_waits(handle: Handle, activity_id: str) -> None:
@@ -148,7 +108,7 @@ async def test_a_waiting_run_moves_on_with_the_current_version(own_namespace: Ow
     assert await build_of(inner) == ""
 
     before = datetime.now(UTC)
-    own_namespace.set_current("1")
+    set_current(own_namespace, "1")
     assert (await plan.result())["phase"] == "planned"
     assert await first_task_started(plan) > before
     assert (await versioning_of(plan)).behavior == VersioningBehavior.VERSIONING_BEHAVIOR_AUTO_UPGRADE
@@ -161,11 +121,18 @@ async def test_a_waiting_run_moves_on_with_the_current_version(own_namespace: Ow
     assert await build_of(plan) == "1", "a version that is not current gets nothing"
     assert await build_of(inner) == "1"
 
-    own_namespace.set_current("2")
+    set_current(own_namespace, "2")
     first.stop()
     await attempted_by(second, inner, waiting)
     await world.kubernetes.delete("/simulator/faults", params={"namespace": f"ns-{world.unique}"})
 
     assert (await outer.result())["phase"] == "complete"
     assert [await build_of(run) for run in (inner, outer)] == ["2", "2"]
+    described = own_namespace.command(*temporal_command(CHANGING_WORKFLOWS, "deployment", "describe"))
+    assert re.search(r"CurrentVersionBuildID +2\n", described)
     assert '"deployment_version": "sovereign-dns.2"' in second.log.read_text(encoding="utf-8")
+
+    own_namespace.command(*temporal_command(CHANGING_WORKFLOWS, "set-current-version", "--unversioned"))
+    second.stop()
+    unversioned.start()
+    assert (await provision(temporal, world.request(f"t2.{world.parent}", dryRun=True)))["phase"] == "planned"
