@@ -13,6 +13,7 @@ from temporalio.client import Client
 from devstack.child_process import ChildProcess
 from tests.documented_change import DNS_IS_RIGHT, TASK_QUEUE
 from tests.documents import CHANGING_WORKFLOWS, named_code, temporal_command
+from tests.eventually import eventually
 from tests.namespaces import OwnNamespace
 from tests.runs import Handle, waiting_for
 
@@ -123,6 +124,11 @@ async def steps_of(run: Handle) -> list[str]:
     return [event.activity_task_scheduled_event_attributes.activity_type.name for event in scheduled]
 
 
+async def task_failure_of(run: Handle) -> str | None:
+    failed = [e for e in (await run.fetch_history()).events if e.HasField("workflow_task_failed_event_attributes")]
+    return failed[-1].workflow_task_failed_event_attributes.failure.message if failed else None
+
+
 async def test_the_worked_example(own_namespace: OwnNamespace, folder: Path) -> None:
     client = await own_namespace.create()
     runs = {code: await waits(client, code, folder) for code in ("before", "patched", "deprecated")}
@@ -151,6 +157,9 @@ async def test_the_worked_example(own_namespace: OwnNamespace, folder: Path) -> 
     assert own_namespace.command(*count).strip() == "Total: 3"
 
     (folder / DNS_IS_RIGHT).touch()
+    with ExampleWorker(folder, "naive", client):
+        failed = await eventually(lambda: task_failure_of(runs["before"]))
+    assert failed == message[0]
     with ExampleWorker(folder, "patched", client):
         for run in runs.values():
             await run.result()

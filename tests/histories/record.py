@@ -57,13 +57,19 @@ def main(wanted: set[str]) -> None:
     recorder = Recorder(wanted)
     with tempfile.TemporaryDirectory() as state:
         asyncio.run(_record(recorder, Path(state)))
+    if recorder.recorded:
+        _write(recorder.recorded)
     if unknown := wanted - recorder.recorded.keys():
         sys.exit(f"No scenario is called {', '.join(sorted(unknown))}: see tests/histories/scenarios.py.")
-    folder = FOLDER / f"{max((int(path.name) for path in FOLDER.glob('[0-9]*')), default=0) + 1:03}"
+
+
+def _write(histories: dict[str, bytes]) -> None:
+    newest = max((int(path.name) for path in FOLDER.glob("[0-9]*")), default=0)
+    folder = FOLDER / f"{newest + 1:03}"
     folder.mkdir()
-    for name, history in recorder.recorded.items():
+    for name, history in histories.items():
         (folder / f"{name}.json.gz").write_bytes(history)
-    print(f"{len(recorder.recorded)} histories are in {folder}. Look at them, and commit them.")
+    print(f"{len(histories)} histories are in {folder}. Have them replayed, and commit them.")
 
 
 if __name__ == "__main__":
