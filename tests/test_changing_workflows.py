@@ -170,6 +170,7 @@ async def test_the_worked_example(own_namespace: OwnNamespace, folder: Path) -> 
     with ExampleWorker(folder, "naive", client):
         failed = await eventually(lambda: task_failure_of(runs["before"]))
     assert failed == message[0]
+    own_namespace.command(*temporal_command(CHANGING_WORKFLOWS, "workflow", "list"))  # a query that it understands
     with ExampleWorker(folder, "patched", client):
         for run in runs.values():
             await run.result()
