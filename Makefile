@@ -7,11 +7,11 @@ BIN := .venv/bin
 # Further arguments for a command: make test ARGS="tests/test_devstack.py -x", make constraints ARGS=--upgrade
 ARGS ?=
 
-.PHONY: help demo dev test lint bench format clean constraints packages .venv
+.PHONY: help demo dev test lint record-histories bench format clean constraints packages .venv
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.installed | packages ## the whole story on the embedded stack, from nothing to proved answers
 	@$(BIN)/sovereign-dns demo $(ARGS)
@@ -29,6 +29,9 @@ lint: .venv/.installed ## style, types, architecture, schemas
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/sovereign-dns schema --check schemas
+
+record-histories: .venv/.installed | packages ## record how runs go now, beside the histories that are there (ARGS="complete stalled": these only)
+	$(BIN)/python -m tests.histories.record $(ARGS)
 
 bench: .venv/.installed | packages ## measure throughput and latency on the embedded stack
 	$(BIN)/python -m benchmarks $(ARGS)

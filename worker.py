@@ -27,6 +27,7 @@ from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from service import logs, search_attributes
 from service.health import HealthServer, PollerCheck
+from service.versioning import deployment_config
 from sovereign_dns.clients import http
 from sovereign_dns.clients.authoritative import PORT, AuthoritativeServers, split_host_port
 from sovereign_dns.clients.certificates import Certificates
@@ -81,6 +82,7 @@ async def _serve(
 ) -> None:
     # Unlike any earlier process' in the same container: the health check must not mistake its pollers for ours.
     identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
+    deployment = deployment_config(settings)
     async with _activities(settings, attributes_usable=attributes_usable) as activities:
         worker = Worker(
             client,
@@ -91,9 +93,16 @@ async def _serve(
             interceptors=[OneRequestEach(), ClassifyFailures()],
             graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
             identity=identity,
+            deployment_config=deployment,
         )
         health.check = PollerCheck(client, TASK_QUEUE, identity)
-        _log.info("worker started", task_queue=TASK_QUEUE, namespace=client.namespace, identity=identity)
+        _log.info(
+            "worker started",
+            task_queue=TASK_QUEUE,
+            namespace=client.namespace,
+            identity=identity,
+            deployment_version=deployment.version.to_canonical_string() if deployment else "unversioned",
+        )
         running = asyncio.create_task(worker.run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

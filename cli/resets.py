@@ -4,7 +4,7 @@ A reset never clears the heartbeat details: they are the step's journal of what 
 that somebody has paused. A step whose attempt runs at that moment is not called back by one that is aimed at waiting
 steps only; a batch may meet one, which then hears of it by its heartbeat, and is attempted anew.
 
-`ResetActivity` is called deprecated beside `ResetActivityExecution`; servers up to 1.31 know no other.
+`ResetActivity` is called deprecated beside `ResetActivityExecution`, which older servers do not know.
 """
 
 import asyncio

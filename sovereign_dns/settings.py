@@ -61,6 +61,15 @@ def _here_or_in_a_file(given: Given, info: ValidationInfo) -> Given:
     return given
 
 
+def _checked_deployment_name(text: str) -> str:
+    if text.startswith("__") or set(text) & set(".:"):
+        raise ValueError(
+            f"is {text[:80]!r}. Temporal takes no name that starts with '__' or holds a '.' or a ':'; "
+            "a worker of such a deployment would poll, and never get a task"
+        )
+    return text
+
+
 def _resolvers_where_unset() -> list[str]:
     """The public ones, but none where the variable is there and empty, which `env_ignore_empty` takes for unset."""
     return [] if "CATALYST_DNS_PROPAGATION_RESOLVERS" in os.environ else list(DEFAULT_RESOLVERS)
@@ -77,7 +86,7 @@ ResolverList = Annotated[list[Annotated[str, AfterValidator(_checked_resolver)]]
 
 
 class Settings(BaseSettings):
-    """Everything that the environment decides, but Temporal's own part (`TEMPORAL_*`)."""
+    """Everything that the environment decides, but how Temporal is reached: the SDK reads that (`TEMPORAL_*`)."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
@@ -109,6 +118,8 @@ class Settings(BaseSettings):
     catalyst_protected_fqdns: FqdnList = Field(default_factory=lambda: list(DEFAULT_PROTECTED_FQDNS))
     catalyst_allow_non_public_ips: bool = False
     kubeconfig: Path | None = None
+    temporal_deployment_name: Annotated[str, AfterValidator(_checked_deployment_name)] | None = None
+    temporal_worker_build_id: str | None = None
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -123,6 +134,18 @@ class Settings(BaseSettings):
     def pdm_url(self) -> MountedURL:
         """Where PDM is."""
         return MountedURL("POOL_DOMAIN_MANAGER_URL", self.pool_domain_manager_url, self.pool_domain_manager_url_file)
+
+    @model_validator(mode="after")
+    def _is_versioned_or_not(self) -> "Settings":
+        versioning = {
+            "TEMPORAL_DEPLOYMENT_NAME": self.temporal_deployment_name,
+            "TEMPORAL_WORKER_BUILD_ID": self.temporal_worker_build_id,
+        }
+        missing = [name for name, value in versioning.items() if value is None]
+        if len(missing) == 1:
+            (present,) = versioning.keys() - set(missing)
+            raise ValueError(f"{present} is set, but not {missing[0]}: worker versioning needs both, or neither")
+        return self
 
     @property
     def powerdns_api_key(self) -> Secret:

@@ -5,7 +5,6 @@ namespace of its own. Workers run as processes, as in production; none runs in a
 """
 
 import os
-import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -14,12 +13,12 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
-from devstack.ports import Ports, free_port
+from devstack.ports import Ports
 from devstack.stack import Stack
 from devstack.worker_process import WorkerProcess
 from tests.command_line import environment_of
+from tests.namespaces import OwnNamespace, client_of, worker_in
 from tests.world import World
 
 MOST_XDIST_WORKERS = 8
@@ -122,16 +121,9 @@ def namespaces() -> list[str]:
 StartWorker = Callable[..., WorkerProcess]
 
 
-def _worker(description: dict[str, str], namespace: str, **settings: str) -> WorkerProcess:
-    known = {key: value for key, value in description.items() if key.startswith(("CATALYST_", "POOL_", "KUBE"))}
-    environment = known | {"TEMPORAL_ADDRESS": description["TEMPORAL_ADDRESS"], "TEMPORAL_NAMESPACE": namespace}
-    log = Path(description["STATE"]) / "logs" / f"worker-{namespace}-{secrets.token_hex(3)}.log"
-    return WorkerProcess(environment | settings, free_port(), log)
-
-
 @pytest.fixture(scope="session")
 def standing_worker(stack_description: dict[str, str], namespaces: list[str]) -> Iterator[WorkerProcess]:
-    with _worker(stack_description, namespaces[0]) as worker:
+    with worker_in(stack_description, namespaces[0]) as worker:
         yield worker
 
 
@@ -139,25 +131,19 @@ def standing_worker(stack_description: dict[str, str], namespaces: list[str]) ->
 def start_worker(stack_description: dict[str, str], namespaces: list[str]) -> Iterator[StartWorker]:
     """Starts workers with settings of the test's own, in the special namespace."""
     with ExitStack() as ending:
-        yield lambda **settings: ending.enter_context(_worker(stack_description, namespaces[1], **settings))
-
-
-async def _client(description: dict[str, str], namespace: str) -> Client:
-    return await Client.connect(
-        description["TEMPORAL_ADDRESS"], namespace=namespace, data_converter=pydantic_data_converter
-    )
+        yield lambda **settings: ending.enter_context(worker_in(stack_description, namespaces[1], **settings))
 
 
 @pytest.fixture(scope="session")
 async def temporal(stack_description: dict[str, str], namespaces: list[str], standing_worker: WorkerProcess) -> Client:
     """A client of the namespace that the standing worker serves."""
-    return await _client(stack_description, namespaces[0])
+    return await client_of(stack_description, namespaces[0])
 
 
 @pytest.fixture(scope="session")
 async def special_temporal(stack_description: dict[str, str], namespaces: list[str]) -> Client:
     """A client of the namespace that `start_worker` serves."""
-    return await _client(stack_description, namespaces[1])
+    return await client_of(stack_description, namespaces[1])
 
 
 @pytest.fixture
@@ -171,3 +157,10 @@ async def world(stack_description: dict[str, str]) -> AsyncIterator[World]:
     """The outside world, as a test looks at it: with its own eyes, not with the product's."""
     async with World(stack_description) as world:
         yield world
+
+
+@pytest.fixture
+def own_namespace(stack_description: dict[str, str], world: World) -> Iterator[OwnNamespace]:
+    """For what would reach every other run of a namespace: a current version, a count."""
+    with ExitStack() as ending:
+        yield OwnNamespace(stack_description, world, ending)

@@ -86,7 +86,7 @@ async def test_health_tells_the_truth_about_its_pollers(stack_description: dict[
 
 def test_the_core_of_the_sdk_logs_through_us(tmp_path: Path) -> None:
     """A history that doesn't fit makes it warn, and the Replayer runs the same core as a worker."""
-    recorded = json.loads(gzip.decompress((PROJECT / "tests/histories/planned.json.gz").read_bytes()))
+    recorded = json.loads(gzip.decompress((PROJECT / "tests/histories/001/planned.json.gz").read_bytes()))
     recorded["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"] = "another"
     for event in recorded["events"]:
         if scheduled := event.get("activityTaskScheduledEventAttributes"):

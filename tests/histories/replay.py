@@ -23,6 +23,11 @@ CORE_LOGS_BUFFERED_SECONDS = 0.05
 FOLDER = Path(__file__).parent
 
 
+def recorded_histories() -> list[Path]:
+    """Every history, of every recording."""
+    return sorted(FOLDER.glob("*/*.json.gz"))
+
+
 async def _replay(paths: list[Path]) -> None:
     replayer = Replayer(
         workflows=ALL_WORKFLOWS,
@@ -37,12 +42,13 @@ async def _replay(paths: list[Path]) -> None:
         history = WorkflowHistory.from_json(workflow_id, recorded)
         result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
         await asyncio.sleep(CORE_LOGS_BUFFERED_SECONDS)
-        print(f"{path.name}: {'replayed' if result.replay_failure is None else result.replay_failure}", flush=True)
+        outcome = "replayed" if result.replay_failure is None else result.replay_failure
+        print(f"{path.parent.name}/{path.name}: {outcome}", flush=True)
 
 
 if __name__ == "__main__":
     logs.configure("INFO")
     logs.forward_core_logs()
-    asyncio.run(_replay([Path(name) for name in sys.argv[1:]] or sorted(FOLDER.glob("*.json.gz"))))
+    asyncio.run(_replay([Path(name) for name in sys.argv[1:]] or recorded_histories()))
     sys.stdout.flush()
     os._exit(0)

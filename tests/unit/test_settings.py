@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import trustme
+from temporalio.common import WorkerDeploymentVersion
 
+from service.versioning import deployment_config
 from sovereign_dns.intent import CANONICAL_SUBDOMAINS, CONSOLE_GATEWAY_SUBDOMAINS
 from sovereign_dns.mounted import UnusableURLError
 from sovereign_dns.settings import Settings, SettingsError, read_settings
@@ -18,7 +20,7 @@ URL = "http://powerdns.example:8081"
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing set but what every worker needs."""
     for variable in os.environ:
-        if variable.startswith(("CATALYST_", "POOL_DOMAIN_", "SOVEREIGN_DNS_", "KUBECONFIG")):
+        if variable.startswith(("CATALYST_", "POOL_DOMAIN_", "SOVEREIGN_DNS_", "TEMPORAL_", "KUBECONFIG")):
             monkeypatch.delenv(variable)
     monkeypatch.setenv("CATALYST_POWERDNS_API_URL", URL)
     monkeypatch.setenv("CATALYST_POWERDNS_API_KEY", KEY)
@@ -273,3 +275,25 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_secret_is_in_the_error_of_another_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in told_of(monkeypatch, SOVEREIGN_DNS_LOG_LEVEL="chatty")
+
+
+def test_worker_versioning_is_off_unless_it_is_set_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deployment_config(read_settings()) is None
+    assert deployment_config(read_with(monkeypatch, TEMPORAL_DEPLOYMENT_NAME="", TEMPORAL_WORKER_BUILD_ID="")) is None
+
+    told = told_of(monkeypatch, TEMPORAL_DEPLOYMENT_NAME="catalyst/sovereign-dns")
+    assert told == (
+        "TEMPORAL_DEPLOYMENT_NAME is set, but not TEMPORAL_WORKER_BUILD_ID: worker versioning needs both, or neither"
+    )
+    config = deployment_config(read_with(monkeypatch, TEMPORAL_WORKER_BUILD_ID="1.4.0"))
+    assert config is not None
+    assert config.use_worker_versioning
+    assert config.version == WorkerDeploymentVersion("catalyst/sovereign-dns", "1.4.0")
+
+
+@pytest.mark.parametrize("name", ["sovereign.dns", "sovereign:dns", "__sovereign-dns"])
+def test_a_deployment_name_that_temporal_would_pass_over_in_silence_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    told = told_of(monkeypatch, TEMPORAL_DEPLOYMENT_NAME=name, TEMPORAL_WORKER_BUILD_ID="1")
+    assert told.startswith(f"TEMPORAL_DEPLOYMENT_NAME is {name!r}. Temporal takes no name")
