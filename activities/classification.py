@@ -139,7 +139,7 @@ def _own_delay(failure: Failure, info: activity.Info, chance: float) -> timedelt
 
 
 def _spread(backoff: timedelta | None, retry_after: float | None, chance: float) -> timedelta | None:
-    """Between half of the backoff and the whole; where the server said when to come, up to half of it later than that."""
+    """Between half of the backoff and the whole; where the server said when to come, up to half of it after that."""
     if backoff is None:
         return None if retry_after is None else timedelta(seconds=max(retry_after, 1.0))
     earliest = backoff / 2 if retry_after is None else timedelta(seconds=max(retry_after, 1.0))

@@ -3,8 +3,6 @@
 import argparse
 import asyncio
 import json
-import os
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -51,12 +49,21 @@ class Scene:
     @property
     def fqdns(self) -> dict[str, str]:
         """Each Sovereign, with its zone."""
-        return {f"t{index}.z{index % self.zones}.works": f"z{index % self.zones}.works" for index in range(self.sovereigns)}
+        return {
+            f"t{index}.z{index % self.zones}.works": f"z{index % self.zones}.works" for index in range(self.sovereigns)
+        }
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened after PowerDNS' start. `failed_attempts` are by error type; `wrong` is what isn't as it should be."""
+    """What happened after PowerDNS' start.
+
+    Attributes:
+        calls: what PowerDNS was asked.
+        failed_attempts: of steps, by error type.
+        seconds: until the last Sovereign was complete.
+        wrong: what is not exactly as it should be, in results and zones.
+    """
 
     calls: Calls
     failed_attempts: Counter[str]
@@ -66,13 +73,16 @@ class Outcome:
 
 def measure(scene: Scene) -> Outcome:
     """Plays a scene on a stack of its own."""
-    with tempfile.TemporaryDirectory() as state, Stack(Path(state), Ports.free(), worker=False, simulators=False) as stack:
-        return asyncio.run(_play(scene, stack))
+    with (
+        tempfile.TemporaryDirectory() as state,
+        Stack(Path(state), Ports.free(), worker=False, simulators=False) as stack,
+    ):
+        key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
+        return asyncio.run(_play(scene, stack, key))
 
 
-async def _play(scene: Scene, stack: Stack) -> Outcome:
+async def _play(scene: Scene, stack: Stack, key: str) -> Outcome:
     client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
-    key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
     zones = sorted(set(scene.fqdns.values()))
     async with (
         httpx.AsyncClient(
@@ -89,21 +99,17 @@ async def _play(scene: Scene, stack: Stack) -> Outcome:
             for worker in workers:
                 await asyncio.to_thread(worker.start)
             await _start_all(client, scene)
-            await _all_wait_for_long(client, scene)
-            lines_before = [_failed_attempts(worker.log) for worker in workers]
-
+            await _all_wait(client, scene)
             await asyncio.to_thread(stack.powerdns.start)
             started = time.perf_counter()
             await proxy.open()
+            failed_before = [_failed_attempts(worker.log) for worker in workers]
             if scene.at_once:
                 await _reset_all(client, scene)
             await _none_runs(client)
             seconds = time.perf_counter() - started
-            if debug := os.environ.get("KEEP_LOGS"):
-                for w in workers:
-                    shutil.copy(w.log, f"{debug}-{w.log.name}")
             failed: Counter[str] = Counter()
-            for worker, before in zip(workers, lines_before, strict=True):
+            for worker, before in zip(workers, failed_before, strict=True):
                 failed += _failed_attempts(worker.log) - before
         finally:
             for worker in workers:
@@ -141,13 +147,17 @@ async def _start_all(client: Client, scene: Scene) -> None:
     await asyncio.gather(*(start(fqdn) for fqdn in scene.fqdns))
 
 
-async def _all_wait_for_long(client: Client, scene: Scene) -> None:
-    """Until each has failed so often that its next attempt is up to a minute away, as after an hour's outage."""
+async def _all_wait(client: Client, scene: Scene) -> None:
+    """Until each has failed so often that its next attempt is up to a minute away, as after an hour's outage.
+
+    Where all are to attempt at once, it doesn't matter how long they would have waited.
+    """
+    attempt = 1 if scene.at_once else ATTEMPT_OF_THE_LONGEST_WAIT
     for fqdn in scene.fqdns:
         handle = client.get_workflow_handle(sovereign_workflow_id(fqdn))
         while True:
             pending = (await handle.describe()).raw_description.pending_activities
-            if pending and pending[0].attempt > ATTEMPT_OF_THE_LONGEST_WAIT:
+            if pending and pending[0].attempt > attempt:
                 break
             await asyncio.sleep(0.5)
 
@@ -169,7 +179,7 @@ async def _reset_all(client: Client, scene: Scene) -> None:
 
 
 async def _none_runs(client: Client) -> None:
-    while (await client.count_workflows('ExecutionStatus = "Running"')).count:
+    while (await client.count_workflows('ExecutionStatus = "Running"')).count:  # noqa: ASYNC110 (it is in Temporal)
         await asyncio.sleep(0.2)
 
 

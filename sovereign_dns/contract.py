@@ -19,8 +19,8 @@ TASK_QUEUE = "sovereign-dns"
 """The task queue of the worker: where workflows are started."""
 
 POWERDNS_TASK_QUEUE = "sovereign-dns-powerdns"
-"""The task queue of the steps that call PowerDNS. Its rate protects PowerDNS, and one that hangs holds up no other step.
-Nobody but the workflows needs to name it."""
+"""The task queue of the steps that call PowerDNS: its rate protects PowerDNS, and one that hangs holds up no other
+step. Nobody but the workflows needs to name it."""
 
 PROVISION_SOVEREIGN = "ProvisionSovereign"
 """The workflow type that provisions a Sovereign's DNS and TLS."""

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     catalyst_protected_fqdns: FqdnList = Field(default_factory=lambda: list(DEFAULT_PROTECTED_FQDNS))
     catalyst_allow_non_public_ips: bool = False
     kubeconfig: Path | None = None
-    sovereign_dns_powerdns_activities_per_second: Annotated[float, Field(gt=0, le=100_000)] = 20.0
+    sovereign_dns_powerdns_activities_per_second: Annotated[float, Field(gt=0)] = 20
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 

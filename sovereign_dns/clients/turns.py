@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 LONGEST_WAIT_SECONDS = 60.0
 """However well the queue moves, an attempt has no time for more."""
@@ -40,7 +41,7 @@ class Turns:
         finally:
             self._turns.release()
 
-    async def _while_it_moves(self, turn: "asyncio.Future[bool]") -> None:
+    async def _while_it_moves(self, turn: "asyncio.Future[Any]") -> None:
         clock = asyncio.get_running_loop().time
         give_up_at = clock() + LONGEST_WAIT_SECONDS
         while not turn.done():
@@ -48,4 +49,5 @@ class Turns:
             await asyncio.wait([turn], timeout=self._longest_silence)
             answered = self._answered - answered_before
             if not turn.done() and (answered == 0 or clock() >= give_up_at):
-                raise NoTurnError(f"answered {answered} of the calls before it in the last {self._longest_silence:.0f} s")
+                silence = f"in the last {self._longest_silence:.0f} s"
+                raise NoTurnError(f"answered {answered} of the calls before it {silence}")

@@ -213,3 +213,11 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_secret_is_in_the_error_of_another_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in told_of(monkeypatch, SOVEREIGN_DNS_LOG_LEVEL="chatty")
+
+
+def test_the_rate_at_powerdns_is_a_positive_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = "SOVEREIGN_DNS_POWERDNS_ACTIVITIES_PER_SECOND"
+    assert read_settings().sovereign_dns_powerdns_activities_per_second > 0
+    assert read_with(monkeypatch, **{variable: "2.5"}).sovereign_dns_powerdns_activities_per_second == 2.5
+    for not_one in ("0", "-1", "many"):
+        assert told_of(monkeypatch, **{variable: not_one}).startswith(f"{variable} ")
