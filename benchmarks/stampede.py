@@ -240,27 +240,32 @@ def scenes(arguments: argparse.Namespace) -> list[Scene]:
 def show(scenes: Sequence[Scene]) -> bool:
     """Plays the scenes and prints a table; returns whether every zone and every result was exactly right."""
     table = Table(title="PowerDNS comes back to Sovereigns that wait for it", title_justify="left")
-    for column in ("zones", "workers", "rate", "attempts come"):
+    for column in ("waiting", "zones", "workers", "steps/s", "attempts come"):
         table.add_column(column)
-    for column in ("seconds until all are complete", "calls", "failed", "most in flight", "failed attempts"):
+    for column in ("s until all complete", "calls", "failed", "most in flight", "failed attempts"):
         table.add_column(column, justify="right")
     right = True
+    console = Console(width=120)
     for scene in scenes:
         outcome = measure(scene)
+        row = _row(scene, outcome)
+        console.print(" ".join(row), *outcome.wrong[:10], sep="\n")  # a scene takes minutes
+        table.add_row(*row)
         right = right and not outcome.wrong
-        for problem in outcome.wrong[:10]:
-            print(problem)
-        table.add_row(
-            str(scene.zones),
-            str(scene.workers),
-            scene.rate or "default",
-            "all at once" if scene.at_once else "by backoff",
-            f"{outcome.seconds:.0f}",
-            str(outcome.calls.answered + outcome.calls.failed),
-            str(outcome.calls.failed),
-            str(outcome.calls.most_in_flight),
-            ", ".join(f"{count} {kind}" for kind, count in outcome.failed_attempts.items()) or "0",
-        )
-        print(scene, outcome.calls, dict(outcome.failed_attempts), round(outcome.seconds, 1), flush=True)
-    Console(width=120).print(table)
+    console.print(table)
     return right
+
+
+def _row(scene: Scene, outcome: Outcome) -> list[str]:
+    return [
+        str(scene.sovereigns),
+        str(scene.zones),
+        str(scene.workers),
+        scene.rate or "default",
+        "all at once" if scene.at_once else "by backoff",
+        f"{outcome.seconds:.0f}",
+        str(outcome.calls.answered + outcome.calls.failed),
+        str(outcome.calls.failed),
+        str(outcome.calls.most_in_flight),
+        ", ".join(f"{count} {kind}" for kind, count in outcome.failed_attempts.items()) or "0",
+    ]

@@ -3,10 +3,9 @@
 No call here grows with the zone: rrsets are read by name, zones by name, metadata without rrsets.
 """
 
-import asyncio
 import urllib.parse
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
 import httpx
@@ -37,9 +36,9 @@ WRITES_IN_FLIGHT = 1
 in different ones (measured): its database has one writer, and they fail rather than wait."""
 
 READ_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
-LONGEST_SILENCE_FOR_READS_SECONDS = 10.0
-LONGEST_SILENCE_FOR_WRITES_SECONDS = 25.0
-LONGEST_WAIT_FOR_A_ZONE_SECONDS = 15.0
+LONGEST_STANDSTILL_OF_READS_SECONDS = 10.0
+LONGEST_STANDSTILL_OF_WRITES_SECONDS = 25.0
+LONGEST_STANDSTILL_OF_A_ZONE_SECONDS = 15.0
 """A write may take all of its time-out. Together they stay below an attempt's, so that a PowerDNS which accepts
 connections and never answers is told as that, and not as an attempt that took too long."""
 
@@ -99,9 +98,9 @@ class PowerDNS:
             unauthorized_statuses=frozenset({401, 403}),
             mend_unauthorized=api_key.how_to_mend("API key"),
         )
-        self._reads = Turns(READS_IN_FLIGHT, give_up_after_silence_of=LONGEST_SILENCE_FOR_READS_SECONDS)
-        self._writes = Turns(WRITES_IN_FLIGHT, give_up_after_silence_of=LONGEST_SILENCE_FOR_WRITES_SECONDS)
-        self._writers: dict[str, asyncio.Lock] = {}
+        self._reads = Turns(READS_IN_FLIGHT, longest_standstill=LONGEST_STANDSTILL_OF_READS_SECONDS)
+        self._writes = Turns(WRITES_IN_FLIGHT, longest_standstill=LONGEST_STANDSTILL_OF_WRITES_SECONDS)
+        self._writers: dict[str, Turns] = {}
 
     @asynccontextmanager
     async def sole_writer(self, zones: Collection[str]) -> AsyncIterator[None]:
@@ -111,23 +110,21 @@ class PowerDNS:
         Writers of other processes are not kept out: PowerDNS answers 500 to all but one of those that meet, and the
         next attempt reads again.
         """
-        locks = [self._writers.setdefault(zone, asyncio.Lock()) for zone in sorted(set(zones))]
-        taken: list[asyncio.Lock] = []
-        try:
-            try:
-                async with asyncio.timeout(LONGEST_WAIT_FOR_A_ZONE_SECONDS):
-                    for lock in locks:
-                        await lock.acquire()
-                        taken.append(lock)
-            except TimeoutError:
-                raise PowerDNSUnavailable(
-                    f"this worker has been writing zone {sorted(set(zones))[len(taken)]} for other runs for "
-                    f"{LONGEST_WAIT_FOR_A_ZONE_SECONDS:.0f} s: PowerDNS answers slowly, or not at all. Tried again"
-                ) from None
+        async with AsyncExitStack() as taken:
+            for zone in sorted(set(zones)):
+                try:
+                    await taken.enter_async_context(self._writer_of(zone).taken())
+                except NoTurnError as told:
+                    raise PowerDNSUnavailable(
+                        f"this worker has been writing zone {zone} for other runs, and came to an end with {told}: "
+                        "PowerDNS answers slowly, or not at all. Tried again",
+                        sent=False,
+                    ) from None
             yield
-        finally:
-            for lock in reversed(taken):
-                lock.release()
+
+    def _writer_of(self, zone: str) -> Turns:
+        turns = Turns(1, longest_standstill=LONGEST_STANDSTILL_OF_A_ZONE_SECONDS)
+        return self._writers.setdefault(zone, turns)
 
     async def hosted(self, candidates: Iterable[str]) -> set[str]:
         """Those of the names that are zones here."""
@@ -296,7 +293,8 @@ class PowerDNS:
                 return await self._send(method, path, doing=doing, **options)
         except NoTurnError as told:
             raise PowerDNSUnavailable(
-                f"PowerDNS {told}, while {doing} waited for its turn. Tried again", sent=False
+                f"PowerDNS has answered {told} of the calls before it, while {doing} waited for its turn. Tried again",
+                sent=False,
             ) from None
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:

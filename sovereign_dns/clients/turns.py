@@ -1,4 +1,4 @@
-"""Calls to one server take turns: so many at once, and who waits knows whether the queue moves."""
+"""Turns at what bears only so many at once: who waits for one knows whether the queue moves."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,23 +10,26 @@ LONGEST_WAIT_SECONDS = 60.0
 
 
 class NoTurnError(Exception):
-    """It is no use to wait for a turn any longer; the message tells how the queue moved."""
+    """It is no use to wait any longer: so few turns ended well in the last seconds."""
+
+    def __init__(self, ended_well: int, seconds: float) -> None:
+        super().__init__(f"{ended_well} in the last {seconds:.0f} s")
 
 
 class Turns:
     """A queue that is waited in, however long it is, as long as it moves and an attempt has time for it."""
 
-    def __init__(self, at_once: int, *, give_up_after_silence_of: float) -> None:
+    def __init__(self, at_once: int, *, longest_standstill: float) -> None:
         self._turns = asyncio.Semaphore(at_once)
-        self._longest_silence = give_up_after_silence_of
-        self._answered = 0
+        self._longest_standstill = longest_standstill
+        self._ended_well = 0
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
-        """A turn, for one call; that it was answered counts for those who wait.
+        """One turn.
 
         Raises:
-            NoTurnError: the calls before it get no answers, or there are too many of them.
+            NoTurnError: none of those before it ends well, or there are too many of them.
         """
         turn = asyncio.ensure_future(self._turns.acquire())
         try:
@@ -37,7 +40,7 @@ class Turns:
             raise
         try:
             yield
-            self._answered += 1
+            self._ended_well += 1
         finally:
             self._turns.release()
 
@@ -45,9 +48,8 @@ class Turns:
         clock = asyncio.get_running_loop().time
         give_up_at = clock() + LONGEST_WAIT_SECONDS
         while not turn.done():
-            answered_before = self._answered
-            await asyncio.wait([turn], timeout=self._longest_silence)
-            answered = self._answered - answered_before
-            if not turn.done() and (answered == 0 or clock() >= give_up_at):
-                silence = f"in the last {self._longest_silence:.0f} s"
-                raise NoTurnError(f"answered {answered} of the calls before it {silence}")
+            before = self._ended_well
+            await asyncio.wait([turn], timeout=self._longest_standstill)
+            meanwhile = self._ended_well - before
+            if not turn.done() and (meanwhile == 0 or clock() >= give_up_at):
+                raise NoTurnError(meanwhile, self._longest_standstill)
