@@ -6,7 +6,8 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetActivityRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError, RPCStatusCode
 
 from benchmarks.counting_proxy import Calls, CountingProxy
 from devstack.ports import Ports, free_port
@@ -172,10 +174,19 @@ async def _reset_all(client: Client, scene: Scene) -> None:
             execution=WorkflowExecution(workflow_id=sovereign_workflow_id(fqdn)),
             id=f"zone-create/{zone}",
         )
-        async with turn:
+        async with turn, _unless_it_is_done():
             await client.workflow_service.reset_activity(request)
 
     await asyncio.gather(*(reset(fqdn, zone) for fqdn, zone in scene.fqdns.items()))
+
+
+@asynccontextmanager
+async def _unless_it_is_done() -> AsyncIterator[None]:
+    try:
+        yield
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
 
 
 async def _none_runs(client: Client) -> None:
