@@ -8,7 +8,9 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +19,7 @@ import structlog
 from dotenv import load_dotenv
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.classification import ClassifyFailures
 from activities.dns import DNSActivities
@@ -35,7 +37,7 @@ from sovereign_dns.clients.delegations import Delegations
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.resolvers import Resolvers
-from sovereign_dns.contract import TASK_QUEUE
+from sovereign_dns.contract import POWERDNS_TASK_QUEUE, TASK_QUEUE
 from sovereign_dns.root_zone import ROOT_TRUST_ANCHORS
 from sovereign_dns.settings import Settings, SettingsError, read_settings
 from workflows.all_workflows import ALL_WORKFLOWS, SANDBOX
@@ -47,9 +49,23 @@ GRACEFUL_SHUTDOWN = timedelta(seconds=30)
 
 LONGEST_CONNECT_PAUSE_SECONDS = 10.0
 
+POWERDNS_ACTIVITIES_AT_ONCE = 8
+"""What waits for its turn at PowerDNS waits in Temporal, where it costs nothing and no clock of an attempt runs."""
+
 _log = structlog.get_logger("worker")
 
 Outcome = TypeVar("Outcome")
+
+
+Implementations = list[Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Activities:
+    """Every activity, by the task queue on which it is scheduled."""
+
+    on_powerdns: Implementations
+    on_all_else: Implementations
 
 
 async def run(settings: Settings) -> None:
@@ -84,38 +100,64 @@ async def _serve(
     identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
     deployment = deployment_config(settings)
     async with _activities(settings, attributes_usable=attributes_usable) as activities:
-        worker = Worker(
-            client,
-            task_queue=TASK_QUEUE,
-            workflows=ALL_WORKFLOWS,
-            workflow_runner=SANDBOX,
-            activities=activities,
-            interceptors=[OneRequestEach(), ClassifyFailures()],
-            graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
-            identity=identity,
-            deployment_config=deployment,
-        )
-        health.check = PollerCheck(client, TASK_QUEUE, identity)
+        workers = _workers(client, settings, activities, identity, deployment)
+        health.check = PollerCheck(client, identity)
         _log.info(
             "worker started",
-            task_queue=TASK_QUEUE,
+            task_queues=[worker.task_queue for worker in workers],
             namespace=client.namespace,
             identity=identity,
             deployment_version=deployment.version.to_canonical_string() if deployment else "unversioned",
         )
-        running = asyncio.create_task(worker.run())
+        running = {asyncio.create_task(worker.run()): worker for worker in workers}
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         health.check = None
         stopping.cancel()
-        if not running.done():
-            _log.info("stopping: no new tasks, running activities may finish", seconds=GRACEFUL_SHUTDOWN.seconds)
-            await worker.shutdown()
-        await running
+        # All of them, also where one has failed: half a worker would do half of the work, and look alive.
+        _log.info("stopping: no new tasks, running activities may finish", seconds=GRACEFUL_SHUTDOWN.seconds)
+        await asyncio.gather(*(worker.shutdown() for task, worker in running.items() if not task.done()))
+        await asyncio.gather(*running)
+
+
+def _workers(
+    client: Client,
+    settings: Settings,
+    activities: Activities,
+    identity: str,
+    deployment: WorkerDeploymentConfig | None,
+) -> list[Worker]:
+    """Every Worker of this process: the one for workflows and all activities, and PowerDNS' own beside it.
+
+    The first serves PowerDNS' activities too, for those that were scheduled before they had a queue of their own. No
+    activity of the second can be started eagerly, past the server's rate: that needs a workflow on the same queue.
+    """
+    worker = partial(
+        Worker,
+        client,
+        interceptors=[OneRequestEach(), ClassifyFailures()],
+        graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
+        identity=identity,
+        deployment_config=deployment,
+    )
+    return [
+        worker(
+            task_queue=TASK_QUEUE,
+            workflows=ALL_WORKFLOWS,
+            workflow_runner=SANDBOX,
+            activities=[*activities.on_powerdns, *activities.on_all_else],
+        ),
+        worker(
+            task_queue=POWERDNS_TASK_QUEUE,
+            activities=activities.on_powerdns,
+            max_task_queue_activities_per_second=settings.sovereign_dns_powerdns_activities_per_second,
+            max_concurrent_activities=POWERDNS_ACTIVITIES_AT_ONCE,
+        ),
+    ]
 
 
 @asynccontextmanager
-async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIterator[list[Callable[..., Any]]]:
+async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIterator[Activities]:
     """Every activity, on clients that share their connections."""
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
@@ -130,16 +172,16 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         )
         environment = EnvironmentActivities(settings.naming_rules, search_attributes_usable=attributes_usable)
         try:
-            yield [
-                environment.decide_intent,
-                powerdns.create_zone,
-                powerdns.upsert_records,
-                powerdns.compare_records,
-                pdm.commit_pool_name,
-                kubernetes.request_certificate,
-                kubernetes.certificate_ready,
-                dns.verify_domain,
-            ]
+            yield Activities(
+                on_powerdns=[powerdns.create_zone, powerdns.upsert_records, powerdns.compare_records],
+                on_all_else=[
+                    environment.decide_intent,
+                    pdm.commit_pool_name,
+                    kubernetes.request_certificate,
+                    kubernetes.certificate_ready,
+                    dns.verify_domain,
+                ],
+            )
         finally:
             await certificates.close()
 

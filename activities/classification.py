@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,7 +51,8 @@ class _Entrance(ActivityInboundInterceptor):
                 _log.debug("step not done, in detail", exc_info=failure)
                 # Without its cause: the libraries' chains of exceptions exceed Temporal's limit on a failure's
                 # size, which then shows nothing but that. The message has all that a person needs.
-                raise as_application_error(failure, retry_delay(failure, info)) from None
+                chance = random.random()  # noqa: S311 (spreads load; nothing is kept secret by it)
+                raise as_application_error(failure, retry_delay(failure, info, chance=chance)) from None
             except ApplicationError:
                 raise
             except Exception as error:  # noqa: BLE001 (a bug must be readable too)
@@ -102,25 +104,46 @@ def as_application_error(failure: Failure, delay: timedelta | None) -> Applicati
     )
 
 
-def retry_delay(failure: Failure, info: activity.Info) -> timedelta | None:
-    """When to try again; None leaves it to the activity's retry policy (an outage: 1 s doubling to 60 s)."""
-    delay = _own_delay(failure, info.attempt)
+def retry_delay(failure: Failure, info: activity.Info, *, chance: float) -> timedelta | None:
+    """When to try again; None leaves it to the activity's retry policy.
+
+    An outage hits many runs at the same moment. Were they all to wait for the same time, they would come back at the
+    same moment too, so a part of each wait is left to chance: "equal jitter" of Marc Brooker, "Exponential Backoff And
+    Jitter" (AWS Architecture Blog, 2015). Its other half is kept, since here nobody competes for a lock: a server that
+    is away need not be asked at once again.
+
+    Args:
+        failure: what went wrong.
+        info: the attempt.
+        chance: between 0 and 1, drawn anew each time.
+    """
+    delay = _own_delay(failure, info, chance)
     if not info.schedule_to_close_timeout:
         return delay
     deadline = info.scheduled_time + info.schedule_to_close_timeout
     return _within(deadline, _delay_of_policy(info) if delay is None else delay)
 
 
-def _own_delay(failure: Failure, attempt: int) -> timedelta | None:
-    if failure.retry_after is not None:
-        return timedelta(seconds=max(failure.retry_after, 1.0))
+def _own_delay(failure: Failure, info: activity.Info, chance: float) -> timedelta | None:
     match failure.kind:
+        case Kind.OUTAGE:
+            return _spread(_delay_of_policy(info), failure.retry_after, chance)
+        case _ if failure.retry_after is not None:
+            return timedelta(seconds=max(failure.retry_after, 1.0))
         case Kind.NEEDS_A_HAND:
             return NEEDS_A_HAND_RETRY
         case Kind.NOT_YET:
-            return min(FIRST_LOOK_AGAIN * 1.5 ** min(attempt - 1, 20), LATEST_LOOK_AGAIN)
+            return min(FIRST_LOOK_AGAIN * 1.5 ** min(info.attempt - 1, 20), LATEST_LOOK_AGAIN)
         case _:
             return None
+
+
+def _spread(backoff: timedelta | None, retry_after: float | None, chance: float) -> timedelta | None:
+    """Between half of the backoff and the whole; where the server said when to come, up to half of it after that."""
+    if backoff is None:
+        return None if retry_after is None else timedelta(seconds=max(retry_after, 1.0))
+    earliest = backoff / 2 if retry_after is None else timedelta(seconds=max(retry_after, 1.0))
+    return earliest + backoff / 2 * chance
 
 
 def _delay_of_policy(info: activity.Info) -> timedelta | None:

@@ -1,9 +1,13 @@
-"""`make bench`: one Sovereign against the bare PATCH that its records need; one look at many resolvers against one."""
+"""`make bench`: one Sovereign against the bare PATCH that its records need; one look at many resolvers against one.
+
+`make bench ARGS=stampede`: many Sovereigns wait for a PowerDNS that is away, and it comes back.
+"""
 
 import argparse
 import asyncio
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +19,7 @@ from rich.table import Table
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from benchmarks import stampede
 from benchmarks.verification_round import ROUND_TRIP_SECONDS, SERVERS, ask_round, distant_resolvers
 from devstack.ports import Ports
 from devstack.stack import Stack
@@ -98,11 +103,20 @@ def _print(title: str, measured: dict[str, list[float]]) -> None:
     Console(width=100).print(table)
 
 
-def main() -> None:
+def main() -> int:
     """Runs the measurements and prints their tables."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--count", type=int, default=30, help="runs of each kind")
-    count = parser.parse_args().count
+    measurements = parser.add_subparsers(dest="measurement")
+    stampede.add_arguments(measurements.add_parser("stampede", help=stampede.__doc__))
+    arguments = parser.parse_args()
+    if arguments.measurement == "stampede":
+        return 0 if stampede.show(stampede.scenes(arguments)) else 1
+    _latencies(arguments.count)
+    return 0
+
+
+def _latencies(count: int) -> None:
     with tempfile.TemporaryDirectory() as state, Stack(Path(state), Ports.free()) as stack:
         os.environ.update(stack.environment())
         key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
@@ -113,4 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
@@ -11,6 +12,8 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
+
+from sovereign_dns.contract import POWERDNS_TASK_QUEUE, TASK_QUEUE
 
 POLLER_SEEN_WITHIN = timedelta(seconds=90)
 """A poll lasts for up to a minute; one that was seen longer ago has gone."""
@@ -21,12 +24,28 @@ _REMEMBERED_SECONDS = 1.0
 Check = Callable[[], Awaitable[dict[str, bool]]]
 
 
+@dataclass(frozen=True)
+class Polled:
+    """One kind of task on one task queue, that the worker is expected to poll for."""
+
+    name: str
+    task_queue: str
+    kind: "TaskQueueType.ValueType"
+
+
+POLLED = (
+    Polled("workflow", TASK_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+    Polled("activity", TASK_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    Polled("powerdnsActivity", POWERDNS_TASK_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+)
+"""All that a worker process serves; it isn't ready while one of them is missing."""
+
+
 class PollerCheck:
     """Asks the Temporal server whether it sees this worker poll: a process may live on when its polls don't."""
 
-    def __init__(self, client: Client, task_queue: str, identity: str) -> None:
+    def __init__(self, client: Client, identity: str) -> None:
         self._client = client
-        self._task_queue = task_queue
         self._identity = identity
         self._remembered: tuple[float, dict[str, bool]] | None = None
         self._asking = asyncio.Lock()
@@ -36,16 +55,16 @@ class PollerCheck:
         async with self._asking:
             if self._remembered and time.monotonic() - self._remembered[0] < _REMEMBERED_SECONDS:
                 return self._remembered[1]
-            seen = {
-                "workflow": await self._is_polling(TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-                "activity": await self._is_polling(TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-            }
+            answers = await asyncio.gather(*(self._is_polling(polled) for polled in POLLED))
+            seen = {polled.name: answer for polled, answer in zip(POLLED, answers, strict=True)}
             self._remembered = (time.monotonic(), seen)
             return seen
 
-    async def _is_polling(self, kind: "TaskQueueType.ValueType") -> bool:
+    async def _is_polling(self, polled: Polled) -> bool:
         request = DescribeTaskQueueRequest(
-            namespace=self._client.namespace, task_queue=TaskQueue(name=self._task_queue), task_queue_type=kind
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=polled.task_queue),
+            task_queue_type=polled.kind,
         )
         try:
             answer = await self._client.workflow_service.describe_task_queue(request, timeout=_ANSWER_TIMEOUT)
@@ -88,6 +107,6 @@ class HealthServer:
         return web.json_response({"live": True})
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        polling = await self.check() if self.check else {"workflow": False, "activity": False}
+        polling = await self.check() if self.check else {polled.name: False for polled in POLLED}
         ready = all(polling.values())
         return web.json_response({"ready": ready, "polling": polling}, status=200 if ready else 503)

@@ -16,7 +16,11 @@ from sovereign_dns import names
 from sovereign_dns.wire import Message, StrictMessage
 
 TASK_QUEUE = "sovereign-dns"
-"""The task queue of the worker."""
+"""The task queue of the worker: where workflows are started."""
+
+POWERDNS_TASK_QUEUE = "sovereign-dns-powerdns"
+"""The task queue of the steps that call PowerDNS: its rate protects PowerDNS, and one that hangs holds up no other
+step. Nobody but the workflows needs to name it."""
 
 PROVISION_SOVEREIGN = "ProvisionSovereign"
 """The workflow type that provisions a Sovereign's DNS and TLS."""

@@ -12,7 +12,7 @@ class Kind(Enum):
     """What the workflow does about a failure."""
 
     OUTAGE = "outage"
-    """Retried for ever, 1 s doubling to 60 s; `retry_after` is honoured."""
+    """Retried for ever, 1 s doubling to 60 s, of which up to half is left out by chance; never before `retry_after`."""
 
     NEEDS_A_HAND = "needs a hand"
     """Retried for ever, every 60 s: when a person has mended the cause it goes on by itself."""

@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sovereign_dns import names
@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     kubeconfig: Path | None = None
     temporal_deployment_name: Annotated[str, AfterValidator(_checked_deployment_name)] | None = None
     temporal_worker_build_id: str | None = None
+    sovereign_dns_powerdns_activities_per_second: Annotated[float, Field(gt=0)] = 20
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 

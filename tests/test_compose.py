@@ -199,7 +199,7 @@ def test_the_example_shows_every_setting_with_its_default() -> None:
             assert shown, f"{name} or its alternative is required, the example has one"
         elif isinstance(default, list):
             assert shown == ",".join(default)
-        elif isinstance(default, bool):
+        elif isinstance(default, bool | int | float):
             assert shown == str(default).lower()
         else:
             assert shown == (default or "")

@@ -57,6 +57,7 @@ async def ready(worker: WorkerProcess) -> bool:
     async with httpx.AsyncClient() as client:
         response = await client.get(f"{worker.health_url}/readyz")
         assert response.status_code == (200 if response.json()["ready"] else 503)
+        assert response.json()["polling"].keys() == {"workflow", "activity", "powerdnsActivity"}
         return bool(response.json()["ready"])
 
 

@@ -16,6 +16,7 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
+    from sovereign_dns.contract import POWERDNS_TASK_QUEUE
     from sovereign_dns.messages import Task
     from sovereign_dns.progress import AnyStep, Progress
     from sovereign_dns.wire import Message
@@ -51,6 +52,13 @@ _CANCELLATION: dict[AnyStep, workflow.ActivityCancellationType] = {
     "certificate-ready": _AT_ONCE,
 }
 """The run holds the Sovereign's lock until what it writes has ended: a later run's address must not be overwritten."""
+
+_TASK_QUEUES: dict[AnyStep, str] = {
+    "zone-create": POWERDNS_TASK_QUEUE,
+    "records-upsert": POWERDNS_TASK_QUEUE,
+    "records-compare": POWERDNS_TASK_QUEUE,
+}
+"""All other steps are done from the workflow's own. Temporal doesn't compare the queue when it replays a history."""
 
 
 class StepNotDoneError(Exception):
@@ -102,6 +110,7 @@ class StepRunner:
             step,
             task,
             activity_id=f"{step}/{domain}",
+            task_queue=_TASK_QUEUES.get(step),
             result_type=report_type,
             start_to_close_timeout=ATTEMPT_TIMEOUT,
             heartbeat_timeout=HEARTBEAT_TIMEOUT,

@@ -3,10 +3,9 @@
 No call here grows with the zone: rrsets are read by name, zones by name, metadata without rrsets.
 """
 
-import asyncio
 import urllib.parse
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
 import httpx
@@ -14,6 +13,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from sovereign_dns import names
 from sovereign_dns.clients import http
+from sovereign_dns.clients.turns import NoTurnError, Turns
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.failures import (
     PowerDNSUnauthorized,
@@ -32,13 +32,16 @@ READS_IN_FLIGHT = 6
 """PowerDNS closes every API connection after its answer and queues about ten: beyond, a SYN is lost and costs 1 s
 (measured on 4.7.3; from 6 in flight the rate no longer rises)."""
 
-READ_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
-LONGEST_WAIT_FOR_A_READ_SECONDS = 10.0
-LONGEST_WAIT_FOR_A_ZONE_SECONDS = 15.0
-"""Together they stay below an attempt's time-out, so that a PowerDNS which accepts connections and never answers is
-told as that, and not as an attempt that took too long."""
+WRITES_IN_FLIGHT = 1
+"""PowerDNS answers 500 to all but one of the writes that meet in one zone and, with SQLite, to most of those that meet
+in different ones (measured): its database has one writer, and they fail rather than wait."""
 
-LONGEST_WAIT_IN_A_MOVING_QUEUE_SECONDS = 60.0
+READ_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+LONGEST_STANDSTILL_OF_READS_SECONDS = 10.0
+LONGEST_STANDSTILL_OF_WRITES_SECONDS = 25.0
+LONGEST_STANDSTILL_OF_A_ZONE_SECONDS = 15.0
+"""A write may take all of its time-out. Together they stay below an attempt's, so that a PowerDNS which accepts
+connections and never answers is told as that, and not as an attempt that took too long."""
 
 MOST_FOUND = 1000
 
@@ -99,34 +102,33 @@ class PowerDNS:
             unauthorized_statuses=frozenset({401, 403}),
             mend_unauthorized=lambda: api_key.how_to_mend("API key"),
         )
-        self._reads = asyncio.Semaphore(READS_IN_FLIGHT)
-        self._reads_answered = 0
-        self._writers: dict[str, asyncio.Lock] = {}
+        self._reads = Turns(READS_IN_FLIGHT, longest_standstill=LONGEST_STANDSTILL_OF_READS_SECONDS)
+        self._writes = Turns(WRITES_IN_FLIGHT, longest_standstill=LONGEST_STANDSTILL_OF_WRITES_SECONDS)
+        self._writers: dict[str, Turns] = {}
 
     @asynccontextmanager
     async def sole_writer(self, zones: Collection[str]) -> AsyncIterator[None]:
         """Keeps every other writer of this process out of these zones.
 
-        PowerDNS answers 500 to most of the concurrent PATCHes of one zone (measured); from reading to writing
-        nobody may come between, either. Taken in one order, so that two never wait for each other.
+        From reading to writing nobody may come between. Taken in one order, so that two never wait for each other.
+        Writers of other processes are not kept out: PowerDNS answers 500 to all but one of those that meet, and the
+        next attempt reads again.
         """
-        locks = [self._writers.setdefault(zone, asyncio.Lock()) for zone in sorted(set(zones))]
-        taken: list[asyncio.Lock] = []
-        try:
-            try:
-                async with asyncio.timeout(LONGEST_WAIT_FOR_A_ZONE_SECONDS):
-                    for lock in locks:
-                        await lock.acquire()
-                        taken.append(lock)
-            except TimeoutError:
-                raise PowerDNSUnavailable(
-                    f"this worker has been writing zone {sorted(set(zones))[len(taken)]} for other runs for "
-                    f"{LONGEST_WAIT_FOR_A_ZONE_SECONDS:.0f} s: PowerDNS answers slowly, or not at all. Tried again"
-                ) from None
+        async with AsyncExitStack() as taken:
+            for zone in sorted(set(zones)):
+                try:
+                    await taken.enter_async_context(self._writer_of(zone).taken())
+                except NoTurnError as told:
+                    raise PowerDNSUnavailable(
+                        f"this worker has been writing zone {zone} for other runs, and came to an end with {told}: "
+                        "PowerDNS answers slowly, or not at all. Tried again",
+                        sent=False,
+                    ) from None
             yield
-        finally:
-            for lock in reversed(taken):
-                lock.release()
+
+    def _writer_of(self, zone: str) -> Turns:
+        turns = Turns(1, longest_standstill=LONGEST_STANDSTILL_OF_A_ZONE_SECONDS)
+        return self._writers.setdefault(zone, turns)
 
     async def hosted(self, candidates: Iterable[str]) -> set[str]:
         """Those of the names that are zones here."""
@@ -162,7 +164,7 @@ class PowerDNS:
             "dnssec": True,
             "api_rectify": True,
         }
-        response = await self._send("POST", "/zones", doing=doing, json=body)
+        response = await self._write("POST", "/zones", doing=doing, json=body)
         match response.status_code:
             case 201:
                 return True
@@ -259,7 +261,7 @@ class PowerDNS:
         """
         doing = f"writing {len(writes)} rrsets into zone {zone}"
         body = {"rrsets": [write.as_powerdns() for write in writes]}
-        response = await self._send("PATCH", _zone_path(zone), doing=doing, json=body)
+        response = await self._write("PATCH", _zone_path(zone), doing=doing, json=body)
         match response.status_code:
             case 200 | 204:
                 return
@@ -284,37 +286,20 @@ class PowerDNS:
         return [ds for key in keys if key.active and key.published for ds in key.ds]
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
-        await self._turn_to_read(doing)
-        try:
-            response = await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
-            self._reads_answered += 1
-        finally:
-            self._reads.release()
-        return response
+        return await self._in_turn(self._reads, "GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
 
-    async def _turn_to_read(self, doing: str) -> None:
-        turn = asyncio.ensure_future(self._reads.acquire())
-        try:
-            await self._while_the_queue_moves(turn, doing)
-        except BaseException:
-            if not turn.cancel():
-                self._reads.release()
-            raise
+    async def _write(self, method: str, path: str, *, doing: str, json: Any) -> httpx.Response:
+        return await self._in_turn(self._writes, method, path, doing=doing, json=json)
 
-    async def _while_the_queue_moves(self, turn: asyncio.Future[Any], doing: str) -> None:
-        """However long the queue is, it is waited in, as long as it moves and an attempt has time for it."""
-        clock = asyncio.get_running_loop().time
-        give_up_at = clock() + LONGEST_WAIT_IN_A_MOVING_QUEUE_SECONDS
-        while not turn.done():
-            answered_before = self._reads_answered
-            await asyncio.wait([turn], timeout=LONGEST_WAIT_FOR_A_READ_SECONDS)
-            answered = self._reads_answered - answered_before
-            if not turn.done() and (answered == 0 or clock() >= give_up_at):
-                raise PowerDNSUnavailable(
-                    f"PowerDNS answered {answered} of the reads before it in the last "
-                    f"{LONGEST_WAIT_FOR_A_READ_SECONDS:.0f} s, while {doing} waited for its turn. Tried again",
-                    sent=False,
-                )
+    async def _in_turn(self, turns: Turns, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
+        try:
+            async with turns.taken():
+                return await self._send(method, path, doing=doing, **options)
+        except NoTurnError as told:
+            raise PowerDNSUnavailable(
+                f"PowerDNS has answered {told} of the calls before it, while {doing} waited for its turn. Tried again",
+                sent=False,
+            ) from None
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
         headers = {"X-API-Key": self._api_key.read()}

@@ -4,12 +4,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from temporalio.activity import Info
 from temporalio.common import RetryPolicy
 from temporalio.testing import ActivityEnvironment
 
 from activities.classification import retry_delay
-from sovereign_dns.failures import Failure, KubernetesForbidden, KubernetesUnavailable, NotYetIssued
+from sovereign_dns.failures import (
+    Failure,
+    KubernetesForbidden,
+    KubernetesUnavailable,
+    NotYetConverged,
+    NotYetIssued,
+    PDMUnavailable,
+)
 
 POLICY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=60)
@@ -27,13 +36,64 @@ def info(*, attempt: int = 1, seconds_left: float | None = None) -> Info:
     )
 
 
-def seconds(failure: Failure, attempt: Info) -> float | None:
-    delay = retry_delay(failure, attempt)
-    return None if delay is None else round(delay.total_seconds())
+LONGEST = 1.0
+SHORTEST = 0.0
+
+CHANCES = st.floats(0, 1)
+ATTEMPTS = st.integers(1, 10_000)
 
 
-def test_an_outage_without_a_deadline_is_left_to_the_retry_policy() -> None:
-    assert seconds(KubernetesUnavailable("x"), info(attempt=9)) is None
+def exact(failure: Failure, attempt: Info, chance: float) -> float:
+    delay = retry_delay(failure, attempt, chance=chance)
+    assert delay is not None
+    return delay.total_seconds()
+
+
+def seconds(failure: Failure, attempt: Info) -> float:
+    return round(exact(failure, attempt, LONGEST))
+
+
+def backoff(attempt: int) -> float:
+    """The contract: 1 s doubling to 60 s."""
+    return min(2.0 ** min(attempt - 1, 10), 60)
+
+
+@given(ATTEMPTS, CHANCES)
+def test_an_outage_is_tried_again_no_later_than_promised_and_not_much_sooner(attempt: int, chance: float) -> None:
+    assert backoff(attempt) / 2 <= exact(PDMUnavailable("x"), info(attempt=attempt), chance) <= backoff(attempt)
+
+
+@given(ATTEMPTS)
+def test_those_that_failed_together_come_back_spread_over_half_of_their_wait(attempt: int) -> None:
+    earliest, latest = (exact(PDMUnavailable("x"), info(attempt=attempt), chance) for chance in (SHORTEST, LONGEST))
+    assert latest - earliest == pytest.approx(backoff(attempt) / 2)
+
+
+@given(ATTEMPTS, CHANCES, st.floats(0, 3600))
+def test_nobody_comes_before_a_server_said_and_all_come_soon_after(
+    attempt: int, chance: float, retry_after: float
+) -> None:
+    failure = PDMUnavailable("x", retry_after=retry_after)
+    later = exact(failure, info(attempt=attempt), chance) - retry_after
+    assert -1e-6 <= later <= 1 + backoff(attempt) / 2
+
+
+@given(ATTEMPTS, CHANCES)
+def test_what_needs_a_hand_is_looked_at_every_minute(attempt: int, chance: float) -> None:
+    assert exact(KubernetesForbidden("x"), info(attempt=attempt), chance) == 60
+
+
+@given(ATTEMPTS, CHANCES)
+def test_an_answer_that_can_not_change_before_is_looked_at_just_then(attempt: int, chance: float) -> None:
+    assert exact(NotYetConverged("x", retry_after=37), info(attempt=attempt), chance) == 37
+
+
+@given(ATTEMPTS, CHANCES, st.floats(2, 10_000), st.none() | st.floats(0, 3600))
+def test_however_long_the_wait_a_last_look_fits_before_the_deadline(
+    attempt: int, chance: float, left: float, retry_after: float | None
+) -> None:
+    failure = PDMUnavailable("x", retry_after=retry_after)
+    assert exact(failure, info(attempt=attempt, seconds_left=left), chance) < left
 
 
 @pytest.mark.parametrize(
@@ -52,7 +112,3 @@ def test_before_a_deadline_there_is_always_a_last_look(
     failure: Failure, attempt: int, seconds_left: float, delay: float
 ) -> None:
     assert seconds(failure, info(attempt=attempt, seconds_left=seconds_left)) == delay
-
-
-def test_a_server_that_says_when_to_come_again_is_obeyed() -> None:
-    assert seconds(KubernetesUnavailable("x", retry_after=90), info()) == 90

@@ -297,3 +297,11 @@ def test_a_deployment_name_that_temporal_would_pass_over_in_silence_is_refused(
 ) -> None:
     told = told_of(monkeypatch, TEMPORAL_DEPLOYMENT_NAME=name, TEMPORAL_WORKER_BUILD_ID="1")
     assert told.startswith(f"TEMPORAL_DEPLOYMENT_NAME is {name!r}. Temporal takes no name")
+
+
+def test_the_rate_at_powerdns_is_a_positive_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = "SOVEREIGN_DNS_POWERDNS_ACTIVITIES_PER_SECOND"
+    assert read_settings().sovereign_dns_powerdns_activities_per_second > 0
+    assert read_with(monkeypatch, **{variable: "2.5"}).sovereign_dns_powerdns_activities_per_second == 2.5
+    for not_one in ("0", "-1", "many"):
+        assert told_of(monkeypatch, **{variable: not_one}).startswith(f"{variable} ")

@@ -47,7 +47,7 @@ async def test_a_cancelled_write_ends_before_the_activity_does() -> None:
 
 
 async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powerdns, "LONGEST_WAIT_FOR_A_READ_SECONDS", 0.05)
+    monkeypatch.setattr(powerdns, "LONGEST_STANDSTILL_OF_READS_SECONDS", 0.05)
     never = asyncio.Event()
 
     async def silence(request: httpx.Request) -> httpx.Response:
@@ -59,12 +59,12 @@ async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(mon
         PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
     )
 
-    with pytest.raises(PowerDNSUnavailable, match="answered 0 of the reads before it"):
+    with pytest.raises(PowerDNSUnavailable, match="answered 0 in the last 0 s of the calls before it"):
         await activities.upsert_records(UpsertRecords(owner=OWNER, intent=domain_intent()))
 
 
 async def test_who_waits_for_a_zone_that_another_writes_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powerdns, "LONGEST_WAIT_FOR_A_ZONE_SECONDS", 0.05)
+    monkeypatch.setattr(powerdns, "LONGEST_STANDSTILL_OF_A_ZONE_SECONDS", 0.05)
     client = PowerDNS(httpx.AsyncClient(), MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
 
     async with client.sole_writer(["omani.works"]):
@@ -88,17 +88,32 @@ async def test_a_key_that_no_header_may_hold_is_told_without_the_key() -> None:
 
 
 async def test_a_long_queue_of_reads_is_waited_in_as_long_as_it_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powerdns, "LONGEST_WAIT_FOR_A_READ_SECONDS", 0.05)
+    monkeypatch.setattr(powerdns, "LONGEST_STANDSTILL_OF_READS_SECONDS", 0.3)
 
     async def slowly(request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.04)
         return httpx.Response(200, json={"rrsets": []})
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(slowly))
-    many = [f"s{number}.omani.works" for number in range(60)]
+    many = [f"s{number}.omani.works" for number in range(90)]
 
     found = await PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key"))).rrsets(
         "omani.works", many
     )
 
     assert found == []
+
+
+async def test_a_long_queue_for_one_zone_is_waited_in_as_long_as_it_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(powerdns, "LONGEST_STANDSTILL_OF_A_ZONE_SECONDS", 0.3)
+    client = PowerDNS(httpx.AsyncClient(), MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
+    writing: list[int] = []
+
+    async def write() -> None:
+        async with client.sole_writer(["omani.works"]):
+            writing.append(1)
+            await asyncio.sleep(0.04)
+            assert writing == [1], "two writers at once"
+            writing.pop()
+
+    await asyncio.gather(*(write() for _ in range(20)))

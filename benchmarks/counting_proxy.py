@@ -1,0 +1,115 @@
+"""Before PowerDNS' API: counts calls, and neither holds one back nor shares a connection among them.
+
+Each request gets a connection of its own at once, so that PowerDNS meets what the workers send. Understands only
+servers that close a connection after their answer, as PowerDNS does.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from devstack.ports import free_port
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+"""The workers' own: here their connections are always taken, so what they would feel is felt in their place."""
+
+LONGEST_QUEUE_OF_CONNECTIONS = 4096
+
+
+@dataclass
+class Calls:
+    """What was counted."""
+
+    answered: int = 0
+    failed: int = 0
+    in_flight: int = 0
+    most_in_flight: int = 0
+
+    def begin(self) -> None:
+        """A call is on its way."""
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+    def end(self, *, well: bool) -> None:
+        """A call was answered with sense, or failed."""
+        self.in_flight -= 1
+        self.answered += well
+        self.failed += not well
+
+
+class CountingProxy:
+    """Passes requests on to a server; as long as it isn't opened, it refuses connections as a stopped server does."""
+
+    def __init__(self, url: str) -> None:
+        self._server = url.removeprefix("http://").split(":")
+        self._port = free_port()
+        self._listening: asyncio.Server | None = None
+        self.calls = Calls()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._listening is not None:
+            self._listening.close()
+
+    async def open(self) -> None:
+        """Starts to listen."""
+        self._listening = await asyncio.start_server(
+            self._pass_on, "127.0.0.1", self._port, backlog=LONGEST_QUEUE_OF_CONNECTIONS
+        )
+
+    async def _pass_on(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        with contextlib.closing(answers), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            request = await _request(client)
+            self.calls.begin()
+            well = False
+            try:
+                answer = await self._answer_to(request, client)
+                well = _is_sense(answer)
+            finally:
+                self.calls.end(well=well)
+            answers.write(answer)
+            await answers.drain()
+
+    async def _answer_to(self, request: bytes, client: asyncio.StreamReader) -> bytes:
+        """The server's answer; none, once nobody waits for it any more."""
+        answering = asyncio.create_task(self._ask(request))
+        gone = asyncio.create_task(client.read(1))
+        await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if answering.done():
+            return answering.result()
+        answering.cancel()
+        return b""
+
+    async def _ask(self, request: bytes) -> bytes:
+        connecting = asyncio.open_connection(*self._server)
+        try:
+            server, requests = await asyncio.wait_for(connecting, CONNECT_TIMEOUT_SECONDS)
+        except OSError:  # a TimeoutError among them
+            return b""
+        with contextlib.closing(requests):
+            requests.write(request)
+            return await server.read()
+
+
+async def _request(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    return head + (await reader.readexactly(int(lengths[0].split(b":")[1])) if lengths else b"")
+
+
+def _is_sense(answer: bytes) -> bool:
+    """Neither nothing, nor that the server is overwhelmed."""
+    status = answer[9:12]
+    return bool(status) and status < b"500" and status != b"429"

@@ -1,0 +1,282 @@
+"""Many Sovereigns wait for a PowerDNS that is away, and it comes back."""
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetActivityRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError, RPCStatusCode
+
+from benchmarks.counting_proxy import Calls, CountingProxy
+from devstack.ports import Ports, free_port
+from devstack.programs import PROJECT
+from devstack.stack import Stack
+from devstack.worker_process import WorkerProcess
+from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, sovereign_workflow_id
+from sovereign_dns.intent import CANONICAL_SUBDOMAINS
+
+ADDRESS = "77.42.11.95"
+ATTEMPT_OF_THE_LONGEST_WAIT = 7
+"""From the seventh failure on, the next attempt comes after the longest wait of all."""
+
+RATE = "SOVEREIGN_DNS_POWERDNS_ACTIVITIES_PER_SECOND"
+
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who waits for what, and with which workers."""
+
+    sovereigns: int
+    zones: int
+    workers: int = 1
+    rate: str | None = None
+    at_once: bool = False
+    worker_script: Path = PROJECT / "worker.py"
+
+    @property
+    def fqdns(self) -> dict[str, str]:
+        """Each Sovereign, with its zone."""
+        return {
+            f"t{index}.z{index % self.zones}.works": f"z{index % self.zones}.works" for index in range(self.sovereigns)
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened after PowerDNS' start.
+
+    Attributes:
+        calls: what PowerDNS was asked.
+        failed_attempts: of steps, by error type.
+        seconds: until the last Sovereign was complete.
+        wrong: what is not exactly as it should be, in results and zones.
+    """
+
+    calls: Calls
+    failed_attempts: Counter[str]
+    seconds: float
+    wrong: list[str]
+
+
+def measure(scene: Scene) -> Outcome:
+    """Plays a scene on a stack of its own."""
+    with (
+        tempfile.TemporaryDirectory() as state,
+        Stack(Path(state), Ports.free(), worker=False, simulators=False) as stack,
+    ):
+        key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
+        return asyncio.run(_play(scene, stack, key))
+
+
+async def _play(scene: Scene, stack: Stack, key: str) -> Outcome:
+    client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
+    zones = sorted(set(scene.fqdns.values()))
+    async with (
+        httpx.AsyncClient(
+            base_url=f"{stack.powerdns.api_url}/api/v1/servers/localhost", headers={"X-API-Key": key}, timeout=60
+        ) as powerdns,
+        CountingProxy(stack.powerdns.api_url) as proxy,
+    ):
+        for zone in zones:
+            body = {"name": f"{zone}.", "kind": "Native", "nameservers": ["ns1.openova.io."], "dnssec": True}
+            (await powerdns.post("/zones", json=body)).raise_for_status()
+        stack.powerdns.stop()
+        workers = [_worker(scene, stack, proxy.url, number) for number in range(scene.workers)]
+        try:
+            for worker in workers:
+                await asyncio.to_thread(worker.start)
+            await _start_all(client, scene)
+            await _all_wait(client, scene)
+            await asyncio.to_thread(stack.powerdns.start)
+            started = time.perf_counter()
+            await proxy.open()
+            failed_before = [_failed_attempts(worker.log) for worker in workers]
+            if scene.at_once:
+                await _reset_all(client, scene)
+            await _none_runs(client)
+            seconds = time.perf_counter() - started
+            failed: Counter[str] = Counter()
+            for worker, before in zip(workers, failed_before, strict=True):
+                failed += _failed_attempts(worker.log) - before
+        finally:
+            for worker in workers:
+                await asyncio.to_thread(worker.stop)
+        wrong = await _wrong_results(client, scene)
+        for zone in zones:
+            wrong += _wrong_records(scene, zone, (await powerdns.get(f"/zones/{zone}.")).json()["rrsets"])
+    return Outcome(calls=replace(proxy.calls), failed_attempts=failed, seconds=seconds, wrong=wrong)
+
+
+def _worker(scene: Scene, stack: Stack, powerdns_url: str, number: int) -> WorkerProcess:
+    settings = {"CATALYST_POWERDNS_API_URL": powerdns_url, "CATALYST_DNS_PROPAGATION_RESOLVERS": ""}
+    if scene.rate is not None:
+        settings[RATE] = scene.rate
+    log = stack.state / "logs" / f"worker-{number}.log"
+    return WorkerProcess(stack.environment() | settings, free_port(), log, scene.worker_script)
+
+
+async def _start_all(client: Client, scene: Scene) -> None:
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def start(fqdn: str) -> None:
+        request = {
+            "deploymentId": "bench",
+            "sovereignFQDN": fqdn,
+            "loadBalancerIP": ADDRESS,
+            "certificate": {"enabled": False},
+            "verification": {"level": "authoritative"},
+        }
+        async with turn:
+            await client.start_workflow(
+                PROVISION_SOVEREIGN, request, id=sovereign_workflow_id(fqdn), task_queue=TASK_QUEUE
+            )
+
+    await asyncio.gather(*(start(fqdn) for fqdn in scene.fqdns))
+
+
+async def _all_wait(client: Client, scene: Scene) -> None:
+    """Until each has failed so often that its next attempt is up to a minute away, as after an hour's outage.
+
+    Where all are to attempt at once, it doesn't matter how long they would have waited.
+    """
+    attempt = 1 if scene.at_once else ATTEMPT_OF_THE_LONGEST_WAIT
+    for fqdn in scene.fqdns:
+        handle = client.get_workflow_handle(sovereign_workflow_id(fqdn))
+        while True:
+            pending = (await handle.describe()).raw_description.pending_activities
+            if pending and pending[0].attempt > attempt:
+                break
+            await asyncio.sleep(0.5)
+
+
+async def _reset_all(client: Client, scene: Scene) -> None:
+    """As an operator has all of them attempt at once."""
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def reset(fqdn: str, zone: str) -> None:
+        request = ResetActivityRequest(
+            namespace=client.namespace,
+            execution=WorkflowExecution(workflow_id=sovereign_workflow_id(fqdn)),
+            id=f"zone-create/{zone}",
+        )
+        async with turn, _unless_it_is_done():
+            await client.workflow_service.reset_activity(request)
+
+    await asyncio.gather(*(reset(fqdn, zone) for fqdn, zone in scene.fqdns.items()))
+
+
+@asynccontextmanager
+async def _unless_it_is_done() -> AsyncIterator[None]:
+    try:
+        yield
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+
+
+async def _none_runs(client: Client) -> None:
+    while (await client.count_workflows('ExecutionStatus = "Running"')).count:  # noqa: ASYNC110 (it is in Temporal)
+        await asyncio.sleep(0.2)
+
+
+def _failed_attempts(log: Path) -> Counter[str]:
+    """By error type, as a worker's log tells them. Not yet is no failure."""
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return Counter(
+        line.get("error_type", line["event"])
+        for line in lines
+        if line["event"].startswith("step not done") or line["event"].startswith("step failed")
+        if not str(line.get("error_type", "")).startswith("NotYet")
+    )
+
+
+async def _wrong_results(client: Client, scene: Scene) -> list[str]:
+    wrong = []
+    for fqdn in scene.fqdns:
+        result = await client.get_workflow_handle(sovereign_workflow_id(fqdn)).result()
+        changes = Counter(record["change"] for record in result["records"])
+        if result["phase"] != "complete" or changes != {"created": len(CANONICAL_SUBDOMAINS) + 1}:
+            wrong.append(f"{fqdn} is {result['phase']}, {dict(changes)}")
+    return wrong
+
+
+def _wrong_records(scene: Scene, zone: str, rrsets: Sequence[dict[str, object]]) -> list[str]:
+    hosts = [fqdn for fqdn, of in scene.fqdns.items() if of == zone]
+    names = [f"{name}." for host in hosts for name in (host, *(f"{label}.{host}" for label in CANONICAL_SUBDOMAINS))]
+    wanted = {(name, "A", 60, (ADDRESS,)) for name in names}
+    found = {
+        (r["name"], r["type"], r["ttl"], tuple(record["content"] for record in r["records"]))  # type: ignore[attr-defined]
+        for r in rrsets
+        if r["type"] not in {"SOA", "NS"}
+    }
+    missing, strange = wanted - found, found - wanted
+    return [f"zone {zone} lacks {item}" for item in missing] + [f"zone {zone} holds {item}" for item in strange]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be varied. Several values of one option make a scene each."""
+    parser.add_argument("--sovereigns", type=int, default=500, help="how many wait")
+    parser.add_argument("--zones", type=int, nargs="+", default=[10], help="over how many zones they are spread")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1], help="how many workers there are")
+    parser.add_argument("--rate", nargs="+", default=[None], help=RATE)
+    parser.add_argument("--at-once", action="store_true", help="has all of them attempt at once after the start")
+    parser.add_argument("--worker", type=Path, default=PROJECT / "worker.py", help="another version's worker.py")
+
+
+def scenes(arguments: argparse.Namespace) -> list[Scene]:
+    """The scenes that the arguments ask for."""
+    return [
+        Scene(arguments.sovereigns, zones, workers, rate, arguments.at_once, arguments.worker)
+        for zones in arguments.zones
+        for workers in arguments.workers
+        for rate in arguments.rate
+    ]
+
+
+def show(scenes: Sequence[Scene]) -> bool:
+    """Plays the scenes and prints a table; returns whether every zone and every result was exactly right."""
+    table = Table(title="PowerDNS comes back to Sovereigns that wait for it", title_justify="left")
+    for column in ("waiting", "zones", "workers", "steps/s", "attempts come"):
+        table.add_column(column)
+    for column in ("s until all complete", "calls", "failed", "most in flight", "failed attempts"):
+        table.add_column(column, justify="right")
+    right = True
+    console = Console(width=120)
+    for scene in scenes:
+        outcome = measure(scene)
+        row = _row(scene, outcome)
+        console.print(" ".join(row), *outcome.wrong[:10], sep="\n")  # a scene takes minutes
+        table.add_row(*row)
+        right = right and not outcome.wrong
+    console.print(table)
+    return right
+
+
+def _row(scene: Scene, outcome: Outcome) -> list[str]:
+    return [
+        str(scene.sovereigns),
+        str(scene.zones),
+        str(scene.workers),
+        scene.rate or "default",
+        "all at once" if scene.at_once else "by backoff",
+        f"{outcome.seconds:.0f}",
+        str(outcome.calls.answered + outcome.calls.failed),
+        str(outcome.calls.failed),
+        str(outcome.calls.most_in_flight),
+        ", ".join(f"{count} {kind}" for kind, count in outcome.failed_attempts.items()) or "0",
+    ]

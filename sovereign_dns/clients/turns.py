@@ -1,0 +1,55 @@
+"""Turns at what bears only so many at once: who waits for one knows whether the queue moves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+LONGEST_WAIT_SECONDS = 60.0
+"""However well the queue moves, an attempt has no time for more."""
+
+
+class NoTurnError(Exception):
+    """It is no use to wait any longer: so few turns ended well in the last seconds."""
+
+    def __init__(self, ended_well: int, seconds: float) -> None:
+        super().__init__(f"{ended_well} in the last {seconds:.0f} s")
+
+
+class Turns:
+    """A queue that is waited in, however long it is, as long as it moves and an attempt has time for it."""
+
+    def __init__(self, at_once: int, *, longest_standstill: float) -> None:
+        self._turns = asyncio.Semaphore(at_once)
+        self._longest_standstill = longest_standstill
+        self._ended_well = 0
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """One turn.
+
+        Raises:
+            NoTurnError: none of those before it ends well, or there are too many of them.
+        """
+        turn = asyncio.ensure_future(self._turns.acquire())
+        try:
+            await self._while_it_moves(turn)
+        except BaseException:
+            if not turn.cancel():
+                self._turns.release()
+            raise
+        try:
+            yield
+            self._ended_well += 1
+        finally:
+            self._turns.release()
+
+    async def _while_it_moves(self, turn: "asyncio.Future[Any]") -> None:
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + LONGEST_WAIT_SECONDS
+        while not turn.done():
+            before = self._ended_well
+            await asyncio.wait([turn], timeout=self._longest_standstill)
+            meanwhile = self._ended_well - before
+            if not turn.done() and (meanwhile == 0 or clock() >= give_up_at):
+                raise NoTurnError(meanwhile, self._longest_standstill)
