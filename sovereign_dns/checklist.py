@@ -1,11 +1,20 @@
 """A provisioning's state as Markdown, for the Web UI's current details. Pure.
 
-Lists, not tables: the UI renders tables without any padding between their columns.
+Lists, not tables: the UI renders tables without any padding between their columns. And not too long: the UI has the
+server render it by a GET request whose URL holds the whole text, and a proxy in front refuses URLs of many kilobytes.
 """
 
 import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TypeVar
 
 from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, ServerVerdict, StepStatus
+
+MOST_LINES = 15
+"""Of one section. What the steps themselves say is never cut."""
+
+Item = TypeVar("Item")
 
 _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "failed": "✘"}
 
@@ -24,23 +33,37 @@ _WORDS = {
 def as_markdown(status: ProvisionResult) -> str:
     """The whole picture: phase, hazards first, then steps, servers and what was replaced."""
     if status.handed_over_to is not None and not status.steps and status.failure is None:
-        return f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`"
+        return (
+            f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`. "
+            "The tab *Relationships* leads there."
+        )
     parts = [f"### {status.sovereign_fqdn} {_WORDS[status.phase]}"]
     if status.failure:
         parts.append(_plain(status.failure))
-    if status.hazards:
-        parts.append("\n".join(["#### Hazards", *(_hazard(hazard) for hazard in status.hazards)]))
-    if status.steps:
-        parts.append("\n".join(["#### Steps", *(_step(step) for step in status.steps)]))
-    if status.verification.servers:
-        notes = [f"- {_plain(note)}" for note in status.verification.notes]
-        parts.append("\n".join(["#### Servers", *(_server(s) for s in status.verification.servers), *notes]))
-    replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
-    if replaced:
-        parts.append("\n".join(["#### Replaced or removed", *(_replaced(change) for change in replaced)]))
     if status.phase == "stalled":
         parts.append("What a stalled step waits for stands under *Pending Activities*, with its next attempt.")
+    if status.hazards:
+        parts.append(_section("Hazards", _first_lines(_hazard, status.hazards)))
+    if status.steps:
+        parts.append(_section("Steps", map(_step, status.steps)))
+    if status.verification.servers:
+        notes = [f"- {_plain(note)}" for note in status.verification.notes]
+        parts.append(_section("Servers", [*_first_lines(_server, status.verification.servers), *notes]))
+    replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
+    if replaced:
+        parts.append(_section("Replaced or removed", _first_lines(_replaced, replaced)))
     return "\n\n".join(parts)
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"#### {title}", *lines])
+
+
+def _first_lines(line_of: Callable[[Item], str], items: list[Item]) -> list[str]:
+    """A line for each, and where there are too many, how many more there are and where."""
+    more = len(items) - MOST_LINES
+    cut = [f"- … and {more} more: *Queries*, `status`, has them all"] if more > 0 else []
+    return [*(line_of(item) for item in items[:MOST_LINES]), *cut]
 
 
 def _plain(text: str) -> str:
@@ -52,11 +75,16 @@ def _step(step: StepStatus) -> str:
     mark = _MARKS[step.state]
     text = f"- {mark} `{step.step}` {step.domain}"
     if step.outcome:
-        return f"{text}: {_plain(step.outcome)}"
+        at = f" ({step.finished_at:%H:%M:%S} UTC)" if step.finished_at else ""
+        return f"{text}: {_plain(step.outcome)}{at}"
     if step.state == "running" and step.started_at:
-        since = f"since {step.started_at:%H:%M:%S} UTC"
-        return f"{text}: {'**stalled** ' if step.stalled else 'running '}{since}"
+        # With its date: it may have been waiting since yesterday.
+        return f"{text}: {'**stalled**' if step.stalled else 'running'} since {_moment(step.started_at)}"
     return text
+
+
+def _moment(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _hazard(hazard: Hazard) -> str:
