@@ -16,6 +16,18 @@ MOST_LINES = 15
 
 Item = TypeVar("Item")
 
+# A wildcard's star would start an emphasis; and the Web UI turns straight quotes into curly ones, `--`, as in an
+# internationalised name, into a dash, and 1/2 into a fraction.
+_CHANGED_BY_MARKDOWN = re.compile(
+    r"""
+      (?P<link> https?://[^\s<>"`]+ )
+    | (?P<json> "[^"`]*" (?: [\]}:,\s\[{]+ "[^"`]*" )* [\]}]* )
+    | (?P<typography> -(?=-) | (?<=\d)/(?=\d) )
+    | (?P<markup> [\\`*_\[\]<>#] )
+    """,
+    re.VERBOSE,
+)
+
 _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "failed": "✘"}
 
 _WORDS = {
@@ -37,7 +49,7 @@ def as_markdown(status: ProvisionResult) -> str:
             f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`. "
             "The tab *Relationships* leads there."
         )
-    parts = [f"### {status.sovereign_fqdn} {_WORDS[status.phase]}"]
+    parts = [f"### {_plain(status.sovereign_fqdn)} {_WORDS[status.phase]}"]
     if status.failure:
         parts.append(_plain(status.failure))
     if status.phase == "stalled":
@@ -67,13 +79,25 @@ def _first_lines(line_of: Callable[[Item], str], items: list[Item]) -> list[str]
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown shows as it is: a wildcard's star would start an emphasis."""
-    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", text)
+    """Text that Markdown shows as it is, so that names and JSON can be copied from the page."""
+    return _CHANGED_BY_MARKDOWN.sub(_kept, text)
+
+
+def _kept(found: re.Match[str]) -> str:
+    match found.lastgroup:
+        case "json":
+            return f"`{found[0]}`"
+        case "typography":
+            return f"&#{ord(found[0])};"
+        case "markup":
+            return f"\\{found[0]}"
+        case _:
+            return found[0]
 
 
 def _step(step: StepStatus) -> str:
     mark = _MARKS[step.state]
-    text = f"- {mark} `{step.step}` {step.domain}"
+    text = f"- {mark} `{step.step}` {_plain(step.domain)}"
     if step.outcome:
         at = f" ({step.finished_at:%H:%M:%S} UTC)" if step.finished_at else ""
         return f"{text}: {_plain(step.outcome)}{at}"
@@ -94,7 +118,7 @@ def _hazard(hazard: Hazard) -> str:
 def _server(server: ServerVerdict) -> str:
     mark = _MARKS["done" if server.state == "converged" else "failed"]
     until = f" until {server.until:%H:%M:%S} UTC" if server.until else ""
-    return f"- {mark} {server.server} **{server.state}**{until} ({server.kind}): {_plain(server.detail)}"
+    return f"- {mark} {_plain(server.server)} **{server.state}**{until} ({server.kind}): {_plain(server.detail)}"
 
 
 def _replaced(change: RecordChange) -> str:

@@ -170,6 +170,23 @@ def test_the_stars_of_wildcards_are_shown_and_start_no_emphasis() -> None:
     assert r"no \*.a\_b" in markdown
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            'run again with "removeWildcards": ["*.omani.works"].',
+            'run again with `"removeWildcards": ["*.omani.works"]`.',
+        ),
+        ("console.xn--bcher-kva.works is wrong", "console.xn&#45;-bcher-kva.works is wrong"),
+        ("see https://ca.example/order/12/3--4_5, then go on", "see https://ca.example/order/12/3--4_5, then go on"),
+        ("1/2 of them", "1&#47;2 of them"),
+        ('an open " quote', 'an open " quote'),
+    ],
+)
+def test_what_people_copy_is_kept_from_the_web_uis_typography(message: str, shown: str) -> None:
+    assert as_markdown(status(hazards=[HAZARD.changed(message=message)])).endswith(shown)
+
+
 def test_there_is_no_table_since_the_web_ui_renders_them_without_padding() -> None:
     servers = [server("ns1", "converged", "every name")]
     assert "|" not in as_markdown(status("stalled", hazards=[HAZARD], verification=Picture(servers=servers)))
