@@ -6,7 +6,6 @@ server render it by a GET request whose URL holds the whole text, and a proxy in
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import TypeVar
 
 from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, ServerVerdict, StepStatus
@@ -57,7 +56,7 @@ def as_markdown(status: ProvisionResult) -> str:
     if status.hazards:
         parts.append(_section("Hazards", _first_lines(_hazard, status.hazards)))
     if status.steps:
-        parts.append(_section("Steps", map(_step, status.steps)))
+        parts.append(_section("Steps (times in UTC)", map(_step, status.steps)))
     if status.verification.servers:
         notes = [f"- {_plain(note)}" for note in status.verification.notes]
         parts.append(_section("Servers", [*_first_lines(_server, status.verification.servers), *notes]))
@@ -99,16 +98,12 @@ def _step(step: StepStatus) -> str:
     mark = _MARKS[step.state]
     text = f"- {mark} `{step.step}` {_plain(step.domain)}"
     if step.outcome:
-        at = f" ({step.finished_at:%H:%M:%S} UTC)" if step.finished_at else ""
+        at = f" ({step.finished_at:%H:%M:%S})" if step.finished_at else ""
         return f"{text}: {_plain(step.outcome)}{at}"
     if step.state == "running" and step.started_at:
         # With its date: it may have been waiting since yesterday.
-        return f"{text}: {'**stalled**' if step.stalled else 'running'} since {_moment(step.started_at)}"
+        return f"{text}: {'**stalled**' if step.stalled else 'running'} since {step.started_at:%Y-%m-%d %H:%M:%S}"
     return text
-
-
-def _moment(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _hazard(hazard: Hazard) -> str:

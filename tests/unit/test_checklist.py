@@ -11,7 +11,7 @@ from sovereign_dns.contract import VerificationResult as Picture
 from tests.unit.builders import FQDN, LOAD_BALANCER, STRANGER
 
 TEN_PAST = datetime(2026, 5, 15, 10, 10, 30, tzinfo=UTC)
-SINCE = "2026-05-15 10:10:30 UTC"
+SINCE = "2026-05-15 10:10:30"
 HAZARD = Hazard(
     kind="stale-wildcard",
     zone="omani.works.",
@@ -68,7 +68,7 @@ def test_a_settled_step_says_when() -> None:
     step = StepStatus(
         step="records-upsert", domain="omani.works", state="done", outcome="14 created", finished_at=TEN_PAST
     )
-    assert line_with("records-upsert", as_markdown(status(steps=[step]))).endswith("14 created (10:10:30 UTC)")
+    assert line_with("records-upsert", as_markdown(status(steps=[step]))).endswith("14 created (10:10:30)")
 
 
 def test_a_running_step_says_since_when() -> None:
