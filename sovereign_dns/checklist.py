@@ -1,11 +1,31 @@
 """A provisioning's state as Markdown, for the Web UI's current details. Pure.
 
-Lists, not tables: the UI renders tables without any padding between their columns.
+Lists, not tables: the UI renders tables without any padding between their columns. And not too long: the UI has the
+server render it by a GET request whose URL holds the whole text, and a proxy in front refuses URLs of many kilobytes.
 """
 
 import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, ServerVerdict, StepStatus
+
+MOST_LINES = 15
+"""Of one section. What the steps themselves say is never cut."""
+
+Item = TypeVar("Item")
+
+# A wildcard's star would start an emphasis; and the Web UI turns straight quotes into curly ones, `--`, as in an
+# internationalised name, into a dash, and 1/2 into a fraction.
+_CHANGED_BY_MARKDOWN = re.compile(
+    r"""
+      (?P<link> https?://[^\s<>"`]+ )
+    | (?P<json> "[^"`]*" (?: [\]}:,\s\[{]+ "[^"`]*" )* [\]}]* )
+    | (?P<typography> -(?=-) | (?<=\d)/(?=\d) )
+    | (?P<markup> [\\`*_\[\]<>#] )
+    """,
+    re.VERBOSE,
+)
 
 _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "failed": "✘"}
 
@@ -27,40 +47,67 @@ def as_markdown(status: ProvisionResult) -> str:
     """The whole picture: phase, hazards first, then steps, servers and what was replaced."""
     elsewhere = []
     if status.handed_over_to is not None and not status.steps:
-        elsewhere = [f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`"]
+        elsewhere = [
+            f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`. "
+            "The tab *Relationships* leads there."
+        ]
         if status.phase in _UNDER_WAY:
             return elsewhere[0]
-    parts = [f"### {status.sovereign_fqdn} {_WORDS[status.phase]}", *elsewhere]
+    parts = [f"### {_plain(status.sovereign_fqdn)} {_WORDS[status.phase]}", *elsewhere]
     if status.failure:
         parts.append(_plain(status.failure))
-    if status.hazards:
-        parts.append("\n".join(["#### Hazards", *(_hazard(hazard) for hazard in status.hazards)]))
-    if status.steps:
-        parts.append("\n".join(["#### Steps", *(_step(step) for step in status.steps)]))
-    if status.verification.servers:
-        notes = [f"- {_plain(note)}" for note in status.verification.notes]
-        parts.append("\n".join(["#### Servers", *(_server(s) for s in status.verification.servers), *notes]))
-    replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
-    if replaced:
-        parts.append("\n".join(["#### Replaced or removed", *(_replaced(change) for change in replaced)]))
     if status.phase == "stalled":
         parts.append("What a stalled step waits for stands under *Pending Activities*, with its next attempt.")
+    if status.hazards:
+        parts.append(_section("Hazards", _first_lines(_hazard, status.hazards)))
+    if status.steps:
+        parts.append(_section("Steps (times in UTC)", map(_step, status.steps)))
+    if status.verification.servers:
+        notes = [f"- {_plain(note)}" for note in status.verification.notes]
+        parts.append(_section("Servers", [*_first_lines(_server, status.verification.servers), *notes]))
+    replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
+    if replaced:
+        parts.append(_section("Replaced or removed", _first_lines(_replaced, replaced)))
     return "\n\n".join(parts)
 
 
+def _section(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"#### {title}", *lines])
+
+
+def _first_lines(line_of: Callable[[Item], str], items: list[Item]) -> list[str]:
+    """A line for each, and where there are too many, how many more there are and where."""
+    more = len(items) - MOST_LINES
+    cut = [f"- … and {more} more: *Queries*, `status`, has them all"] if more > 0 else []
+    return [*(line_of(item) for item in items[:MOST_LINES]), *cut]
+
+
 def _plain(text: str) -> str:
-    """Text that Markdown shows as it is: a wildcard's star would start an emphasis."""
-    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", text)
+    """Text that Markdown shows as it is, so that names and JSON can be copied from the page."""
+    return _CHANGED_BY_MARKDOWN.sub(_kept, text)
+
+
+def _kept(found: re.Match[str]) -> str:
+    match found.lastgroup:
+        case "json":
+            return f"`{found[0]}`"
+        case "typography":
+            return f"&#{ord(found[0])};"
+        case "markup":
+            return f"\\{found[0]}"
+        case _:
+            return found[0]
 
 
 def _step(step: StepStatus) -> str:
     mark = _MARKS[step.state]
-    text = f"- {mark} `{step.step}` {step.domain}"
+    text = f"- {mark} `{step.step}` {_plain(step.domain)}"
     if step.outcome:
-        return f"{text}: {_plain(step.outcome)}"
+        at = f" ({step.finished_at:%H:%M:%S})" if step.finished_at else ""
+        return f"{text}: {_plain(step.outcome)}{at}"
     if step.state == "running" and step.started_at:
-        since = f"since {step.started_at:%H:%M:%S} UTC"
-        return f"{text}: {'**stalled** ' if step.stalled else 'running '}{since}"
+        # With its date: it may have been waiting since yesterday.
+        return f"{text}: {'**stalled**' if step.stalled else 'running'} since {step.started_at:%Y-%m-%d %H:%M:%S}"
     return text
 
 
@@ -71,7 +118,7 @@ def _hazard(hazard: Hazard) -> str:
 def _server(server: ServerVerdict) -> str:
     mark = _MARKS["done" if server.state == "converged" else "failed"]
     until = f" until {server.until:%H:%M:%S} UTC" if server.until else ""
-    return f"- {mark} {server.server} **{server.state}**{until} ({server.kind}): {_plain(server.detail)}"
+    return f"- {mark} {_plain(server.server)} **{server.state}**{until} ({server.kind}): {_plain(server.detail)}"
 
 
 def _replaced(change: RecordChange) -> str:
