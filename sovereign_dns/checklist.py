@@ -4,8 +4,17 @@ Lists, not tables: the UI renders tables without any padding between their colum
 """
 
 import re
+from collections.abc import Iterable
 
-from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, ServerVerdict, StepStatus
+from sovereign_dns.contract import (
+    Hazard,
+    ProvisionResult,
+    RecordChange,
+    ServerVerdict,
+    StepStatus,
+    sovereign_workflow_id,
+)
+from sovereign_dns.runbook import error_type_of, pointer
 
 _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "failed": "✘"}
 
@@ -21,26 +30,74 @@ _WORDS = {
 }
 
 
-def as_markdown(status: ProvisionResult) -> str:
-    """The whole picture: phase, hazards first, then steps, servers and what was replaced."""
+def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: str | None = None) -> str:
+    """The whole picture: phase and what to do about it, hazards, then steps, servers and what was replaced.
+
+    Args:
+        status: how far the run is.
+        workflow_id: the run's own, under which its pending activities are found.
+        runbook_url: where this installation's people read docs/runbook.md, if it says so.
+    """
     if status.handed_over_to is not None and not status.steps and status.failure is None:
-        return f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`"
+        return _handed_over(status.sovereign_fqdn, status.handed_over_to)
     parts = [f"### {status.sovereign_fqdn} {_WORDS[status.phase]}"]
     if status.failure:
         parts.append(_plain(status.failure))
+    if status.phase == "stalled":
+        parts.append(_stuck(status, workflow_id))
+    if entry := _entry_for(status):
+        parts.append(_what_to_do([entry], runbook_url))
     if status.hazards:
         parts.append("\n".join(["#### Hazards", *(_hazard(hazard) for hazard in status.hazards)]))
+        parts.append(_what_to_do([hazard.kind for hazard in status.hazards], runbook_url))
     if status.steps:
-        parts.append("\n".join(["#### Steps", *(_step(step) for step in status.steps)]))
+        parts.append("\n".join(["#### Steps", *(_step(step, runbook_url) for step in status.steps)]))
     if status.verification.servers:
         notes = [f"- {_plain(note)}" for note in status.verification.notes]
         parts.append("\n".join(["#### Servers", *(_server(s) for s in status.verification.servers), *notes]))
     replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
     if replaced:
         parts.append("\n".join(["#### Replaced or removed", *(_replaced(change) for change in replaced)]))
-    if status.phase == "stalled":
-        parts.append("What a stalled step waits for stands under *Pending Activities*, with its next attempt.")
     return "\n\n".join(parts)
+
+
+def _handed_over(fqdn: str, lock_id: str) -> str:
+    return (
+        f"Handed over to the run that holds the lock on this Sovereign: `{lock_id}`\n\n"
+        "Its steps, and what it waits for, are shown there: this run's tab *Relationships* leads to it, and "
+        f"`sovereign-dns status {fqdn}` prints it."
+    )
+
+
+def _stuck(status: ProvisionResult, workflow_id: str) -> str:
+    """Which step, on which name, since when; its last error is known to Temporal alone, and not to the run."""
+    stuck = [
+        f"- `{step.step}` on {step.domain} since {step.started_at:%Y-%m-%d %H:%M:%S} UTC: *Pending Activities* shows "
+        f"the last error and the next attempt of `{step.step}/{step.domain}`"
+        for step in status.steps
+        if step.stalled and step.started_at
+    ]
+    holds_lock = workflow_id in {"", sovereign_workflow_id(status.sovereign_fqdn)}
+    command = (
+        f"sovereign-dns status {status.sovereign_fqdn}"
+        if holds_lock
+        else f"temporal workflow describe --workflow-id {workflow_id}"
+    )
+    return "\n".join(["#### Stuck", *stuck, f"- `{command}` prints the same"])
+
+
+def _entry_for(status: ProvisionResult) -> str | None:
+    match status.phase:
+        case "failed":
+            return error_type_of(status.failure) or "failed"
+        case "stalled" | "degraded":
+            return status.phase
+        case _:
+            return None
+
+
+def _what_to_do(entries: Iterable[str], runbook_url: str | None) -> str:
+    return f"What to do: {', '.join(pointer(entry, runbook_url) for entry in dict.fromkeys(entries))}"
 
 
 def _plain(text: str) -> str:
@@ -48,11 +105,12 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", text)
 
 
-def _step(step: StepStatus) -> str:
+def _step(step: StepStatus, runbook_url: str | None) -> str:
     mark = _MARKS[step.state]
     text = f"- {mark} `{step.step}` {step.domain}"
     if step.outcome:
-        return f"{text}: {_plain(step.outcome)}"
+        entry = error_type_of(step.outcome) if step.state == "failed" else None
+        return f"{text}: {_plain(step.outcome)}" + (f" ({pointer(entry, runbook_url)})" if entry else "")
     if step.state == "running" and step.started_at:
         since = f"since {step.started_at:%H:%M:%S} UTC"
         return f"{text}: {'**stalled** ' if step.stalled else 'running '}{since}"

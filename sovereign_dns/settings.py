@@ -4,7 +4,9 @@ A secret also comes as `<NAME>_FILE`, a path that is read afresh at each use.
 """
 
 import os
+import re
 import ssl
+import urllib.parse
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,6 +53,13 @@ def _checked_ca_file(path: Path) -> Path:
     return path
 
 
+def _checked_url(text: str) -> str:
+    parts = urllib.parse.urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"[\s()<>]", text):
+        raise ValueError("is not an http:// or https:// URL without blanks, parentheses and angle brackets")
+    return text
+
+
 def _resolvers_where_unset() -> list[str]:
     """The public ones, but none where the variable is there and empty, which `env_ignore_empty` takes for unset."""
     return [] if "CATALYST_DNS_PROPAGATION_RESOLVERS" in os.environ else list(DEFAULT_RESOLVERS)
@@ -92,6 +101,7 @@ class Settings(BaseSettings):
     catalyst_allow_non_public_ips: bool = False
     kubeconfig: Path | None = None
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
+    sovereign_dns_runbook_url: Annotated[str, AfterValidator(_checked_url)] | None = None
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @model_validator(mode="after")
