@@ -83,7 +83,7 @@ def _stuck(status: ProvisionResult, workflow_id: str) -> str:
         if holds_lock
         else f"temporal workflow describe --workflow-id {workflow_id}"
     )
-    return "\n".join(["#### Stuck", *stuck, f"- `{command}` prints the same"])
+    return "\n".join(["#### Stuck", *stuck, f"- `{command}` prints them too"])
 
 
 def _entry_for(status: ProvisionResult) -> str | None:

@@ -12,7 +12,10 @@ from sovereign_dns.failures import Failure, NeedsAHand, NotYet, Outage, Refused
 FROM_WORKFLOWS = ("AlreadyInProgress", "WorkerFault", "StepFailed", "HandedOver")
 """Error types that no outside system causes: those of runs, of updates and of the worker itself."""
 
-FROM_TEMPORAL = ("HeartbeatTimeout", "StartToCloseTimeout", "WorkflowTaskFailed", "NoWorker", "Terminated")
+FROM_TEMPORAL = (
+    "HeartbeatTimeout", "StartToCloseTimeout", "ScheduleToCloseTimeout",
+    "WorkflowTaskFailed", "NoWorker", "NoTemporal", "Terminated",
+)  # fmt: skip
 """What Temporal itself says of a run or a step, by the name that the runbook gives it."""
 
 PHASES = ("stalled", "degraded", "failed", "cancelled")

@@ -71,6 +71,7 @@ async def test_every_temporal_line_of_the_runbook_does_what_it_says(temporal: Cl
     pollers = await operator.types("temporal task-queue describe", "sovereign-dns")
     assert "activity" in pollers.partition("Pollers:")[2]
     assert "SERVING" in await operator.types("temporal operator cluster health")
+    assert temporal.namespace in await operator.types("temporal operator namespace list")
 
     before = await last_attempt_of(handle, records)
     await operator.types("temporal activity reset", "--activity-id records-upsert/")
