@@ -7,7 +7,8 @@ from temporalio import activity
 
 from activities import journal
 from activities.telling import tell
-from sovereign_dns import verification
+from sovereign_dns import answer_verdicts, verification
+from sovereign_dns.answer_verdicts import Answer, Expectation, Probe
 from sovereign_dns.clients.authoritative import AuthoritativeServers, Server, Unresolved
 from sovereign_dns.clients.delegations import Delegations
 from sovereign_dns.clients.resolver_places import Resolver
@@ -24,7 +25,6 @@ from sovereign_dns.messages import (
     VerifyDomain,
 )
 from sovereign_dns.names import is_at_or_below
-from sovereign_dns.verification import Answer, Expectation, Probe
 
 MOST_NAMESERVERS_TOLD = 16
 
@@ -99,7 +99,7 @@ class DNSActivities:
         self, task: VerifyDomain, known: Convergence, proved: VerificationResult
     ) -> VerificationReport:
         known = await self._ask_resolvers(task, known)
-        asked_names = list(dict.fromkeys(e.name for e in verification.expectations_of(task.intent)))
+        asked_names = list(dict.fromkeys(e.name for e in answer_verdicts.expectations_of(task.intent)))
         picture = verification.with_resolvers(proved, [resolver_verdict(r) for r in known.resolvers], asked_names)
         if not known.is_settled:
             await _tell(task, known, picture)
@@ -115,13 +115,13 @@ class DNSActivities:
         return picture
 
     async def _verify_zone(self, task: VerifyDomain, zone: ServedZone) -> VerificationResult:
-        expected = [e for e in verification.expectations_of(task.intent) if e.name in zone.names]
+        expected = [e for e in answer_verdicts.expectations_of(task.intent) if e.name in zone.names]
         probe = _probe_below(task, zone)
         questions = [(e.name, e.type) for e in expected] + [(probe.name, "A"), (probe.name, "AAAA")]
         servers, unresolved = await self._authoritative.of_zone(zone.nameservers)
         answers = await self._authoritative.ask_all(servers, [*questions, (zone.zone, "SOA")])
         countable = _countable(answers)
-        serials = verification.judge_serials({server.label: said[-1] for server, said in countable.items()})
+        serials = answer_verdicts.judge_serials({server.label: said[-1] for server, said in countable.items()})
         verdicts = [
             *(_verdict(server, expected, probe, said[:-1], serials) for server, said in countable.items()),
             *(_unreachable(server) for server in unresolved),
@@ -130,7 +130,7 @@ class DNSActivities:
 
     async def _ask_resolvers(self, task: VerifyDomain, known: Convergence) -> Convergence:
         """Asks those that can have changed, and only what was not as written."""
-        expected, now = verification.expectations_of(task.intent), datetime.now(UTC)
+        expected, now = answer_verdicts.expectations_of(task.intent), datetime.now(UTC)
         known = known.among([resolver.label for resolver in self._resolvers.resolvers])
         left = {
             resolver: questions
@@ -148,7 +148,7 @@ class DNSActivities:
 
 def _look(known: Convergence, resolver: Resolver, questions: list[Expectation], answers: list[Answer]) -> ResolverSeen:
     *said, delegation = answers
-    evidence = [verification.judge(e, a, from_authority=False) for e, a in zip(questions, said, strict=True)]
+    evidence = [answer_verdicts.judge(e, a, from_authority=False) for e, a in zip(questions, said, strict=True)]
     seen = known.seen(resolver.label).changed(nameservers=sorted(delegation.values)[:MOST_NAMESERVERS_TOLD])
     return after_look(seen, evidence, datetime.now(UTC), silent=all(answer.error for answer in answers))
 
@@ -183,7 +183,7 @@ def _probe_below(task: VerifyDomain, zone: ServedZone) -> Probe:
     host = task.intent.host
     base = host if is_at_or_below(host, zone.zone) else zone.zone
     return Probe(
-        name=f"{verification.PROBE_PREFIX}{secrets.token_hex(6)}.{base}",
+        name=f"{answer_verdicts.PROBE_PREFIX}{secrets.token_hex(6)}.{base}",
         acceptable=task.intent.addresses,
         written={rrset.type: rrset.values for rrset in task.intent.rrsets if rrset.name == f"*.{base}"},
     )
@@ -204,8 +204,8 @@ def _verdict(
     serials: dict[str, AnswerEvidence],
 ) -> ServerVerdict:
     evidence: list[AnswerEvidence] = [
-        *(verification.judge(expectation, answer) for expectation, answer in zip(expected, said, strict=False)),
-        *(verification.judge_probe(probe, answer) for answer in said[len(expected) :]),
+        *(answer_verdicts.judge(expectation, answer) for expectation, answer in zip(expected, said, strict=False)),
+        *(answer_verdicts.judge_probe(probe, answer) for answer in said[len(expected) :]),
         serials[server.label],
     ]
     return verification.server_verdict(server.label, "authoritative", evidence)

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sovereign_dns import verification
+from sovereign_dns.answer_verdicts import Expectation
 from sovereign_dns.contract import AnswerEvidence, ServerVerdict, VerificationResult
-from sovereign_dns.verification import Expectation
 from sovereign_dns.wire import Message
 
 AFTER_EXPIRY = timedelta(seconds=1)

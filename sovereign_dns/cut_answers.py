@@ -23,7 +23,7 @@ from sovereign_dns.chain_of_trust import (
     signature_problem,
     signatures_of,
 )
-from sovereign_dns.delegation_verdicts import ParentPosition
+from sovereign_dns.delegation_seen import ParentPosition
 
 MOST_NAMESERVERS = 16
 """Referrals with many name servers that have to be looked up are an attack ("NXNS", CVE-2020-12662)."""

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import dns.flags
 import dns.message
@@ -36,17 +36,6 @@ PATIENT = (2.0, 4.0, 8.0)
 
 BRIEF = (0.5, 2.0)
 """Where a server doesn't answer at all."""
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with Bench(tmp_path_factory.mktemp("bench")) as bench:
-        yield bench
-
-
-@pytest.fixture
-def zone() -> str:
-    return f"z{secrets.token_hex(4)}.{PARENT}"
 
 
 async def look(

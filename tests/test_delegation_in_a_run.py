@@ -1,27 +1,15 @@
 """The level `delegated` in a run, on a private DNS of real servers: it waits, says for what, and goes on by itself."""
 
-import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.client import Client
 
 from tests.conftest import StartWorker
 from tests.counting_resolver import CountingResolver
-from tests.dns_bench import API_KEY, HOST_1, NAMESERVERS, PARENT, PARENT_1, ROOT, Bench
+from tests.dns_bench import API_KEY, HOST_1, NAMESERVERS, PARENT_1, ROOT, Bench
 from tests.runs import start, waiting_for
 from tests.world import World
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with Bench(tmp_path_factory.mktemp("bench")) as bench:
-        yield bench
-
-
-@pytest.fixture
-def zone() -> str:
-    return f"z{secrets.token_hex(4)}.{PARENT}"
 
 
 @pytest.fixture

@@ -10,16 +10,15 @@ import dns.rcode
 import dns.rdatatype
 import httpx
 import pytest
-import trustme
 from temporalio.client import Client
 
 from devstack.ports import free_port
 from devstack.recursor import Recursor
+from sovereign_dns.answer_verdicts import Answer, Expectation, judge
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import AnswerEvidence
-from sovereign_dns.verification import Answer, Expectation, judge
 from tests.conftest import StartWorker
-from tests.dns_servers import LOOPBACK, dns_over_https, dns_over_tls, do53, forwarding, http_of, response
+from tests.dns_servers import dns_over_https, dns_over_tls, do53, forwarding, http_of, response
 from tests.eventually import eventually
 from tests.runs import provision, step
 from tests.world import LOAD_BALANCER, STRANGER, RRset, World, rrset
@@ -27,25 +26,6 @@ from tests.world import LOAD_BALANCER, STRANGER, RRset, World, rrset
 ADVERTISER = "198.51.100.66"
 MANY = [f"10.0.0.{number}" for number in range(1, 201)]
 SOA_MINIMUM = 3600
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(str(file))
-    return file
-
-
-@pytest.fixture(scope="module")
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(LOOPBACK).configure_cert(context)
-    return context
 
 
 @pytest.fixture

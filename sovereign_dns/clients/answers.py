@@ -11,7 +11,7 @@ import dns.rdatatype
 import dns.rrset
 
 from sovereign_dns import names
-from sovereign_dns.verification import Answer
+from sovereign_dns.answer_verdicts import Answer
 
 _SOA = (dns.rdatatype.SOA, dns.rdataclass.IN)
 

@@ -9,6 +9,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.flags
 
+from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.exchange import (
     ATTEMPT_TIMEOUTS_SECONDS,
     QUESTIONS_IN_FLIGHT_PER_SERVER,
@@ -16,7 +17,6 @@ from sovereign_dns.clients.exchange import (
     over_udp,
     query_for,
 )
-from sovereign_dns.verification import Answer
 
 PORT = 53
 

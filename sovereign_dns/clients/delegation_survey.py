@@ -42,7 +42,7 @@ from sovereign_dns.cut_answers import (
     read_ds,
     without_authority,
 )
-from sovereign_dns.delegation_verdicts import (
+from sovereign_dns.delegation_seen import (
     ChainAbove,
     ChildPosition,
     ChildSaid,

@@ -14,8 +14,8 @@ import dns.name
 import dns.rdatatype
 
 from sovereign_dns import names
+from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.answers import aged, read_answer
-from sovereign_dns.verification import Answer
 
 ATTEMPT_TIMEOUTS_SECONDS = (1.5, 3.0)
 """UDP may lose a packet: asked twice before a server counts as unreachable."""

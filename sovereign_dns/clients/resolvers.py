@@ -13,6 +13,7 @@ import dns.flags
 import dns.message
 import httpx
 
+from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.dns_over_https import DNSOverHTTPS
 from sovereign_dns.clients.dns_over_tls import DNSOverTLS
 from sovereign_dns.clients.exchange import (
@@ -24,7 +25,6 @@ from sovereign_dns.clients.exchange import (
     query_for,
 )
 from sovereign_dns.clients.resolver_places import Do53, DoH, DoT, Resolver, parse_resolvers
-from sovereign_dns.verification import Answer
 
 STREAM_TIMEOUTS_SECONDS = (sum(ATTEMPT_TIMEOUTS_SECONDS),)
 """TCP sends again what was lost: one attempt, of the same length as all over UDP."""

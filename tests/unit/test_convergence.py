@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from sovereign_dns.answer_verdicts import Expectation
 from sovereign_dns.contract import AnswerEvidence, Outcome, ServerVerdict, VerificationResult
 from sovereign_dns.convergence import (
     AFTER_EXPIRY,
@@ -12,7 +13,6 @@ from sovereign_dns.convergence import (
     questions_left,
     resolver_verdict,
 )
-from sovereign_dns.verification import Expectation
 
 NOW = datetime(2026, 5, 15, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)

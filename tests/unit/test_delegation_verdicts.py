@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sovereign_dns.contract import Outcome
-from sovereign_dns.delegation_verdicts import (
+from sovereign_dns.delegation_seen import (
     ChainAbove,
     ChildSaid,
     Delegation,
     ParentSaid,
     SignatureFault,
-    verdicts,
 )
+from sovereign_dns.delegation_verdicts import verdicts
 
 ZONE = "t1.omani.test"
 NAMESERVERS = ["ns1.hosting.test", "ns2.hosting.test"]

@@ -3,11 +3,11 @@
 import pytest
 
 from activities.dns import DNSActivities, _countable
+from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.authoritative import AuthoritativeServers, Server
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.failures import NotYetConverged
 from sovereign_dns.messages import ServedZone, VerifyDomain
-from sovereign_dns.verification import Answer
 from tests.unit.builders import FQDN, OWNER, PARENT, domain_intent
 
 

@@ -5,6 +5,7 @@ import re
 import httpx
 import pytest
 
+from sovereign_dns.answer_verdicts import Answer, Probe, judge_probe
 from sovereign_dns.clients.authoritative import split_host_port
 from sovereign_dns.clients.http import call
 from sovereign_dns.delegation import plan_delegation
@@ -12,7 +13,6 @@ from sovereign_dns.failures import InvalidInput, PowerDNSUnavailable
 from sovereign_dns.intent import NamingRules
 from sovereign_dns.names import normalise_fqdn
 from sovereign_dns.records import plan_zone
-from sovereign_dns.verification import Answer, Probe, judge_probe
 from tests.unit.builders import (
     FQDN,
     LOAD_BALANCER,

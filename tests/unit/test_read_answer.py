@@ -8,9 +8,9 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from sovereign_dns.answer_verdicts import Answer, Expectation, judge
 from sovereign_dns.clients.answers import read_answer
 from sovereign_dns.clients.authoritative import split_host_port
-from sovereign_dns.verification import Answer, Expectation, judge
 from tests.unit.builders import FQDN, LOAD_BALANCER, STRANGER
 
 NAME = f"console.{FQDN}"

@@ -3,9 +3,9 @@
 import dns.message
 import pytest
 
+from sovereign_dns.answer_verdicts import Answer, Expectation, judge
 from sovereign_dns.clients.answers import STILL_TRUNCATED, aged, read_answer
 from sovereign_dns.contract import Outcome
-from sovereign_dns.verification import Answer, Expectation, judge
 
 LOAD_BALANCER = "77.42.11.95"
 

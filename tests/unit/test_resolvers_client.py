@@ -10,10 +10,10 @@ import pytest
 import trustme
 from aiohttp import web
 
+from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients import resolvers as clients
 from sovereign_dns.clients.answers import STILL_TRUNCATED
 from sovereign_dns.clients.resolvers import Resolvers
-from sovereign_dns.verification import Answer
 from tests.dns_servers import (
     LOOPBACK,
     HTTPAnswering,
@@ -26,10 +26,10 @@ from tests.dns_servers import (
     response,
 )
 from tests.http2_server import dns_over_http2
+from tests.private_servers import HOSTNAME
 from tests.unit.builders import FQDN, LOAD_BALANCER
 
 NAME = f"console.{FQDN}"
-HOSTNAME = "resolver.example"
 
 
 def address_of(query: dns.message.Message) -> dns.message.Message:
@@ -38,25 +38,6 @@ def address_of(query: dns.message.Message) -> dns.message.Message:
 
 
 RIGHT = always(address_of)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(str(file))
-    return file
-
-
-@pytest.fixture(scope="module")
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(LOOPBACK, HOSTNAME).configure_cert(context)
-    return context
 
 
 @pytest.fixture

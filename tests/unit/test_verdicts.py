@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sovereign_dns.verification import Answer, Expectation, Probe, expectations_of, judge, judge_probe
+from sovereign_dns.answer_verdicts import Answer, Expectation, Probe, expectations_of, judge, judge_probe
 from tests.unit.builders import (
     CONSOLE_LOAD_BALANCER,
     FQDN,

@@ -6,19 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sovereign_dns.answer_verdicts import LONGEST_DETAIL, MOST_VALUES_TOLD, Answer, Expectation, judge
 from sovereign_dns.contract import AnswerEvidence, Outcome, ServerVerdict, VerificationResult
 from sovereign_dns.verification import (
-    LONGEST_DETAIL,
     MOST_ANSWERS,
-    MOST_VALUES_TOLD,
     WORST_FIRST,
-    Answer,
-    Expectation,
     bounded,
     gist,
     is_delegated,
     is_proved,
-    judge,
     merged,
     result,
     sentence,
