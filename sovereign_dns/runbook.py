@@ -13,7 +13,7 @@ FROM_WORKFLOWS = ("AlreadyInProgress", "WorkerFault", "StepFailed", "HandedOver"
 """Error types that no outside system causes: those of runs, of updates and of the worker itself."""
 
 FROM_TEMPORAL = (
-    "HeartbeatTimeout", "StartToCloseTimeout", "ScheduleToCloseTimeout",
+    "ActivityReset", "HeartbeatTimeout", "StartToCloseTimeout", "ScheduleToCloseTimeout",
     "WorkflowTaskFailed", "NoWorker", "NoTemporal", "Terminated",
 )  # fmt: skip
 """What Temporal itself says of a run or a step, by the name that the runbook gives it."""
