@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Further arguments for a command: make test ARGS="tests/test_devstack.py -x", make constraints ARGS=--upgrade
 ARGS ?=
 
-.PHONY: help demo dev test lint bench format clean constraints packages .venv
+.PHONY: help demo dev test lint bench pictures format clean constraints packages browser .venv
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -19,7 +19,7 @@ demo: .venv/.installed | packages ## the whole story on the embedded stack, from
 dev: .venv/.installed | packages ## the embedded stack in the foreground; one Ctrl-C ends it (ARGS="--dns-port 5400" moves a port)
 	@$(BIN)/sovereign-dns dev $(ARGS)
 
-test: .venv/.installed | packages ## all tests, in parallel, against real servers
+test: .venv/.installed | browser ## all tests, in parallel, against real servers
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 lint: .venv/.installed ## style, types, architecture, schemas
@@ -32,6 +32,9 @@ lint: .venv/.installed ## style, types, architecture, schemas
 
 bench: .venv/.installed | packages ## measure throughput and latency on the embedded stack
 	$(BIN)/python -m benchmarks $(ARGS)
+
+pictures: .venv/.installed | browser ## take the pictures of the Web UI in docs/pictures/ anew; about three minutes
+	$(BIN)/python -m tests.web_ui.pictures $(ARGS)
 
 format: .venv/.installed ## bring the code into shape
 	$(BIN)/ruff format
@@ -58,3 +61,6 @@ clean: ## remove what make, the tests and the embedded stack left
 packages:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or later is on the PATH. Name one: make PYTHON=…" >&2; exit 1; }
 	@devstack/install-debian-packages "$(PYTHON)"
+
+browser: | packages
+	@devstack/install-debian-packages --browser "$(PYTHON)"

@@ -1,10 +1,12 @@
 """A provisioning's state as Markdown, for the Web UI's current details. Pure.
 
-Lists, not tables: the UI renders tables without any padding between their columns.
+Lists, not tables: the UI renders tables without any padding between their columns. And not too long: the UI has the
+server render it by a GET request whose URL holds the whole text, and a proxy in front refuses URLs of many kilobytes.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from sovereign_dns.contract import (
     Hazard,
@@ -15,6 +17,23 @@ from sovereign_dns.contract import (
     sovereign_workflow_id,
 )
 from sovereign_dns.runbook import error_type_of, pointer
+
+MOST_LINES = 15
+"""Of one section. What the steps themselves say is never cut."""
+
+Item = TypeVar("Item")
+
+# A wildcard's star would start an emphasis; and the Web UI turns straight quotes into curly ones, `--`, as in an
+# internationalised name, into a dash, and 1/2 into a fraction.
+_CHANGED_BY_MARKDOWN = re.compile(
+    r"""
+      (?P<link> https?://[^\s<>"`]+ )
+    | (?P<json> "[^"`]*" (?: [\]}:,\s\[{]+ "[^"`]*" )* [\]}]* )
+    | (?P<typography> -(?=-) | (?<=\d)/(?=\d) )
+    | (?P<markup> [\\`*_\[\]<>#] )
+    """,
+    re.VERBOSE,
+)
 
 _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "failed": "✘"}
 
@@ -40,7 +59,7 @@ def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: 
     """
     if status.handed_over_to is not None and not status.steps and status.failure is None:
         return _handed_over(status.sovereign_fqdn, status.handed_over_to)
-    parts = [f"### {status.sovereign_fqdn} {_WORDS[status.phase]}"]
+    parts = [f"### {_plain(status.sovereign_fqdn)} {_WORDS[status.phase]}"]
     if status.failure:
         parts.append(_plain(status.failure))
     if status.phase == "stalled":
@@ -48,16 +67,16 @@ def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: 
     if entry := _entry_for(status):
         parts.append(_what_to_do([entry], runbook_url))
     if status.hazards:
-        parts.append("\n".join(["#### Hazards", *(_hazard(hazard) for hazard in status.hazards)]))
+        parts.append(_section("Hazards", _first_lines(_hazard, status.hazards)))
         parts.append(_what_to_do([hazard.kind for hazard in status.hazards], runbook_url))
     if status.steps:
-        parts.append("\n".join(["#### Steps", *(_step(step, runbook_url) for step in status.steps)]))
+        parts.append(_section("Steps (times in UTC)", (_step(step, runbook_url) for step in status.steps)))
     if status.verification.servers:
         notes = [f"- {_plain(note)}" for note in status.verification.notes]
-        parts.append("\n".join(["#### Servers", *(_server(s) for s in status.verification.servers), *notes]))
+        parts.append(_section("Servers", [*_first_lines(_server, status.verification.servers), *notes]))
     replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
     if replaced:
-        parts.append("\n".join(["#### Replaced or removed", *(_replaced(change) for change in replaced)]))
+        parts.append(_section("Replaced or removed", _first_lines(_replaced, replaced)))
     return "\n\n".join(parts)
 
 
@@ -72,8 +91,8 @@ def _handed_over(fqdn: str, lock_id: str) -> str:
 def _stuck(status: ProvisionResult, workflow_id: str) -> str:
     """Which step, on which name, since when; its last error is known to Temporal alone, and not to the run."""
     stuck = [
-        f"- `{step.step}` on {step.domain} since {step.started_at:%Y-%m-%d %H:%M:%S} UTC: *Pending Activities* shows "
-        f"the last error and the next attempt of `{step.step}/{step.domain}`"
+        f"- `{step.step}` on {_plain(step.domain)} since {step.started_at:%Y-%m-%d %H:%M:%S} UTC: "
+        f"*Pending Activities* shows the last error and the next attempt of `{step.step}/{step.domain}`"
         for step in status.steps
         if step.stalled and step.started_at
     ]
@@ -100,20 +119,44 @@ def _what_to_do(entries: Iterable[str], runbook_url: str | None) -> str:
     return f"What to do: {', '.join(pointer(entry, runbook_url) for entry in dict.fromkeys(entries))}"
 
 
+def _section(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"#### {title}", *lines])
+
+
+def _first_lines(line_of: Callable[[Item], str], items: list[Item]) -> list[str]:
+    """A line for each, and where there are too many, how many more there are and where."""
+    more = len(items) - MOST_LINES
+    cut = [f"- … and {more} more: *Queries*, `status`, has them all"] if more > 0 else []
+    return [*(line_of(item) for item in items[:MOST_LINES]), *cut]
+
+
 def _plain(text: str) -> str:
-    """Text that Markdown shows as it is: a wildcard's star would start an emphasis."""
-    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", text)
+    """Text that Markdown shows as it is, so that names and JSON can be copied from the page."""
+    return _CHANGED_BY_MARKDOWN.sub(_kept, text)
+
+
+def _kept(found: re.Match[str]) -> str:
+    match found.lastgroup:
+        case "json":
+            return f"`{found[0]}`"
+        case "typography":
+            return f"&#{ord(found[0])};"
+        case "markup":
+            return f"\\{found[0]}"
+        case _:
+            return found[0]
 
 
 def _step(step: StepStatus, runbook_url: str | None) -> str:
     mark = _MARKS[step.state]
-    text = f"- {mark} `{step.step}` {step.domain}"
+    text = f"- {mark} `{step.step}` {_plain(step.domain)}"
     if step.outcome:
+        at = f" ({step.finished_at:%H:%M:%S})" if step.finished_at else ""
         entry = error_type_of(step.outcome) if step.state == "failed" else None
-        return f"{text}: {_plain(step.outcome)}" + (f" ({pointer(entry, runbook_url)})" if entry else "")
+        return f"{text}: {_plain(step.outcome)}{at}" + (f" ({pointer(entry, runbook_url)})" if entry else "")
     if step.state == "running" and step.started_at:
-        since = f"since {step.started_at:%H:%M:%S} UTC"
-        return f"{text}: {'**stalled** ' if step.stalled else 'running '}{since}"
+        # With its date: it may have been waiting since yesterday.
+        return f"{text}: {'**stalled**' if step.stalled else 'running'} since {step.started_at:%Y-%m-%d %H:%M:%S}"
     return text
 
 
@@ -124,7 +167,7 @@ def _hazard(hazard: Hazard) -> str:
 def _server(server: ServerVerdict) -> str:
     mark = _MARKS["done" if server.state == "converged" else "failed"]
     until = f" until {server.until:%H:%M:%S} UTC" if server.until else ""
-    return f"- {mark} {server.server} **{server.state}**{until} ({server.kind}): {_plain(server.detail)}"
+    return f"- {mark} {_plain(server.server)} **{server.state}**{until} ({server.kind}): {_plain(server.detail)}"
 
 
 def _replaced(change: RecordChange) -> str:

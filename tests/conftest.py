@@ -1,5 +1,7 @@
 """One embedded stack for the whole run: real Temporal, PowerDNS and recursor, started once by the process that leads.
 
+So is the one browser for the tests that look at the Web UI.
+
 Tests never disturb each other: each works below a parent domain of its own, each xdist worker in a Temporal
 namespace of its own. Workers run as processes, as in production; none runs in a test's own process.
 """
@@ -19,11 +21,13 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from devstack.ports import Ports, free_port
 from devstack.stack import Stack
 from devstack.worker_process import WorkerProcess
+from tests.web_ui.chromium import Chromium
 from tests.world import World
 
 MOST_XDIST_WORKERS = 8
 
 _WITHOUT_STACK = ("tests/unit/", "tests/test_delegated.py")
+_WITH_BROWSER = "tests/test_web_ui.py"
 
 
 def _namespaces(name: str) -> list[str]:
@@ -45,6 +49,7 @@ class SharedStack:
             sweep_seconds=3600,
             issue_seconds=0.3,
         )
+        self._chromium = Chromium(self._stack.state, free_port())
         self._started = False
 
     @property
@@ -56,17 +61,22 @@ class SharedStack:
             "POWERDNS_DNS": stack.powerdns.dns_address,
             "RECURSOR": stack.recursor.address,
             "KUBERNETES_URL": stack.kubernetes.url,
+            "WEB_UI": stack.temporal.ui_url,
+            "CHROMIUM": self._chromium.url,
         }
 
     def start_for(self, test_ids: Sequence[str]) -> None:
-        """Starts the stack, once, if any of the tests needs it."""
+        """Starts the stack, once, if any of the tests needs it; and the browser."""
         if not self._started and any(not test_id.startswith(_WITHOUT_STACK) for test_id in test_ids):
             self._started = True
             self._stack.start()
+            if any(test_id.startswith(_WITH_BROWSER) for test_id in test_ids):
+                self._chromium.start()
 
     def stop(self) -> None:
         """Stops what was started, and forgets its state."""
         if self._started:
+            self._chromium.stop()
             self._stack.stop()
         self._folder.cleanup()
 

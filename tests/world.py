@@ -136,6 +136,10 @@ class World:
     async def fault(self, simulator: httpx.AsyncClient, **fault: Any) -> None:
         (await simulator.post("/simulator/faults", json=fault)).raise_for_status()
 
+    async def mend(self, simulator: httpx.AsyncClient, **scope: str) -> None:
+        """Ends every fault of a scope."""
+        (await simulator.delete("/simulator/faults", params=scope)).raise_for_status()
+
     def request(self, fqdn: str, **fields: Any) -> dict[str, Any]:
         """A request with the fields that are required; certificates go into a namespace of the test's own."""
         certificate = {"namespace": f"ns-{self.unique}"}

@@ -11,7 +11,9 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
+from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
@@ -56,5 +58,23 @@ def _is_no_json(error: ValidationError) -> bool:
     return any(item["type"] == "json_invalid" for item in error.errors(include_url=False, include_input=False))
 
 
-contract_data_converter = replace(pydantic_data_converter, payload_converter_class=ContractPayloadConverter)
+class ReadableFailureConverter(DefaultFailureConverter):
+    """Failures as people read them: one that we have worded says it all, and a stack trace would bury that.
+
+    The Web UI and `temporal` show the trace with the message, many lines of the SDK's own. What nobody foresaw keeps
+    its trace.
+    """
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        """As the stock converter, but for the trace."""
+        super().to_failure(exception, payload_converter, failure)
+        if isinstance(exception, ApplicationError):
+            failure.ClearField("stack_trace")
+
+
+contract_data_converter = replace(
+    pydantic_data_converter,
+    payload_converter_class=ContractPayloadConverter,
+    failure_converter_class=ReadableFailureConverter,
+)
 """What the worker, and every replay, must use."""

@@ -14,8 +14,8 @@ with workflow.unsafe.imports_passed_through():
 Result = TypeVar("Result", bound=Message)
 
 
-async def run_under_lock(lock_id: str, request: StrictMessage, result_type: type[Result]) -> Result:
-    """Runs the caller's own workflow type again as the holder of the lock.
+async def run_under_lock(lock_id: str, request: StrictMessage, result_type: type[Result], *, summary: str) -> Result:
+    """Runs the caller's own workflow type again as the holder of the lock; the summary says what for.
 
     Raises:
         ApplicationError: `AlreadyInProgress` where a run holds the lock; else the failure of the run itself.
@@ -27,7 +27,7 @@ async def run_under_lock(lock_id: str, request: StrictMessage, result_type: type
             id=lock_id,
             result_type=result_type,
             parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
-            static_summary=f"started as {workflow.info().workflow_id}",
+            static_summary=f"{summary}, started as {workflow.info().workflow_id}",
         )
     except WorkflowAlreadyStartedError:
         raise ApplicationError(

@@ -60,7 +60,8 @@ class ProvisionSovereign(ShownRun):
         if workflow.info().workflow_id != lock_id and not request.dry_run:
             progress.hand_over(lock_id)
             publication.update()
-            return progress.adopt(await run_under_lock(lock_id, request, ProvisionResult), lock_id)
+            summary = f"{request.sovereign_fqdn} to {request.load_balancer_ip}"
+            return progress.adopt(await run_under_lock(lock_id, request, ProvisionResult, summary=summary), lock_id)
         return await self._provision(request, progress, publication)
 
     async def _provision(

@@ -1,6 +1,7 @@
 """The Markdown of the Web UI: what an operator needs, hazards first."""
 
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 
@@ -10,6 +11,7 @@ from sovereign_dns.contract import VerificationResult as Picture
 from tests.unit.builders import FQDN, LOAD_BALANCER, STRANGER
 
 TEN_PAST = datetime(2026, 5, 15, 10, 10, 30, tzinfo=UTC)
+SINCE = "2026-05-15 10:10:30"
 HAZARD = Hazard(
     kind="stale-wildcard",
     zone="omani.works.",
@@ -62,15 +64,22 @@ def test_a_step_shows_its_domain_and_what_came_of_it() -> None:
     assert line.endswith("`records-upsert` omani.works: 14 created")
 
 
+def test_a_settled_step_says_when() -> None:
+    step = StepStatus(
+        step="records-upsert", domain="omani.works", state="done", outcome="14 created", finished_at=TEN_PAST
+    )
+    assert line_with("records-upsert", as_markdown(status(steps=[step]))).endswith("14 created (10:10:30)")
+
+
 def test_a_running_step_says_since_when() -> None:
     step = StepStatus(step="dns-verify", domain="omani.works", state="running", started_at=TEN_PAST)
-    assert line_with("dns-verify", as_markdown(status(steps=[step]))).endswith("running since 10:10:30 UTC")
+    assert line_with("dns-verify", as_markdown(status(steps=[step]))).endswith(f"running since {SINCE}")
 
 
 def test_a_stalled_step_is_marked_and_the_reader_is_told_where_the_reason_stands() -> None:
     step = StepStatus(step="dns-verify", domain="omani.works", state="running", started_at=TEN_PAST, stalled=True)
     markdown = as_markdown(status("stalled", steps=[step]))
-    assert line_with("**stalled** since", markdown) == "- ◔ `dns-verify` omani.works: **stalled** since 10:10:30 UTC"
+    assert line_with("**stalled** since", markdown) == f"- ◔ `dns-verify` omani.works: **stalled** since {SINCE}"
     stuck = line_with("*Pending Activities*", markdown)
     assert stuck.startswith("- `dns-verify` on omani.works since 2026-05-15 10:10:30 UTC")
     assert "`dns-verify/omani.works`" in stuck
@@ -179,6 +188,24 @@ def test_what_was_replaced_or_removed_is_shown_with_its_old_value_and_the_rest_i
     assert "unchanged." not in markdown
 
 
+def test_a_long_list_is_cut_and_says_where_the_rest_stands() -> None:
+    names = [f"h{number:03}.omani.works." for number in range(200)]
+    hazards = [HAZARD.changed(name=name) for name in names]
+    servers = [server(name, "unreachable", "timed out") for name in names]
+    records = [
+        RecordChange(
+            zone="omani.works.", name=name, type="A", ttl=60, before=[STRANGER], after=[LOAD_BALANCER],
+            change="replaced",
+        )
+        for name in names
+    ]  # fmt: skip
+    markdown = as_markdown(status(hazards=hazards, records=records, verification=Picture(servers=servers)))
+    assert markdown.count("h000.") == 3
+    assert "h199." not in markdown
+    assert markdown.count("and 185 more: *Queries*, `status`, has them all") == 3
+    assert len(quote(markdown)) < 8_000, "what a proxy in front of the Web UI takes as a URL"
+
+
 def test_without_anything_to_list_there_are_no_empty_headings() -> None:
     markdown = as_markdown(status())
     assert [line for line in markdown.splitlines() if line.startswith("####")] == []
@@ -204,6 +231,23 @@ def test_the_stars_of_wildcards_are_shown_and_start_no_emphasis() -> None:
     )
     assert r"\*.omani.works and \*.omani.homes" in markdown
     assert r"no \*.a\_b" in markdown
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            'run again with "removeWildcards": ["*.omani.works"].',
+            'run again with `"removeWildcards": ["*.omani.works"]`.',
+        ),
+        ("console.xn--bcher-kva.works is wrong", "console.xn&#45;-bcher-kva.works is wrong"),
+        ("see https://ca.example/order/12/3--4_5, then go on", "see https://ca.example/order/12/3--4_5, then go on"),
+        ("1/2 of them", "1&#47;2 of them"),
+        ('an open " quote', 'an open " quote'),
+    ],
+)
+def test_what_people_copy_is_kept_from_the_web_uis_typography(message: str, shown: str) -> None:
+    assert line_with("⚠", as_markdown(status(hazards=[HAZARD.changed(message=message)]))).endswith(f": {shown}")
 
 
 def test_there_is_no_table_since_the_web_ui_renders_them_without_padding() -> None:
