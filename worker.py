@@ -170,7 +170,11 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         dns = DNSActivities(
             AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers, _delegations(settings)
         )
-        environment = EnvironmentActivities(settings.naming_rules, search_attributes_usable=attributes_usable)
+        environment = EnvironmentActivities(
+            settings.naming_rules,
+            search_attributes_usable=attributes_usable,
+            runbook_url=settings.sovereign_dns_runbook_url,
+        )
         try:
             yield Activities(
                 on_powerdns=[powerdns.create_zone, powerdns.upsert_records, powerdns.compare_records],

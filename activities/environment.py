@@ -7,14 +7,15 @@ from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
 
 
 class EnvironmentActivities:
-    """Holds the environment's rules, and whether the namespace knows our search attributes."""
+    """Holds the environment's rules, whether the namespace knows our search attributes, and where the runbook is."""
 
-    def __init__(self, rules: NamingRules, *, search_attributes_usable: bool) -> None:
+    def __init__(self, rules: NamingRules, *, search_attributes_usable: bool, runbook_url: str | None = None) -> None:
         self._rules = rules
         self._search_attributes_usable = search_attributes_usable
+        self._runbook_url = runbook_url
 
     @activity.defn(name=DECIDE_INTENT)
     async def decide_intent(self, task: DecideIntent) -> ProvisioningIntent:
         """Decides hosts, records and certificates of a request, or refuses it."""
         intent = derive_intent(task.request, self._rules)
-        return intent.changed(search_attributes_usable=self._search_attributes_usable)
+        return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)

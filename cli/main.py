@@ -1,5 +1,6 @@
 """`sovereign-dns`. Exit codes: 0 done, 1 failed or degraded, 2 wrong usage, 130 after Ctrl-C."""
 
+import importlib.util
 import os
 import sys
 
@@ -8,8 +9,7 @@ from temporalio.service import RPCError
 
 from cli.cancelling import cancel
 from cli.connection import NoTemporalError
-from cli.demo import demo
-from cli.dev import dev
+from cli.explaining import explain
 from cli.following import NoSuchRunError
 from cli.provisioning import plan, provision
 from cli.recorded import NothingToRepeatError
@@ -26,8 +26,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (provision, plan, status, retry, skip, cancel, verify, watch, schema, dev, demo):
+for command in (provision, plan, status, retry, skip, cancel, verify, watch, explain, schema):
     app.command()(command)
+
+# The embedded stack is no part of the worker's image, where operators have the other commands at hand.
+if importlib.util.find_spec("devstack") is not None:
+    from cli.demo import demo
+    from cli.dev import dev
+
+    for command_of_the_stack in (dev, demo):
+        app.command()(command_of_the_stack)
 
 
 def main() -> None:

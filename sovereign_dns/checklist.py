@@ -8,7 +8,15 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, ServerVerdict, StepStatus
+from sovereign_dns.contract import (
+    Hazard,
+    ProvisionResult,
+    RecordChange,
+    ServerVerdict,
+    StepStatus,
+    sovereign_workflow_id,
+)
+from sovereign_dns.runbook import error_type_of, pointer
 
 MOST_LINES = 15
 """Of one section. What the steps themselves say is never cut."""
@@ -43,25 +51,31 @@ _WORDS = {
 _UNDER_WAY = {"provisioning", "verifying"}
 
 
-def as_markdown(status: ProvisionResult) -> str:
-    """The whole picture: phase, hazards first, then steps, servers and what was replaced."""
+def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: str | None = None) -> str:
+    """The whole picture: phase and what to do about it, hazards, then steps, servers and what was replaced.
+
+    Args:
+        status: how far the run is.
+        workflow_id: the run's own, under which its pending activities are found.
+        runbook_url: where this installation's people read docs/runbook.md, if it says so.
+    """
     elsewhere = []
     if status.handed_over_to is not None and not status.steps:
-        elsewhere = [
-            f"Handed over to the run that holds the lock on this Sovereign: `{status.handed_over_to}`. "
-            "The tab *Relationships* leads there."
-        ]
+        elsewhere = [_handed_over(status.sovereign_fqdn, status.handed_over_to)]
         if status.phase in _UNDER_WAY:
             return elsewhere[0]
     parts = [f"### {_plain(status.sovereign_fqdn)} {_WORDS[status.phase]}", *elsewhere]
     if status.failure:
         parts.append(_plain(status.failure))
     if status.phase == "stalled":
-        parts.append("What a stalled step waits for stands under *Pending Activities*, with its next attempt.")
+        parts.append(_stuck(status, workflow_id))
+    if entry := _entry_for(status):
+        parts.append(_what_to_do([entry], runbook_url))
     if status.hazards:
         parts.append(_section("Hazards", _first_lines(_hazard, status.hazards)))
+        parts.append(_what_to_do([hazard.kind for hazard in status.hazards], runbook_url))
     if status.steps:
-        parts.append(_section("Steps (times in UTC)", map(_step, status.steps)))
+        parts.append(_section("Steps (times in UTC)", (_step(step, runbook_url) for step in status.steps)))
     if status.verification.servers:
         notes = [f"- {_plain(note)}" for note in status.verification.notes]
         parts.append(_section("Servers", [*_first_lines(_server, status.verification.servers), *notes]))
@@ -69,6 +83,45 @@ def as_markdown(status: ProvisionResult) -> str:
     if replaced:
         parts.append(_section("Replaced or removed", _first_lines(_replaced, replaced)))
     return "\n\n".join(parts)
+
+
+def _handed_over(fqdn: str, lock_id: str) -> str:
+    return (
+        f"Handed over to the run that holds the lock on this Sovereign: `{lock_id}`\n\n"
+        "Its steps, and what it waits for, are shown there: this run's tab *Relationships* leads to it, and "
+        f"`sovereign-dns status {fqdn}` prints it."
+    )
+
+
+def _stuck(status: ProvisionResult, workflow_id: str) -> str:
+    """Which step, on which name, since when; its last error is known to Temporal alone, and not to the run."""
+    stuck = [
+        f"- `{step.step}` on {_plain(step.domain)} since {step.started_at:%Y-%m-%d %H:%M:%S} UTC: "
+        f"*Pending Activities* shows the last error and the next attempt of `{step.step}/{step.domain}`"
+        for step in status.steps
+        if step.stalled and step.started_at
+    ]
+    holds_lock = workflow_id in {"", sovereign_workflow_id(status.sovereign_fqdn)}
+    command = (
+        f"sovereign-dns status {status.sovereign_fqdn}"
+        if holds_lock
+        else f"temporal workflow describe --workflow-id {workflow_id}"
+    )
+    return "\n".join(["#### Stuck", *stuck, f"- `{command}` prints them too"])
+
+
+def _entry_for(status: ProvisionResult) -> str | None:
+    match status.phase:
+        case "failed":
+            return error_type_of(status.failure) or "failed"
+        case "stalled" | "degraded":
+            return status.phase
+        case _:
+            return None
+
+
+def _what_to_do(entries: Iterable[str], runbook_url: str | None) -> str:
+    return f"What to do: {', '.join(pointer(entry, runbook_url) for entry in dict.fromkeys(entries))}"
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -99,12 +152,13 @@ def _kept(found: re.Match[str]) -> str:
             return found[0]
 
 
-def _step(step: StepStatus) -> str:
+def _step(step: StepStatus, runbook_url: str | None) -> str:
     mark = _MARKS[step.state]
     text = f"- {mark} `{step.step}` {_plain(step.domain)}"
     if step.outcome:
         at = f" ({step.finished_at:%H:%M:%S})" if step.finished_at else ""
-        return f"{text}: {_plain(step.outcome)}{at}"
+        entry = error_type_of(step.outcome) if step.state == "failed" else None
+        return f"{text}: {_plain(step.outcome)}{at}" + (f" ({pointer(entry, runbook_url)})" if entry else "")
     if step.state == "running" and step.started_at:
         # With its date: it may have been waiting since yesterday.
         return f"{text}: {'**stalled**' if step.stalled else 'running'} since {step.started_at:%Y-%m-%d %H:%M:%S}"

@@ -91,6 +91,7 @@ class ProvisioningIntent(Message):
     nameservers: list[str]
     domains: list[DomainIntent]
     search_attributes_usable: bool = True
+    runbook_url: str | None = None
 
     @property
     def primary(self) -> DomainIntent:

@@ -4,6 +4,7 @@ A secret, or the URL of PowerDNS or PDM, also comes as `<NAME>_FILE`, a path tha
 """
 
 import os
+import re
 import ssl
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -70,6 +71,13 @@ def _checked_deployment_name(text: str) -> str:
     return text
 
 
+def _checked_page(text: str) -> str:
+    """An address that Markdown takes as a link."""
+    if re.search(r"[()<>]", text):
+        raise ValueError("is not an http:// or https:// URL without parentheses and angle brackets")
+    return checked_url(text)
+
+
 def _resolvers_where_unset() -> list[str]:
     """The public ones, but none where the variable is there and empty, which `env_ignore_empty` takes for unset."""
     return [] if "CATALYST_DNS_PROPAGATION_RESOLVERS" in os.environ else list(DEFAULT_RESOLVERS)
@@ -122,6 +130,7 @@ class Settings(BaseSettings):
     temporal_worker_build_id: str | None = None
     sovereign_dns_powerdns_activities_per_second: Annotated[float, Field(gt=0)] = 20
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
+    sovereign_dns_runbook_url: Annotated[str, AfterValidator(_checked_page)] | None = None
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @property

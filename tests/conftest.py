@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from devstack.ports import Ports
+from devstack.ports import Ports, free_port
 from devstack.stack import Stack
 from devstack.worker_process import WorkerProcess
 from tests.command_line import environment_of

@@ -17,6 +17,7 @@ from tests.time_skipping import TimeSkippingServer, WorkerInSkippedTime, let_pas
 
 PARENT = "omani.works"
 FQDN = f"t110.{PARENT}"
+RUNBOOK = "https://example.com/runbook.md"
 REQUEST = {
     "deploymentId": "d1",
     "sovereignFQDN": FQDN,
@@ -29,6 +30,16 @@ async def current_details(handle: Handle) -> str:
     """What the Web UI shows on the tab User Metadata."""
     metadata: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     return metadata.current_details
+
+
+async def stalled_details(handle: Handle) -> str | None:
+    details = await current_details(handle)
+    return details if "stalled" in details else None
+
+
+async def verify(client: Client) -> Handle:
+    expected = {key: REQUEST[key] for key in ("sovereignFQDN", "loadBalancerIP")}
+    return await client.start_workflow("VerifySovereign", expected, id="verify/1", task_queue="sovereign-dns")
 
 
 async def published_phase(handle: Handle) -> Any:
@@ -55,6 +66,7 @@ async def test_a_step_that_has_not_succeeded_for_two_minutes_is_stalled_until_it
         "CATALYST_POWERDNS_API_KEY": "the-key",
         "CATALYST_DNS_AUTHORITATIVE": powerdns.dns_address,
         "CATALYST_DNS_PROPAGATION_RESOLVERS": "",
+        "SOVEREIGN_DNS_RUNBOOK_URL": RUNBOOK,
     }
     server = TimeSkippingServer(tmp_path)
     with server, WorkerInSkippedTime(server, settings, tmp_path / "worker.log"):
@@ -62,6 +74,8 @@ async def test_a_step_that_has_not_succeeded_for_two_minutes_is_stalled_until_it
         await register_keywords(client, "SovereignFQDN", "SovereignPhase", "SovereignDeployment")
         handle = await start(client, REQUEST, workflow_id=f"sovereign/{FQDN}")
         await waiting_for(handle, f"zone-create/{PARENT}")
+        verification = await verify(client)
+        await waiting_for(verification, f"records-compare/{PARENT}")
 
         await let_pass(client, timedelta(seconds=60))
         status = await handle.query("status")
@@ -81,7 +95,15 @@ async def test_a_step_that_has_not_succeeded_for_two_minutes_is_stalled_until_it
         details = await current_details(handle)
         assert f"### {FQDN} is **stalled**: a step has not succeeded for two minutes" in details
         assert f"- ◔ `zone-create` {PARENT}: **stalled** since " in details
+        assert f"- `zone-create` on {PARENT} since " in details
+        assert f"of `zone-create/{PARENT}`" in details
+        assert f"`sovereign-dns status {FQDN}`" in details
+        assert f"[runbook: stalled]({RUNBOOK}#stalled)" in details
         assert await published_phase(handle) == ["stalled"]
+        told = await eventually(lambda: stalled_details(verification))
+        assert f"- `records-compare` on {PARENT} since " in told
+        assert f"`temporal workflow describe --workflow-id {verification.id}`" in told
+        assert f"({RUNBOOK}#stalled)" in told
 
         with powerdns:
             await let_pass(client, timedelta(seconds=60))

@@ -72,7 +72,7 @@ class ProvisionSovereign(ShownRun):
         self._runner = runner = StepRunner(progress, publication)
         steps = ProvisioningSteps(request, intent, progress, runner)
         steps.announce()
-        publication.begin(intent.owner, search_attributes_usable=intent.search_attributes_usable)
+        publication.begin(intent)
         watch = asyncio.create_task(runner.watch_for_stalls())
         try:
             await steps.run()

@@ -6,7 +6,7 @@ from temporalio.common import SearchAttributeKey
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.checklist import as_markdown
     from sovereign_dns.contract import Phase
-    from sovereign_dns.intent import Owner
+    from sovereign_dns.intent import ProvisioningIntent
     from sovereign_dns.progress import Progress
 
 SOVEREIGN_FQDN = SearchAttributeKey.for_keyword("SovereignFQDN")
@@ -23,16 +23,18 @@ class Publication:
         self._progress = progress
         self._search_attributes_usable = False
         self._published_phase: Phase | None = None
+        self._runbook_url: str | None = None
 
-    def begin(self, owner: Owner, *, search_attributes_usable: bool) -> None:
+    def begin(self, decided: ProvisioningIntent) -> None:
         """Says whose run this is."""
-        self._search_attributes_usable = search_attributes_usable
-        if search_attributes_usable:
+        self._runbook_url = decided.runbook_url
+        self._search_attributes_usable = decided.search_attributes_usable
+        if self._search_attributes_usable:
             self._published_phase = self._progress.phase
             workflow.upsert_search_attributes(
                 [
-                    SOVEREIGN_FQDN.value_set(owner.sovereign_fqdn),
-                    SOVEREIGN_DEPLOYMENT.value_set(owner.deployment_id),
+                    SOVEREIGN_FQDN.value_set(decided.owner.sovereign_fqdn),
+                    SOVEREIGN_DEPLOYMENT.value_set(decided.owner.deployment_id),
                     SOVEREIGN_PHASE.value_set(self._progress.phase),
                 ]
             )
@@ -40,7 +42,11 @@ class Publication:
 
     def update(self) -> None:
         """Shows the progress as it is now. A phase that hasn't changed costs no event."""
-        workflow.set_current_details(as_markdown(self._progress.snapshot()))
+        workflow.set_current_details(
+            as_markdown(
+                self._progress.snapshot(), workflow_id=workflow.info().workflow_id, runbook_url=self._runbook_url
+            )
+        )
         phase = self._progress.phase
         if self._search_attributes_usable and phase != self._published_phase:
             self._published_phase = phase

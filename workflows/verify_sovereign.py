@@ -45,7 +45,7 @@ class VerifySovereign(ShownRun):
         for domain in intent.domains:
             progress.expect("records-compare", domain.domain)
             progress.expect("dns-verify", domain.domain)
-        publication.begin(intent.owner, search_attributes_usable=intent.search_attributes_usable)
+        publication.begin(intent)
         watch = asyncio.create_task(runner.watch_for_stalls())
         try:
             await all_or_first_failure(

@@ -79,9 +79,71 @@ def test_a_running_step_says_since_when() -> None:
 def test_a_stalled_step_is_marked_and_the_reader_is_told_where_the_reason_stands() -> None:
     step = StepStatus(step="dns-verify", domain="omani.works", state="running", started_at=TEN_PAST, stalled=True)
     markdown = as_markdown(status("stalled", steps=[step]))
-    assert line_with("`dns-verify`", markdown).endswith(f"**stalled** since {SINCE}")
-    assert "*Pending Activities*" in markdown
+    assert line_with("**stalled** since", markdown) == f"- ◔ `dns-verify` omani.works: **stalled** since {SINCE}"
+    stuck = line_with("*Pending Activities*", markdown)
+    assert stuck.startswith("- `dns-verify` on omani.works since 2026-05-15 10:10:30 UTC")
+    assert "`dns-verify/omani.works`" in stuck
+    assert f"`sovereign-dns status {FQDN}`" in markdown
     assert "*Pending Activities*" not in as_markdown(status("complete"))
+
+
+def test_where_a_stalled_run_has_an_id_of_its_own_it_is_asked_for_by_that() -> None:
+    step = StepStatus(step="records-compare", domain="omani.works", state="running", started_at=TEN_PAST, stalled=True)
+    stalled = status("stalled", steps=[step])
+    assert f"`sovereign-dns status {FQDN}`" in as_markdown(stalled, workflow_id=f"sovereign/{FQDN}")
+    verification = as_markdown(stalled, workflow_id="verify/1")
+    assert "`temporal workflow describe --workflow-id verify/1`" in verification
+    assert "sovereign-dns status" not in verification
+
+
+URL = "https://example.com/runbook.md"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "entry"),
+    [
+        (status("stalled"), "stalled"),
+        (status("degraded"), "degraded"),
+        (status("failed", failure="OwnershipConflict: console is another's"), "OwnershipConflict"),
+        (status("failed", failure="Workflow cancelled: something: else"), "failed"),
+        (status("complete", hazards=[HAZARD]), "stale-wildcard"),
+    ],
+)
+def test_trouble_leads_to_its_entry_in_the_runbook(trouble: ProvisionResult, entry: str) -> None:
+    assert f"`sovereign-dns explain {entry}`" in as_markdown(trouble)
+    linked = as_markdown(trouble, runbook_url=URL)
+    assert f"[runbook: {entry}]({URL}#{entry.lower()})" in linked
+    assert "sovereign-dns explain" not in linked
+
+
+def test_without_trouble_there_is_nothing_to_read_on() -> None:
+    assert "explain" not in as_markdown(status("complete"))
+    assert URL not in as_markdown(status("provisioning"), runbook_url=URL)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        "NotYetIssued: Certificate k/t is not issued yet",
+        "not done before its deadline. NotYetIssued: Certificate k/t is not issued yet",
+    ],
+)
+def test_a_failed_step_leads_to_the_entry_of_its_error_type(outcome: str) -> None:
+    step = StepStatus(step="certificate-ready", domain="omani.works", state="failed", outcome=outcome)
+    line = line_with("✘", as_markdown(status("degraded", steps=[step]), runbook_url=URL))
+    assert line.endswith(f"not issued yet ([runbook: NotYetIssued]({URL}#notyetissued))")
+
+
+@pytest.mark.parametrize("outcome", ["stopped, since the run ended: it was cancelled", "Nobody: knows this"])
+def test_a_step_that_failed_without_a_type_of_its_own_leads_nowhere(outcome: str) -> None:
+    step = StepStatus(step="certificate-ready", domain="omani.works", state="failed", outcome=outcome)
+    assert line_with("✘", as_markdown(status("cancelled", steps=[step]), runbook_url=URL)).endswith(outcome)
+
+
+def test_each_kind_of_hazard_is_led_to_once() -> None:
+    hazards = [HAZARD, HAZARD.changed(name="*.works."), HAZARD.changed(kind="hidden-by-new-zone")]
+    line = line_with("What to do", as_markdown(status("complete", hazards=hazards), runbook_url=URL))
+    assert line.count("stale-wildcard](") == line.count("hidden-by-new-zone](") == 1
 
 
 def test_hazards_come_before_everything_but_the_headline() -> None:
@@ -153,6 +215,7 @@ def test_a_run_that_only_handed_over_names_the_one_that_works() -> None:
     markdown = as_markdown(status(handed_over_to="sovereign/t110.omani.works"))
     assert "`sovereign/t110.omani.works`" in markdown
     assert "#### Steps" not in markdown
+    assert f"`sovereign-dns status {FQDN}`" in markdown
 
 
 def test_a_run_that_took_the_result_back_shows_it() -> None:
@@ -184,7 +247,7 @@ def test_the_stars_of_wildcards_are_shown_and_start_no_emphasis() -> None:
     ],
 )
 def test_what_people_copy_is_kept_from_the_web_uis_typography(message: str, shown: str) -> None:
-    assert as_markdown(status(hazards=[HAZARD.changed(message=message)])).endswith(shown)
+    assert line_with("⚠", as_markdown(status(hazards=[HAZARD.changed(message=message)]))).endswith(f": {shown}")
 
 
 def test_there_is_no_table_since_the_web_ui_renders_them_without_padding() -> None:

@@ -158,6 +158,8 @@ def test_a_missing_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CATALYST_DNS_PROPAGATION_RESOLVERS", "udp://8.8.8.8", "unknown scheme"),
         ("CATALYST_ALLOW_NON_PUBLIC_IPS", "perhaps", "boolean"),
         ("SOVEREIGN_DNS_LOG_LEVEL", "chatty", "DEBUG|INFO"),
+        ("SOVEREIGN_DNS_RUNBOOK_URL", "docs/runbook.md", "http"),
+        ("SOVEREIGN_DNS_RUNBOOK_URL", "https://x.example/a)[b](https://y.example", "http"),
         ("SOVEREIGN_DNS_HEALTH_ADDRESS", "127.0.0.1:http", "no valid port"),
     ],
 )

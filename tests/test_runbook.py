@@ -1,0 +1,97 @@
+"""The `temporal` lines of docs/runbook.md, as an operator copies them: every one is run, and does what it says."""
+
+import asyncio
+import shlex
+from collections.abc import Awaitable, Callable
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import CancelledError
+
+from tests.eventually import eventually
+from tests.runbook_page import commands
+from tests.runs import Handle, start, step, waiting_for
+from tests.world import World
+
+Look = Callable[[], Awaitable[bool]]
+
+BEFORE_THE_NEXT_ATTEMPT_BY_ITSELF = 45
+"""Seconds; what needs a hand is attempted every 60 s."""
+
+
+class Operator:
+    """Runs lines of the runbook, with its example's names replaced by a test's own."""
+
+    def __init__(self, world: World, client: Client, fqdn: str) -> None:
+        self._world = world
+        self._namespace = client.namespace
+        self._fqdn = fqdn
+        self.left = commands("temporal")
+
+    async def types(self, beginning: str, containing: str = "") -> str:
+        """Types the one line of the page that is meant; returns what it prints."""
+        (line,) = [line for line in self.left if line.startswith(beginning) and containing in line]
+        self.left.remove(line)
+        ours = line.replace("t110.omani.works", self._fqdn).replace("omani.works", self._world.parent)
+        _, *arguments = shlex.split(ours.replace("--jitter 30s", "--jitter 1s"), comments=True)
+        done = await asyncio.to_thread(self._world.temporal_command, self._namespace, *arguments)
+        assert done.returncode == 0, f"{ours}: {done.stderr}"
+        return done.stdout
+
+
+async def last_attempt_of(handle: Handle, activity_id: str) -> float:
+    description = await handle.describe()
+    (pending,) = [p for p in description.raw_description.pending_activities if p.activity_id == activity_id]
+    return pending.last_started_time.ToNanoseconds()
+
+
+def attempted_since(handle: Handle, activity_id: str, before: float) -> Look:
+    async def look() -> bool:
+        return await last_attempt_of(handle, activity_id) > before
+
+    return look
+
+
+async def test_every_temporal_line_of_the_runbook_does_what_it_says(temporal: Client, world: World) -> None:
+    fqdn = f"t110.{world.parent}"
+    records = f"records-upsert/{world.parent}"
+    await world.create_secondary_zone(f"api.{fqdn}")
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="challenge-stuck")
+    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    assert (await waiting_for(handle, records)).startswith("ZoneWrongKind: ")
+    operator = Operator(world, temporal, fqdn)
+
+    shown = await operator.types("temporal workflow describe")
+    assert records in shown
+    assert "ZoneWrongKind" in shown
+    await operator.types("temporal workflow list", "SovereignPhase")
+    assert handle.id not in await operator.types("temporal workflow list", "TemporalReportedProblems")
+    assert f"input[0].sovereignFQDN: {fqdn}" in await operator.types("temporal workflow show")
+    await operator.types("temporal task-queue describe", "sovereign-dns-powerdns")
+    pollers = await operator.types("temporal task-queue describe", "sovereign-dns")
+    assert "activity" in pollers.partition("Pollers:")[2]
+    assert "SERVING" in await operator.types("temporal operator cluster health")
+    assert temporal.namespace in await operator.types("temporal operator namespace list")
+
+    before = await last_attempt_of(handle, records)
+    await operator.types("temporal activity reset", "--activity-id records-upsert/")
+    again = attempted_since(handle, records, before)
+    await eventually(again, within_seconds=BEFORE_THE_NEXT_ATTEMPT_BY_ITSELF)
+
+    assert (await waiting_for(handle, records)).startswith("ZoneWrongKind: ")
+    before = await last_attempt_of(handle, records)
+    await operator.types("temporal activity reset", "--query")
+    again = attempted_since(handle, records, before)
+    await eventually(again, within_seconds=BEFORE_THE_NEXT_ATTEMPT_BY_ITSELF)
+
+    await operator.types("temporal workflow update execute", "skip_step")
+    skipped = step(await handle.query("status"), "certificate-ready")
+    assert (skipped["state"], skipped["outcome"]) == ("skipped", "given up: issued by hand, ticket 42")
+
+    await operator.types("temporal workflow cancel")
+    with pytest.raises(WorkflowFailureError) as ended:
+        await handle.result()
+    assert isinstance(ended.value.cause, CancelledError)
+    assert (await handle.query("status"))["phase"] == "cancelled"
+
+    assert operator.left == []
