@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from tests.eventually import eventually
 from tests.runs import Handle, changes, provision, refused, start, step, waiting_for
 from tests.world import LOAD_BALANCER, World, names_of, rrset
 
@@ -18,18 +17,7 @@ YESTERDAY = TOMORROW - timedelta(days=2)
 
 async def reserve(world: World, created_by: str = "catalyst-api") -> str:
     """As catalyst-api does before the cloud is provisioned. Returns the token."""
-
-    async def token() -> str | None:
-        response = await world.pdm.post(
-            f"/api/v1/pool/{world.parent}/reserve", json={"subdomain": SUBDOMAIN, "createdBy": created_by}
-        )
-        if response.status_code == 500:  # a busy PowerDNS; what PDM has of it by now is undone
-            await world.pdm.delete(f"/simulator/pools/{world.parent}/{SUBDOMAIN}")
-            return None
-        response.raise_for_status()
-        return str(response.json()["reservationToken"])
-
-    return await eventually(token)
+    return await world.reserve(world.parent, SUBDOMAIN, created_by)
 
 
 def pool_request(world: World, token: str | None, **fields: Any) -> dict[str, Any]:
