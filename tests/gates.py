@@ -77,7 +77,8 @@ class HttpGate:
         """Listens."""
         application = web.Application(client_max_size=2**26)
         application.router.add_route("*", "/{path:.*}", self._pass_on)
-        self._running = web.AppRunner(application, shutdown_timeout=0, access_log=None)
+        # Without the least pause it would wait for what is held, for ever.
+        self._running = web.AppRunner(application, shutdown_timeout=0.01, access_log=None)
         await self._running.setup()
         await web.TCPSite(self._running, LOOPBACK, self._port).start()
 

@@ -27,7 +27,7 @@ class Gates:
 
     def let_everything_through(self) -> None:
         """What is held goes on, and nothing is held any more."""
-        held = [*self.powerdns.holds, *self.pdm.holds, *self.kubernetes.holds, *self.dns_holds]
+        held: list[Hold | DnsHold] = [*self.powerdns.holds, *self.pdm.holds, *self.kubernetes.holds, *self.dns_holds]
         for hold in held:
             hold.let_through.set()
 

@@ -1,4 +1,4 @@
-"""A backend that goes away, or refuses, in the middle of each step: every run says so, and completes once it is back."""
+"""A backend that goes away in the middle of each step, or refuses: every run says so, and completes once it can."""
 
 from pathlib import Path
 
