@@ -39,7 +39,6 @@ async def test_temporal_goes_away_in_the_middle_of_each_step_and_comes_back(
             request.write_text(json.dumps(followed.request(world)), encoding="utf-8")
             environment = {"PATH": os.environ["PATH"]} | places
             async with running(environment, "provision", "--request", str(request)) as command:
-                await read_until(f"zone-create {world.parent}", command.stdout)
                 await asyncio.wait_for(hold.reached.wait(), 60)
 
                 await asyncio.to_thread(temporal.stop if signal == "SIGTERM" else temporal.kill)
