@@ -11,7 +11,7 @@ from devstack.powerdns_server import PowerDNSServer
 from tests.conftest import StartWorker
 from tests.eventually import eventually
 from tests.held_steps import all_complete, gates_before, hold_in, hold_in_every_step
-from tests.runs import start, step, waiting_for
+from tests.runs import Handle, start, step, waiting_for
 from tests.test_outages import attempt_now
 from tests.whole_zones import Sovereign, assert_exactly_right
 from tests.world import World
@@ -26,6 +26,16 @@ WITHOUT_POWERDNS = {
     ("records-upsert", True): ("dns-verify", "NotYetConverged"),
     ("dns-verify", False): ("dns-verify", "NotYetConverged"),
 }
+
+
+async def records_are_proved(handle: Handle) -> None:
+    """Returns when they are."""
+
+    async def so() -> bool:
+        status = await handle.query("status")
+        return bool(status["steps"]) and step(status, "dns-verify")["state"] == "done"
+
+    await eventually(so)
 
 
 async def test_powerdns_crashes_in_the_middle_of_each_step_and_is_started_again(
@@ -46,22 +56,33 @@ async def test_powerdns_crashes_in_the_middle_of_each_step_and_is_started_again(
             of_its_own = {"CATALYST_POWERDNS_API_KEY_FILE": str(key_file), "CATALYST_DNS_PROPAGATION_RESOLVERS": ""}
             start_worker(**gates.settings, **of_its_own)
             runs = await hold_in_every_step(world, special_temporal, gates)
+            waiting = [run for run in runs if (run.step, run.answered) in WITHOUT_POWERDNS]
+            proved = [run for run in runs if run not in waiting]
+            for run in proved:
+                await records_are_proved(run.handle)
 
             powerdns.kill()
             gates.let_everything_through()
 
-            for run in runs:
-                if (run.step, run.answered) not in WITHOUT_POWERDNS:
-                    assert (await run.handle.result())["phase"] == "complete", "a certificate doesn't wait for it"
-                    continue
+            late = Sovereign("t1", world.parent)
+            handle = await start(special_temporal, late.request(world), workflow_id=f"sovereign/{late.fqdn}")
+            told = await waiting_for(handle, f"zone-create/{late.parent}")
+            assert told.startswith("PowerDNSUnavailable: PowerDNS at ")
+            assert f"reading zone {late.parent}" in told
+            assert (await handle.query("status"))["phase"] == "provisioning"
+            for run in waiting:
                 waits_in, error_type = WITHOUT_POWERDNS[run.step, run.answered]
                 told = await waiting_for(run.handle, f"{waits_in}/{run.sovereign.parent}")
                 assert told.startswith(f"{error_type}: ")
+            for run in proved:
+                assert (await run.handle.result())["phase"] == "complete", "a certificate doesn't wait for PowerDNS"
 
             powerdns.start()
             for run in runs:
                 # PDM's own write came to nothing, which it says (202): then the wildcard is ours to write.
                 await run.completes(world, wildcard_by_pdm=(run.step, run.answered) != ("pool-commit", False))
+            assert (await handle.result())["phase"] == "complete"
+            await assert_exactly_right(world, late)
 
 
 async def test_pdm_and_kubernetes_go_away_in_the_middle_of_their_steps_and_come_back(
@@ -138,11 +159,7 @@ async def test_kubernetes_refuses_until_it_is_mended_and_holds_no_record_back(
     await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", **fault)
     handle = await start(temporal, sovereign.request(world), workflow_id=f"sovereign/{sovereign.fqdn}")
 
-    async def the_records_are_proved() -> bool:
-        status = await handle.query("status")
-        return bool(status["steps"]) and step(status, "dns-verify")["state"] == "done"
-
-    await eventually(the_records_are_proved)
+    await records_are_proved(handle)
     assert (await waiting_for(handle, f"certificate-request/{sovereign.parent}")).startswith(error_type)
     await world.kubernetes.delete("/simulator/faults", params={"namespace": f"ns-{world.unique}"})
     if not by_itself:
