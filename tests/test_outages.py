@@ -37,26 +37,6 @@ async def attempt_now(world: World, client: Client, handle: Handle, activity_id:
     assert reset.returncode == 0, reset.stderr
 
 
-async def test_powerdns_is_away_at_the_start_and_comes_later(
-    special_temporal: Client, start_worker: StartWorker, own_powerdns: PowerDNSServer, world: World, tmp_path: Path
-) -> None:
-    start_worker(**settings_for(own_powerdns, tmp_path / "key"))
-    fqdn = f"t110.{world.parent}"
-    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
-
-    told = await waiting_for(handle, f"zone-create/{world.parent}")
-    assert told.startswith("PowerDNSUnavailable: PowerDNS at ")
-    assert f"reading zone {world.parent}" in told
-    assert "connection failed" in told
-    assert (await handle.query("status"))["phase"] == "provisioning"
-
-    with own_powerdns:
-        result = await handle.result()
-        assert result["phase"] == "complete"
-        answers = {name: await world.answer(name, server=own_powerdns.dns_address) for name in names_of(fqdn)}
-        assert answers == {name: [LOAD_BALANCER] for name in names_of(fqdn)}
-
-
 async def test_a_wrong_key_mended_in_its_file_needs_no_restart(
     special_temporal: Client, start_worker: StartWorker, own_powerdns: PowerDNSServer, world: World, tmp_path: Path
 ) -> None:
@@ -122,46 +102,6 @@ async def test_a_delegation_is_never_written_into_a_secondary_zone(temporal: Cli
     told = await waiting_for(handle, f"zone-create/{child}")
 
     assert told.startswith(f"ZoneWrongKind: zone {world.parent} is of kind Slave")
-    await handle.terminate()
-
-
-async def test_kubernetes_trouble_never_holds_back_the_records(temporal: Client, world: World) -> None:
-    fqdn = f"t1.{world.parent}"
-    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="forbidden")
-    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
-
-    async def the_records_are_proved() -> bool:
-        status = await handle.query("status")
-        return bool(status["steps"]) and step(status, "dns-verify")["state"] == "done"
-
-    await eventually(the_records_are_proved)
-    told = await waiting_for(handle, f"certificate-request/{world.parent}")
-    assert told.startswith("KubernetesForbidden: ")
-    assert "RBAC" in told
-
-    await world.kubernetes.delete("/simulator/faults", params={"namespace": f"ns-{world.unique}"})
-    await attempt_now(world, temporal, handle, f"certificate-request/{world.parent}")
-    assert (await handle.result())["phase"] == "complete"
-
-
-@pytest.mark.parametrize(
-    ("fault", "error_type"),
-    [
-        ({"kind": "crd-missing"}, "CertManagerMissing"),
-        ({"kind": "unauthorized"}, "KubernetesForbidden"),
-        ({"kind": "status", "status": 503}, "KubernetesUnavailable"),
-        ({"kind": "reset"}, "KubernetesUnavailable"),
-    ],
-)
-async def test_kubernetes_failures_are_told_apart(
-    temporal: Client, world: World, fault: dict[str, object], error_type: str
-) -> None:
-    fqdn = f"t1.{world.parent}"
-    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", **fault)
-
-    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
-
-    assert (await waiting_for(handle, f"certificate-request/{world.parent}")).startswith(f"{error_type}: ")
     await handle.terminate()
 
 

@@ -1,13 +1,11 @@
 """Pool names: whatever state PDM's reservation is in, the name ends up ours and served, or is refused with reason."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from temporalio.client import Client
 
-from tests.eventually import eventually
 from tests.runs import Handle, changes, provision, refused, start, step, waiting_for
 from tests.world import LOAD_BALANCER, World, names_of, rrset
 
@@ -18,18 +16,7 @@ YESTERDAY = TOMORROW - timedelta(days=2)
 
 async def reserve(world: World, created_by: str = "catalyst-api") -> str:
     """As catalyst-api does before the cloud is provisioned. Returns the token."""
-
-    async def token() -> str | None:
-        response = await world.pdm.post(
-            f"/api/v1/pool/{world.parent}/reserve", json={"subdomain": SUBDOMAIN, "createdBy": created_by}
-        )
-        if response.status_code == 500:  # a busy PowerDNS; what PDM has of it by now is undone
-            await world.pdm.delete(f"/simulator/pools/{world.parent}/{SUBDOMAIN}")
-            return None
-        response.raise_for_status()
-        return str(response.json()["reservationToken"])
-
-    return await eventually(token)
+    return await world.reserve(world.parent, SUBDOMAIN, created_by)
 
 
 def pool_request(world: World, token: str | None, **fields: Any) -> dict[str, Any]:
@@ -233,15 +220,6 @@ async def test_a_dry_run_refuses_a_pool_that_pdm_does_not_manage(temporal: Clien
     assert "unsupported-pool" in failure.message
 
 
-async def test_pdm_away_for_a_while(temporal: Client, world: World) -> None:
-    await world.create_zone(world.parent)
-    token = await reserve(world)
-    await world.fault(world.pdm, pool=world.parent, call="commit", kind="status", status=503, times=1)
-    await world.fault(world.pdm, pool=world.parent, call="commit", kind="html", status=502, times=1)
-
-    await assert_served(world, await provision(temporal, pool_request(world, token)))
-
-
 async def test_an_address_that_pdm_cannot_change_is_told(temporal: Client, world: World) -> None:
     await world.create_zone(world.parent)
     await provision(temporal, pool_request(world, await reserve(world)))
@@ -252,21 +230,6 @@ async def test_an_address_that_pdm_cannot_change_is_told(temporal: Client, world
     fqdn = f"{SUBDOMAIN}.{world.parent}"
     wanted = [*names_of(fqdn), f"whatever.{fqdn}"]
     assert await world.answers_other_than(["77.42.11.99"], wanted) == {}
-
-
-async def test_a_pool_name_is_claimed_before_it_is_published(temporal: Client, world: World) -> None:
-    await world.create_zone(world.parent)
-    await world.fault(world.pdm, pool=world.parent, kind="status", status=503)
-    handle = await _start_under_lock(temporal, world, "some-token")
-
-    told = await waiting_for(handle, f"pool-commit/{world.parent}")
-
-    assert told.startswith("PDMUnavailable: PDM at ")
-    status = await handle.query("status")
-    assert step(status, "records-upsert")["state"] == "pending"
-    await world.pdm.delete("/simulator/faults", params={"pool": world.parent})
-    await _attempt_now(world, temporal, handle.id)
-    await asyncio.wait_for(handle.result(), 60)
 
 
 async def plan(temporal: Client, world: World, request: dict[str, Any]) -> dict[str, Any]:

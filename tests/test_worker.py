@@ -220,22 +220,6 @@ def _written(path: Path, text: str) -> Path:
     return path
 
 
-async def test_a_killed_worker_loses_nothing(start_worker: StartWorker, special_temporal: Client, world: World) -> None:
-    fqdn = f"t1.{world.parent}"
-    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="challenge-stuck")
-    worker = start_worker()
-    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
-    await waiting_for(handle, f"certificate-ready/{world.parent}")
-
-    worker.kill()
-    await world.kubernetes.delete("/simulator/faults", params={"namespace": f"ns-{world.unique}"})
-    start_worker()
-
-    result = await handle.result()
-    assert result["phase"] == "complete"
-    assert result["verification"]["converged"] == 28
-
-
 async def test_an_internationalised_name_is_read_without_a_word_that_is_no_json(
     start_worker: StartWorker, special_temporal: Client, world: World
 ) -> None:

@@ -16,6 +16,8 @@ import dns.message
 import dns.rdatatype
 import httpx
 
+from tests.eventually import eventually
+
 LOAD_BALANCER = "77.42.11.95"
 STRANGER = "49.12.16.160"
 LABELS = (
@@ -159,6 +161,21 @@ class World:
             "GET", f"/apis/cert-manager.io/v1/namespaces/{namespace}/certificates/{name}"
         )
         return response.json() if response.status_code == 200 else None
+
+    async def reserve(self, pool: str, subdomain: str, created_by: str = "catalyst-api") -> str:
+        """As catalyst-api does before the cloud is provisioned. Returns the token."""
+
+        async def token() -> str | None:
+            response = await self.pdm.post(
+                f"/api/v1/pool/{pool}/reserve", json={"subdomain": subdomain, "createdBy": created_by}
+            )
+            if response.status_code == 500:  # a busy PowerDNS; what PDM has of it by now is undone
+                await self.pdm.delete(f"/simulator/pools/{pool}/{subdomain}")
+                return None
+            response.raise_for_status()
+            return str(response.json()["reservationToken"])
+
+        return await eventually(token)
 
     async def fault(self, simulator: httpx.AsyncClient, **fault: Any) -> None:
         (await simulator.post("/simulator/faults", json=fault)).raise_for_status()

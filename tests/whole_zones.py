@@ -1,0 +1,105 @@
+"""Whether a Sovereign's part of the world is exactly right: its whole zone, PDM's row, its Certificate, the answers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.world import LOAD_BALANCER, World, names_of
+
+NAME_SERVERS = ["ns1.openova.io.", "ns2.openova.io.", "ns3.openova.io."]
+
+Content = tuple[int, list[str], list[str]]
+"""An rrset's TTL, its values, and what its comments say, sorted."""
+
+Zone = dict[tuple[str, str], Content]
+
+
+@dataclass(frozen=True)
+class Sovereign:
+    """One that has a parent domain for itself.
+
+    Attributes:
+        pool: whether PDM hands its name out; the parent's zone is the test's own then, and otherwise the product's.
+    """
+
+    label: str
+    parent: str
+    pool: bool = False
+
+    @property
+    def fqdn(self) -> str:
+        """Its name."""
+        return f"{self.label}.{self.parent}"
+
+    def request(self, world: World, token: str | None = None) -> dict[str, Any]:
+        """What to ask for."""
+        if not self.pool:
+            return world.request(self.fqdn)
+        return world.request(
+            self.fqdn, pool={"domain": self.parent, "subdomain": self.label, "reservationToken": token}
+        )
+
+
+async def assert_exactly_right(world: World, sovereign: Sovereign, *, wildcard_by_pdm: bool = True) -> None:
+    """Nothing is missing, and nothing is there that should not be.
+
+    Where PDM could not write the wildcard of a pool name (`wildcard_by_pdm`), it must be the product's.
+    """
+    if sovereign.pool:
+        assert await _zone(world, sovereign.parent) == _pool_zone(sovereign)
+        assert await _zone(world, sovereign.fqdn) == _child_zone(sovereign, wildcard_by_pdm=wildcard_by_pdm)
+        await _assert_active_in_pdm(world, sovereign)
+    else:
+        assert await _zone(world, sovereign.parent) == _apex(sovereign.parent) | _records(sovereign)
+    await _assert_issued_once(world, sovereign)
+    assert await world.answers_other_than([LOAD_BALANCER], names_of(sovereign.fqdn)) == {}
+
+
+async def _zone(world: World, name: str) -> Zone:
+    found = await world.zone(name)
+    assert found is not None, f"zone {name} is not there"
+    assert found["dnssec"], f"zone {name} is not signed"
+    return {(rrset["name"], rrset["type"]): _content(rrset) for rrset in found["rrsets"]}
+
+
+def _content(rrset: dict[str, Any]) -> Content:
+    values = [("disabled " if record["disabled"] else "") + record["content"] for record in rrset["records"]]
+    comments = [f"{comment['account']}: {comment['content']}" for comment in rrset["comments"]]
+    # A zone's SOA is PowerDNS' own business, and so is its serial.
+    return rrset["ttl"], [] if rrset["type"] == "SOA" else sorted(values), sorted(comments)
+
+
+def _apex(zone: str) -> Zone:
+    return {(f"{zone}.", "SOA"): (3600, [], []), (f"{zone}.", "NS"): (3600, NAME_SERVERS, [])}
+
+
+def _records(sovereign: Sovereign) -> Zone:
+    return {(f"{name}.", "A"): _ours(sovereign) for name in names_of(sovereign.fqdn)}
+
+
+def _ours(sovereign: Sovereign) -> Content:
+    return 60, [LOAD_BALANCER], [f"sovereign-dns: sovereign={sovereign.fqdn} deployment=d1"]
+
+
+def _pool_zone(sovereign: Sovereign) -> Zone:
+    """As the test made it, and PDM's delegation."""
+    made = _apex(sovereign.parent) | {(f"{sovereign.parent}.", "NS"): (3600, NAME_SERVERS[:1], [])}
+    return made | {(f"{sovereign.fqdn}.", "NS"): (3600, NAME_SERVERS, [])}
+
+
+def _child_zone(sovereign: Sovereign, *, wildcard_by_pdm: bool) -> Zone:
+    wildcard = (300, [LOAD_BALANCER], []) if wildcard_by_pdm else _ours(sovereign)
+    return _apex(sovereign.fqdn) | _records(sovereign) | {(f"*.{sovereign.fqdn}.", "A"): wildcard}
+
+
+async def _assert_active_in_pdm(world: World, sovereign: Sovereign) -> None:
+    listed = (await world.pdm.get(f"/api/v1/pool/{sovereign.parent}/list")).json()["allocations"]
+    held = [(row["subdomain"], row["state"], row["sovereignFQDN"], row["loadBalancerIP"]) for row in listed]
+    assert held == [(sovereign.label, "active", sovereign.fqdn, LOAD_BALANCER)]
+
+
+async def _assert_issued_once(world: World, sovereign: Sovereign) -> None:
+    certificate = await world.certificate(f"ns-{world.unique}", f"{sovereign.fqdn}-wildcard-tls")
+    assert certificate is not None, f"{sovereign.fqdn} has no Certificate"
+    assert sorted(certificate["spec"]["dnsNames"]) == [f"*.{sovereign.fqdn}", sovereign.fqdn]
+    assert [c["status"] for c in certificate["status"]["conditions"] if c["type"] == "Ready"] == ["True"]
+    assert (certificate["metadata"]["generation"], certificate["status"]["revision"]) == (1, 1)
