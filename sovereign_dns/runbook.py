@@ -7,7 +7,7 @@ import re
 from typing import get_args
 
 from sovereign_dns.contract import Hazard
-from sovereign_dns.failures import Failure, NeedsAHand, NotYet, Outage, Refused
+from sovereign_dns.failures import by_error_type
 
 FROM_WORKFLOWS = ("AlreadyInProgress", "WorkerFault", "StepFailed", "HandedOver")
 """Error types that no outside system causes: those of runs, of updates and of the worker itself."""
@@ -28,8 +28,7 @@ _BEFORE_THE_TYPE = "not done before its deadline. "
 
 def error_types() -> list[str]:
     """Every name that the contract gives to a failure, those of failures first."""
-    kinds: list[type[Failure]] = [Refused, Outage, NeedsAHand, NotYet]
-    return [error.__name__ for kind in kinds for error in kind.__subclasses__()] + list(FROM_WORKFLOWS)
+    return [*by_error_type(), *FROM_WORKFLOWS]
 
 
 def error_type_of(told: str | None) -> str | None:
