@@ -12,9 +12,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from devstack.ports import free_port
 from devstack.temporal_server import TemporalServer
 from devstack.worker_process import WorkerProcess
+from tests.command_line import read_until, running
 from tests.gates import Hold
 from tests.held_steps import all_complete, gates_before, hold_in_every_step
-from tests.command_line import read_until, running
 from tests.whole_zones import Sovereign, assert_exactly_right
 from tests.world import World
 
