@@ -53,6 +53,24 @@ async def note(*items: Message) -> None:
     Raises:
         TemporalUnavailable: it could not be told, so nothing may be changed.
     """
+    try:
+        await _tell_temporal(*items)
+    except AsyncActivityCancelledError:
+        # Cancelled, paused or reset: the worker hears of it by its own next heartbeat, and ends this attempt.
+        await asyncio.Event().wait()
+
+
+async def remember(*items: Message) -> None:
+    """Notes what the next attempt can do without, if need be: where Temporal can't be told, nothing happens.
+
+    Nor where the attempt was cancelled, paused or reset. It doesn't wait for its end, which in a write that goes to
+    its own end would never come.
+    """
+    with contextlib.suppress(TemporalUnavailable, AsyncActivityCancelledError):
+        await _tell_temporal(*items)
+
+
+async def _tell_temporal(*items: Message) -> None:
     journal = _current.get()
     if journal is None or not items:
         return
@@ -67,16 +85,7 @@ async def note(*items: Message) -> None:
     handle = activity.client().get_async_activity_handle(task_token=activity.info().task_token)
     try:
         await handle.heartbeat(journal.notes)
-    except AsyncActivityCancelledError:
-        # Cancelled, paused or reset: the worker hears of it by its own next heartbeat, and ends this attempt.
-        await asyncio.Event().wait()
     except RPCError as error:
         raise TemporalUnavailable(
             f"Temporal took no note of what would be changed ({error.message}), so nothing was; tried again"
         ) from error
-
-
-async def remember(*items: Message) -> None:
-    """Notes what the next attempt can do without, if need be: where Temporal can't be told, nothing happens."""
-    with contextlib.suppress(TemporalUnavailable):
-        await note(*items)

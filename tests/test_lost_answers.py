@@ -1,5 +1,6 @@
 """A write that was done, and whose answer nobody heard: what it replaced is in the result all the same."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -91,6 +92,27 @@ async def test_what_a_write_replaced_is_told_though_its_worker_was_killed(
 
     result = await handle.result()
     assert step(result, "records-upsert")["outcome"] == "13 created, 1 replaced, 0 unchanged"
+    assert before(result, f"console.{fqdn}") == [STRANGER]
+
+
+async def test_a_step_that_is_reset_while_it_writes_attempts_again_although_the_answer_is_lost(
+    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
+    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    lossy.may_answer.clear()
+    request = world.request(fqdn, certificate={"enabled": False})
+    handle = await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")
+    await lossy.done.wait()
+    lossy.lose = 1
+
+    activity = ("--workflow-id", handle.id, "--activity-id", f"records-upsert/{world.parent}")
+    reset = await asyncio.to_thread(world.temporal_command, special_temporal.namespace, "activity", "reset", *activity)
+    assert reset.returncode == 0, reset.stderr
+    lossy.may_answer.set()
+
+    result = await asyncio.wait_for(handle.result(), 60)
     assert before(result, f"console.{fqdn}") == [STRANGER]
 
 
