@@ -163,7 +163,13 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
         powerdns = PowerDNSActivities(
-            PowerDNS(client, settings.powerdns_api_url, settings.powerdns_api_key, settings.catalyst_powerdns_server_id)
+            PowerDNS(
+                client,
+                settings.powerdns_api_url,
+                settings.powerdns_api_key,
+                settings.catalyst_powerdns_server_id,
+                writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
+            )
         )
         pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
         kubernetes = KubernetesActivities(certificates)

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sovereign_dns import names
 from sovereign_dns.clients.authoritative import split_host_port
+from sovereign_dns.clients.powerdns import WRITES_AT_ONCE
 from sovereign_dns.clients.resolver_places import parse_resolver
 from sovereign_dns.intent import CANONICAL_SUBDOMAINS, CONSOLE_GATEWAY_SUBDOMAINS, NamingRules
 from sovereign_dns.mounted import MountedURL, checked_url
@@ -129,6 +130,7 @@ class Settings(BaseSettings):
     temporal_deployment_name: Annotated[str, AfterValidator(_checked_deployment_name)] | None = None
     temporal_worker_build_id: str | None = None
     sovereign_dns_powerdns_activities_per_second: Annotated[float, Field(gt=0)] = 20
+    sovereign_dns_powerdns_writes_at_once: Annotated[int, Field(gt=0)] = WRITES_AT_ONCE
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
     sovereign_dns_runbook_url: Annotated[str, AfterValidator(_checked_page)] | None = None
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

@@ -47,6 +47,8 @@ async def gates_before(backends: dict[str, str], folder: Path) -> AsyncIterator[
             "POOL_DOMAIN_MANAGER_URL": pdm.url,
             "KUBECONFIG": str(_kubeconfig(Path(backends["KUBECONFIG"]), kubernetes.url, folder)),
             "CATALYST_DNS_AUTHORITATIVE": dns,
+            # One that is held must not hold up the others.
+            "SOVEREIGN_DNS_POWERDNS_WRITES_AT_ONCE": "8",
         }
         gates = Gates(powerdns, pdm, kubernetes, settings, dns_holds)
         try:

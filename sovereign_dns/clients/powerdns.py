@@ -32,8 +32,8 @@ READS_IN_FLIGHT = 6
 """PowerDNS closes every API connection after its answer and queues about ten: beyond, a SYN is lost and costs 1 s
 (measured on 4.7.3; from 6 in flight the rate no longer rises)."""
 
-WRITES_IN_FLIGHT = 1
-"""PowerDNS answers 500 to all but one of the writes that meet in one zone and, with SQLite, to most of those that meet
+WRITES_AT_ONCE = 1
+"""Unless the environment says otherwise. PowerDNS answers 500 to all but one of the writes that meet in one zone and, with SQLite, to most of those that meet
 in different ones (measured): its database has one writer, and they fail rather than wait."""
 
 READ_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
@@ -89,7 +89,13 @@ class PowerDNS:
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, api_url: MountedURL, api_key: Secret, server_id: str = "localhost"
+        self,
+        client: httpx.AsyncClient,
+        api_url: MountedURL,
+        api_key: Secret,
+        server_id: str = "localhost",
+        *,
+        writes_at_once: int = WRITES_AT_ONCE,
     ) -> None:
         self._client = client
         self._api_key = api_key
@@ -103,7 +109,7 @@ class PowerDNS:
             mend_unauthorized=lambda: api_key.how_to_mend("API key"),
         )
         self._reads = Turns(READS_IN_FLIGHT, longest_standstill=LONGEST_STANDSTILL_OF_READS_SECONDS)
-        self._writes = Turns(WRITES_IN_FLIGHT, longest_standstill=LONGEST_STANDSTILL_OF_WRITES_SECONDS)
+        self._writes = Turns(writes_at_once, longest_standstill=LONGEST_STANDSTILL_OF_WRITES_SECONDS)
         self._writers: dict[str, Turns] = {}
 
     @asynccontextmanager

@@ -301,6 +301,14 @@ def test_a_deployment_name_that_temporal_would_pass_over_in_silence_is_refused(
     assert told.startswith(f"TEMPORAL_DEPLOYMENT_NAME is {name!r}. Temporal takes no name")
 
 
+def test_at_least_one_write_at_a_time_goes_to_powerdns(monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = "SOVEREIGN_DNS_POWERDNS_WRITES_AT_ONCE"
+    assert read_settings().sovereign_dns_powerdns_writes_at_once == 1
+    assert read_with(monkeypatch, **{variable: "4"}).sovereign_dns_powerdns_writes_at_once == 4
+    for not_one in ("0", "-1", "1.5"):
+        assert told_of(monkeypatch, **{variable: not_one}).startswith(f"{variable} ")
+
+
 def test_the_rate_at_powerdns_is_a_positive_number(monkeypatch: pytest.MonkeyPatch) -> None:
     variable = "SOVEREIGN_DNS_POWERDNS_ACTIVITIES_PER_SECOND"
     assert read_settings().sovereign_dns_powerdns_activities_per_second > 0
