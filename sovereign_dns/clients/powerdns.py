@@ -33,8 +33,9 @@ READS_IN_FLIGHT = 6
 (measured on 4.7.3; from 6 in flight the rate no longer rises)."""
 
 WRITES_AT_ONCE = 1
-"""Unless the environment says otherwise. PowerDNS answers 500 to all but one of the writes that meet in one zone and, with SQLite, to most of those that meet
-in different ones (measured): its database has one writer, and they fail rather than wait."""
+"""Unless the environment says otherwise. PowerDNS answers 500 to all but one of the writes that meet in one zone and,
+with SQLite, to most of those that meet in different ones (measured): its database has one writer, and they fail rather
+than wait."""
 
 READ_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 LONGEST_STANDSTILL_OF_READS_SECONDS = 10.0
