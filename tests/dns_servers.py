@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import dns.asyncquery
@@ -147,8 +147,10 @@ async def _streams(
         except* (OSError, EOFError):
             pass
         finally:
-            del handlers[me]
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+            del handlers[me]
 
     server = await asyncio.start_server(serve, LOOPBACK, port, ssl=context)
     try:

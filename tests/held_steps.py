@@ -116,10 +116,12 @@ async def hold_in_every_step(world: World, client: Client, gates: Gates, series:
 
     `series` tells the Sovereigns of several calls apart.
     """
-    held = [
-        await hold_in(world, client, gates, step, answered=answered, pool=pool, series=series)
-        for step, answered, pool in _PLACES
-    ]
+    held = await asyncio.gather(
+        *(
+            hold_in(world, client, gates, step, answered=answered, pool=pool, series=series)
+            for step, answered, pool in _PLACES
+        )
+    )
     for run in held:
         await run.is_held()
     return held

@@ -36,6 +36,7 @@ async def stuck_at_the_request(ui: WebUI, client: Client, world: World) -> Handl
     await ui.start(f"sovereign/{fqdn}", world.request(fqdn))
     handle = lock_of(client, fqdn)
     await waiting_for(handle, f"certificate-request/{world.parent}")
+    await handle.execute_update("await_step", {"step": "dns-verify"})  # so that nothing else is pending
     return handle
 
 
