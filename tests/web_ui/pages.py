@@ -82,9 +82,9 @@ class WebUI:
         await self.fill_start_form(workflow_id, json.dumps(request))
         await self.submit_start_form()
 
-    async def open_run(self, workflow_id: str) -> None:
-        """The page of the latest run under an id."""
-        await self.page.goto(f"{self._base}/workflows/{quote(workflow_id, safe='')}")
+    async def open_run(self, workflow_id: str, run_id: str = "") -> None:
+        """The page of a run, or of the latest one that the list knows under an id."""
+        await self.page.goto(f"{self._base}/workflows/{quote(workflow_id, safe='')}/{run_id}".rstrip("/"))
 
     async def open_tab(self, name: str) -> None:
         """One of the run's tabs, such as *Pending Activities*."""
