@@ -15,6 +15,7 @@ from cli import display, recorded
 from cli.recorded import NothingToRepeatError, RecordedRequest
 from sovereign_dns import names
 from sovereign_dns.contract import (
+    CertificateRequest,
     ProvisionRequest,
     SovereignRequest,
     VerificationLevel,
@@ -57,6 +58,10 @@ Certificate = Annotated[
     bool | None,
     typer.Option("--certificate/--no-certificate", help="Whether to ask cert-manager.", show_default="certificate"),
 ]
+Issuer = Annotated[
+    str | None,
+    typer.Option("--issuer", help="The ClusterIssuer that signs.", show_default=CertificateRequest().issuer),
+]
 RemoveWildcards = Annotated[list[str] | None, typer.Option("--remove-wildcard", help="A stale wildcard to remove.")]
 Takeover = Annotated[
     bool | None,
@@ -96,6 +101,7 @@ def build_request(
     subdomains: Subdomains = None,
     ttl: Ttl = None,
     certificate: Certificate = None,
+    issuer: Issuer = None,
     remove_wildcards: RemoveWildcards = None,
     takeover: Takeover = None,
     request_file: RequestFile = None,
@@ -113,8 +119,8 @@ def build_request(
         body = dict(before.body)
     body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)
     body |= _given(deploymentId=deployment_id, removeWildcards=remove_wildcards or None, takeover=takeover)
-    if certificate is not None:
-        body["certificate"] = _over(body.get("certificate"), {"enabled": certificate})
+    if of_certificate := _given(enabled=certificate, issuer=issuer):
+        body["certificate"] = _over(body.get("certificate"), of_certificate)
     if pool is not None:
         named = _pool_name(body.get("sovereignFQDN"), pool)
         created_by = f"sovereign-dns-cli-{body.get('deploymentId')}"

@@ -53,6 +53,10 @@ def test_a_file_alone_is_the_request(tmp_path: Path) -> None:
         ({"ttl": 30}, {"ttl": 30}),
         ({"certificate": False}, {"certificate": {**IN_FILE["certificate"], "enabled": False}}),
         ({"certificate": True}, {"certificate": {**IN_FILE["certificate"], "enabled": True}}),
+        (
+            {"issuer": "letsencrypt-dns01-prod"},
+            {"certificate": {**IN_FILE["certificate"], "issuer": "letsencrypt-dns01-prod"}},
+        ),
         ({"takeover": True}, {"takeover": True}),
     ],
 )
@@ -151,8 +155,8 @@ def test_both_commands_take_every_option_of_a_request(command: str) -> None:
 
     for option in (
         "--ip", "--ipv6", "--console-ip", "--parent", "--deployment-id", "--pool", "--reservation-token-file",
-        "--subdomain", "--ttl", "--certificate", "--no-certificate", "--remove-wildcard", "--takeover", "--request",
-        "--json",
+        "--subdomain", "--ttl", "--certificate", "--no-certificate", "--issuer", "--remove-wildcard", "--takeover",
+        "--request", "--again", "--json",
     ):  # fmt: skip
         assert f"{option} " in told
     assert ("--no-wait" in told) == (command == "provision")
