@@ -114,7 +114,7 @@ def _entry_for(status: ProvisionResult) -> str | None:
     match status.phase:
         case "failed":
             return error_type_of(status.failure) or "failed"
-        case "stalled" | "degraded":
+        case "stalled" | "degraded" | "cancelled":
             return status.phase
         case _:
             return None

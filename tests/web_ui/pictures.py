@@ -25,6 +25,7 @@ from tests.world import LOAD_BALANCER, STRANGER, World, rrset
 FOLDER = PROJECT / "docs" / "pictures"
 PARENT = "omani.works"
 ANOTHER_PARENT = "omani.homes"
+SETTINGS = {"SOVEREIGN_DNS_RUNBOOK_URL": "https://runbook.example/sovereign-dns"}
 
 WIDTH, HEIGHT = 1440, 1600
 """High enough for every page to be whole; each picture is cut to what it shows."""
@@ -141,7 +142,10 @@ async def take() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sovereign-dns-pictures-") as folder:
         state = Path(folder)
-        with Stack(state, Ports.free(), issue_seconds=1) as stack, Chromium(state, free_port()) as chromium:
+        with (
+            Stack(state, Ports.free(), issue_seconds=1, settings=SETTINGS) as stack,
+            Chromium(state, free_port()) as chromium,
+        ):
             client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
             description = stack.environment() | {"STATE": str(state), "KUBERNETES_URL": stack.kubernetes.url}
             async with (
