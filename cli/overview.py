@@ -1,5 +1,6 @@
 """All Sovereigns at a glance: as lines for people, those that need one first, and as JSON, one object a line."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from sovereign_dns.wire import Message
 
 MOST_SHOWN = 100
 MOST_WAITING_SHOWN = 3
+MOST_HAZARDS_SHOWN = 10
 
 
 class WaitingLine(Message):
@@ -38,6 +40,8 @@ class SovereignLine(Message):
     run_id: str
     started_at: datetime
     ended_at: datetime | None
+    failure: str | None
+    hazards: list[str]
     waiting: list[WaitingLine]
 
 
@@ -53,6 +57,8 @@ def as_json(runs: Iterable[Run]) -> Iterator[str]:
             run_id=run.run_id,
             started_at=run.started_at,
             ended_at=run.ended_at,
+            failure=run.failure,
+            hazards=list(run.hazards),
             waiting=[_waiting_line(item) for item in run.waiting],
         ).model_dump_json()
 
@@ -69,17 +75,18 @@ def _waiting_line(item: Waiting) -> WaitingLine:
     )
 
 
-def show(everyone: Sequence[Run], wanted: Sequence[Run], limit: int, terminal: Console) -> None:
-    """Prints the count by phase, the Sovereigns that are wanted, and what to do next."""
-    shown = wanted[:limit] if limit else wanted
+def show(everyone: Sequence[Run], shown: Sequence[Run], more: int, terminal: Console) -> None:
+    """Prints the count by phase, the Sovereigns that are to be shown, all hazards, and what to do next.
+
+    `more` is how many were wanted besides.
+    """
     terminal.print(f"{len(everyone):,} Sovereigns: {count_by_phase(everyone)}" if everyone else "no Sovereigns yet")
     for line in _lines(shown):
         one_line(terminal, line)
-    if len(shown) < len(wanted):
-        terminal.print(
-            f"{len(wanted) - len(shown):,} more are not shown. All: --limit 0; only some: --phase stalled; "
-            "for programs: --json"
-        )
+    if more:
+        terminal.print(f"{more:,} more are not shown. All: --limit 0; only some: --phase stalled; for programs: --json")
+    for told in _hazards(everyone):
+        one_line(terminal, Text(told, "bold yellow"))
     for hint in _hints(shown):
         terminal.print(hint, markup=False)
 
@@ -98,7 +105,8 @@ def _lines(runs: Sequence[Run]) -> Iterator[Text]:
 
 def _told(run: Run, now: datetime) -> list[str]:
     if run.ended_at is not None:
-        return [f"ended {clock(run.ended_at, now)}"]
+        ended = f"ended {clock(run.ended_at, now)}"
+        return [f"{ended}: {' '.join(run.failure.split())}" if run.failure else ended]
     lines = [
         f"{item.activity_id}  attempt {item.attempt}, {item.when(now)}: {' '.join(item.told.split())}"
         for item in run.waiting[:MOST_WAITING_SHOWN]
@@ -108,8 +116,23 @@ def _told(run: Run, now: datetime) -> list[str]:
     return lines or [f"started {clock(run.started_at, now)}"]
 
 
+def _hazards(everyone: Sequence[Run]) -> list[str]:
+    """Each hazard once, those that most runs have reported first."""
+    reported = Counter(hazard for run in everyone for hazard in run.hazards)
+    first_of = {hazard: run.sovereign for run in reversed(everyone) for hazard in run.hazards}
+    lines = [
+        f"hazard: {hazard}, reported by {count:,} of their last runs: sovereign-dns status {first_of[hazard]}"
+        for hazard, count in reported.most_common(MOST_HAZARDS_SHOWN)
+    ]
+    more = len(reported) - len(lines)
+    return [*lines, *([f"and {more:,} hazards more: --json has them all"] if more else [])]
+
+
 def _hints(shown: Sequence[Run]) -> Iterator[str]:
     phases = {run.phase for run in shown}
+    failed = Counter(item.error_type for run in shown for item in run.waiting if item.in_trouble)
+    for error_type, _ in failed.most_common(1):
+        yield f"What it means, and what to do: sovereign-dns explain {error_type}"
     if any(item.state == "waiting" for run in shown for item in run.waiting):
         yield "Attempt at once what waits: sovereign-dns retry FQDN, or: sovereign-dns retry --all"
     if phases & {"failed", "degraded", "cancelled"}:

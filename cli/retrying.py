@@ -108,7 +108,7 @@ async def _retry_one(fqdn: str, selection: Selection, *, yes: bool) -> int:
     client = await connect()
     handle = client.get_workflow_handle(sovereign_workflow_id(fqdn))
     try:
-        run = survey.run_of(await handle.describe())
+        run = await survey.run_of(await handle.describe())
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

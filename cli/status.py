@@ -37,13 +37,16 @@ def status(fqdn: Fqdn = None, *, phases: Phases = None, limit: Limit = None, jso
 
 
 async def _show_all(phases: Sequence[str | ShownPhase], limit: int | None, *, as_json: bool) -> None:
-    everyone = await survey.every_sovereign(await connect())
+    client = await connect()
+    everyone = await survey.every_sovereign(client)
     wanted = [run for run in everyone if run.phase in phases]
+    most = overview.MOST_SHOWN if limit is None and not as_json else limit
+    shown = await survey.with_failures(client, wanted[:most] if most else wanted)
     if as_json:
-        for line in overview.as_json(wanted[:limit] if limit else wanted):
+        for line in overview.as_json(shown):
             print(line)
     else:
-        overview.show(everyone, wanted, overview.MOST_SHOWN if limit is None else limit, display.console())
+        overview.show(everyone, shown, len(wanted) - len(shown), display.console())
 
 
 async def _show_one(fqdn: str, *, as_json: bool) -> int:

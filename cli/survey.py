@@ -3,16 +3,23 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, get_args
 
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHistoryEventFilterType,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.waiting import Waiting, waiting_in
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import TASK_QUEUE, Phase, sovereign_workflow_id
+from sovereign_dns.messages import HAZARDS_IN_MEMO
 
 ShownPhase = Phase | Literal["waiting"]
 """A run that is under way is `waiting` where a step failed and is attempted again."""
@@ -42,7 +49,11 @@ EVERY_RUN_THAT_WORKS = f'TaskQueue = "{TASK_QUEUE}" AND ExecutionStatus = "Runni
 
 @dataclass(frozen=True)
 class Run:
-    """One run as Temporal knows it. `published` is the phase in its search attribute, where it has one."""
+    """One run as Temporal knows it.
+
+    `published` is the phase in its search attribute, `hazards` are kind and name of those in its memo, where it has
+    them; `failure` is known where it was asked for (`with_failures`).
+    """
 
     workflow_id: str
     run_id: str
@@ -52,6 +63,8 @@ class Run:
     started_at: datetime
     ended_at: datetime | None
     waiting: tuple[Waiting, ...] = ()
+    hazards: tuple[str, ...] = ()
+    failure: str | None = None
 
     @property
     def running(self) -> bool:
@@ -86,7 +99,7 @@ class Run:
         return self.published is None and self.status is WorkflowExecutionStatus.COMPLETED
 
 
-def run_of(execution: WorkflowExecution) -> Run:
+async def run_of(execution: WorkflowExecution) -> Run:
     """A run as it is listed, or, with what it waits for, as it is described."""
     [published, *_] = execution.search_attributes.get("SovereignPhase") or [None]
     return Run(
@@ -98,6 +111,7 @@ def run_of(execution: WorkflowExecution) -> Run:
         started_at=execution.start_time,
         ended_at=execution.close_time,
         waiting=tuple(waiting_in(execution)) if isinstance(execution, WorkflowExecutionDescription) else (),
+        hazards=tuple(await execution.memo_value(HAZARDS_IN_MEMO, default=[], type_hint=list[str])),
     )
 
 
@@ -105,7 +119,7 @@ async def every_sovereign(client: Client, *, page_size: int = LISTED_AT_ONCE) ->
     """The newest run of each Sovereign, those that need a person first. Only what is under way is described."""
     newest: dict[str, Run] = {}
     async for execution in client.list_workflows(_EVERY_SOVEREIGN, page_size=page_size):
-        run = run_of(execution)
+        run = await run_of(execution)
         known = newest.get(run.workflow_id)
         if known is None or known.started_at < run.started_at:
             newest[run.workflow_id] = run
@@ -117,8 +131,35 @@ async def every_sovereign(client: Client, *, page_size: int = LISTED_AT_ONCE) ->
 async def every_run_that_works(client: Client) -> list[Run]:
     """All runs of the worker's task queue that are under way, with what they wait for."""
     listed = client.list_workflows(EVERY_RUN_THAT_WORKS, page_size=LISTED_AT_ONCE)
-    runs = await _described(client, [run_of(execution) async for execution in listed])
+    runs = await _described(client, [await run_of(execution) async for execution in listed])
     return sorted((run for run in runs if run.running), key=lambda run: run.sovereign)
+
+
+async def with_failures(client: Client, runs: Sequence[Run]) -> list[Run]:
+    """The same runs; those that failed say why, which takes a look at the last event of each."""
+    turn = asyncio.Semaphore(DESCRIBED_AT_ONCE)
+
+    async def told(run: Run) -> Run:
+        if run.phase != "failed":
+            return run
+        async with turn:
+            return replace(run, failure=await _failure(client, run))
+
+    return await side_by_side(told(run) for run in runs)
+
+
+async def _failure(client: Client, run: Run) -> str | None:
+    handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+    try:
+        last = await anext(handle.fetch_history_events(event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT))
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    if last.HasField("workflow_execution_terminated_event_attributes"):
+        return f"Terminated: {last.workflow_execution_terminated_event_attributes.reason}".removesuffix(": ")
+    failure = last.workflow_execution_failed_event_attributes.failure
+    return ": ".join(filter(None, (failure.application_failure_info.type, failure.message))) or None
 
 
 def count_by_phase(runs: Iterable[Run]) -> str:
@@ -133,7 +174,7 @@ async def _described(client: Client, runs: Sequence[Run]) -> list[Run]:
     async def describe(run: Run) -> Run:
         async with turn:
             try:
-                return run_of(await client.get_workflow_handle(run.workflow_id).describe())
+                return await run_of(await client.get_workflow_handle(run.workflow_id).describe())
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:  # deleted since it was listed
                     return run

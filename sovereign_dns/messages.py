@@ -129,6 +129,9 @@ class VerifyDomain(Task):
     expected_nameservers: list[str] = []
 
 
+HAZARDS_IN_MEMO = "hazards"
+"""The memo field in which a run shows its hazards to a list of runs: kind and name of each."""
+
 VERIFICATION_SEEN = "verification-seen"
 """The signal by which a verification that is not done yet tells its workflow what it has seen."""
 
