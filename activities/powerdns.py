@@ -3,7 +3,8 @@
 import structlog
 from temporalio import activity
 
-from activities import journal
+from activities import attempt_time, journal
+from activities.attempt_time import in_time
 from activities.shielding import to_its_end
 from activities.telling import tell
 from sovereign_dns import names
@@ -11,7 +12,15 @@ from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import Hazard, RecordChange
 from sovereign_dns.delegation import harms_of_a_new_cut, hidden_by_a_new_cut, hidden_hazards, plan_delegation
-from sovereign_dns.failures import Failure, Outage, OwnershipConflict, ProtectedName, ZoneMissing, ZoneWrongKind
+from sovereign_dns.failures import (
+    Failure,
+    Outage,
+    OwnershipConflict,
+    PowerDNSUnavailable,
+    ProtectedName,
+    ZoneMissing,
+    ZoneWrongKind,
+)
 from sovereign_dns.intent import DomainIntent
 from sovereign_dns.messages import (
     CHANGES_ATTEMPTED,
@@ -36,6 +45,10 @@ class PowerDNSActivities:
     @activity.defn(name="zone-create")
     async def create_zone(self, task: CreateZone) -> ZoneReport:
         """Makes a parent domain a signed zone, delegated from the hosted zone above it, or finds that it is."""
+        async with in_time(_too_late(task.domain)):
+            return await self._create_zone(task)
+
+    async def _create_zone(self, task: CreateZone) -> ZoneReport:
         zone = await self._powerdns.zone(task.domain)
         if zone is not None:
             _insist_on_writable(zone)
@@ -51,12 +64,16 @@ class PowerDNSActivities:
         if zone is None and task.dry_run:
             return ZoneReport(outcome="dry run: would be created, signed", hazards=hazards)
         outcome = f"was there already, {'signed' if zone.dnssec else 'unsigned'}" if zone else "created, signed"
-        if zone is None and not await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers)):
+        if zone is None and not await self._create(task):
             outcome = "was there already"
         changes = await self._delegate(task, parent_zone) if parent_zone is not None else []
         if any(change.change != "unchanged" for change in changes):
             outcome += f", {'to be ' if task.dry_run else ''}delegated from {parent_zone}"
         return ZoneReport(outcome=outcome, changes=changes, hazards=hazards)
+
+    async def _create(self, task: CreateZone) -> bool:
+        async with self._powerdns.turn_to_write():
+            return await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers))
 
     async def _zone_above(self, domain: str) -> str | None:
         above = names.parent_of(domain)
@@ -98,11 +115,12 @@ class PowerDNSActivities:
     @activity.defn(name="records-upsert")
     async def upsert_records(self, task: UpsertRecords) -> RecordsReport:
         """Makes the authoritative zone of every name hold exactly the addresses asked for."""
-        parts = await self._parts_by_zone(task.intent, task.zones_to_come)
-        async with self._powerdns.sole_writer(parts):
-            planned = await side_by_side(self._plan(zone, part, task) for zone, part in parts.items())
-            plans = [plan for plan, _ in planned]
-            changes = await self._apply(plans, dry_run=task.dry_run)
+        async with in_time(_too_late(task.intent.domain)):
+            parts = await self._parts_by_zone(task.intent, task.zones_to_come)
+            async with self._powerdns.sole_writer(parts):
+                planned = await side_by_side(self._plan(zone, part, task) for zone, part in parts.items())
+                plans = [plan for plan, _ in planned]
+                changes = await self._apply(plans, dry_run=task.dry_run)
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run),
             changes=changes,
@@ -180,8 +198,9 @@ class PowerDNSActivities:
                 _insist_on_writable(zone)
         changes = over_all_attempts(journal.notes(RecordChange), [change for plan in plans for change in plan.changes])
         if to_write and not dry_run:
-            await journal.note(*changes)
-            await to_its_end(self._write(to_write, changes))
+            async with self._powerdns.turn_to_write():
+                await journal.note(*changes)
+                await to_its_end(self._write(to_write, changes))
         return changes
 
     async def _write(self, plans: list[ZonePlan], changes: list[RecordChange]) -> None:
@@ -189,6 +208,8 @@ class PowerDNSActivities:
         written = 0
         try:
             for plan in plans:
+                if attempt_time.is_over():
+                    raise _too_late(plan.zone)
                 await self._powerdns.change(plan.zone, plan.writes)
                 written += 1
         except Failure as failure:
@@ -196,6 +217,14 @@ class PowerDNSActivities:
             if written or (isinstance(failure, Outage) and failure.sent):
                 await _tell_once(changes)
             raise
+
+
+def _too_late(zone: str) -> PowerDNSUnavailable:
+    return PowerDNSUnavailable(
+        f"PowerDNS answers so slowly, or so many wait for it, that this attempt had no time left to write zone {zone}. "
+        "Tried again",
+        sent=False,
+    )
 
 
 async def _tell_once(changes: list[RecordChange]) -> None:

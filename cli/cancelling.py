@@ -3,8 +3,9 @@
 import asyncio
 
 import typer
+from temporalio.client import WorkflowExecutionStatus
 
-from cli import display, following, request
+from cli import display, following, provisioning, request
 from cli.connection import connect
 from cli.following import Handle, Look
 from cli.outcome import INTERRUPTED, Wait, how_to_start_again
@@ -32,7 +33,7 @@ async def _cancel(fqdn: str, *, wait: bool) -> int:
     if not wait:
         display.console().print(f"asked {handle.id} to end; see sovereign-dns status {fqdn}")
         return 0
-    return _report(fqdn, await _end_of(handle))
+    return await _report(fqdn, handle, await _end_of(handle))
 
 
 async def _end_of(handle: Handle) -> Look:
@@ -49,10 +50,16 @@ async def _end_of(handle: Handle) -> Look:
     raise AssertionError("a run that is followed ends")
 
 
-def _report(fqdn: str, ended: Look) -> int:
+async def _report(fqdn: str, handle: Handle, ended: Look) -> int:
     terminal = display.console()
+    if ended.status is None and ended.execution_status is not WorkflowExecutionStatus.CANCELED:
+        return await provisioning.report_end_of(handle, as_json=False, repeatable=fqdn)
     if ended.status is None:
-        terminal.print(f"the run of {fqdn} has ended before it began; nothing was done")
+        terminal.print(
+            f"cancelled. No worker answers, so what the run of {fqdn} had done can't be shown here; as soon as one "
+            f"runs: sovereign-dns status {fqdn}"
+        )
+        display.console(stderr=True).print(how_to_start_again(fqdn), markup=False)
         return 0
     terminal.print(display.whole_status(ended.status, {}))
     if ended.status.phase != "cancelled":

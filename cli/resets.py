@@ -1,8 +1,8 @@
 """Having waiting steps attempt at once, by Temporal's own resets: one by one, or many in one batch on the server.
 
 A reset never clears the heartbeat details: they are the step's journal of what it has written. Nor does it wake a step
-that somebody has paused. A step whose attempt runs at that moment is not called back by one that is aimed at waiting
-steps only; a batch may meet one, which then hears of it by its heartbeat, and is attempted anew.
+that somebody has paused. An attempt that has begun by then, as it may where a person thinks before the answer, hears of
+it by its heartbeat and is made anew; with its journal kept, no harm comes of that.
 
 `ResetActivity` is called deprecated beside `ResetActivityExecution`, which older servers do not know.
 """

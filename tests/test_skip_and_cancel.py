@@ -121,6 +121,15 @@ async def test_without_a_worker_both_say_so_and_take_effect_when_one_comes(
         await read_until("the cancellation is recorded, but no worker answers", cancelling.stderr)
         _, stderr = await interrupted(cancelling)
     told = await skipping
+    gone = await start(
+        special_temporal, world.request(f"t3.{world.parent}"), workflow_id=f"sovereign/t3.{world.parent}"
+    )
+    async with running(special, "cancel", f"t3.{world.parent}") as cancelling_in_vain:
+        await read_until("the cancellation is recorded, but no worker answers", cancelling_in_vain.stderr)
+        await gone.terminate(reason="by somebody else")
+        stdout, unheard = await cancelling_in_vain.communicate()
+    assert cancelling_in_vain.returncode == 1, stdout
+    assert "the run was terminated (by somebody else)" in unheard.decode()
 
     assert (told.returncode, "no worker answered within 10 s" in told.stderr) == (1, True), told.stderr
     assert (cancelling.returncode, "the cancellation stays recorded" in stderr) == (130, True), stderr

@@ -8,10 +8,11 @@ import os
 from typing import Any
 
 import pytest
+from rich.console import Console
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from cli import survey
+from cli import overview, survey
 from tests.command_line import environment_of, run
 from tests.eventually import eventually
 from tests.runs import Handle, provision, start, waiting_for
@@ -81,6 +82,9 @@ async def test_all_sovereigns_are_listed_by_phase_with_what_they_wait_for(
     assert "of kind Slave" in stuck["message"]
     assert stuck["nextAttemptAt"] is not None
     assert mine[1]["waiting"] == []
+    assert mine[1]["failure"].startswith(
+        f"OwnershipConflict: console.{refused}. A in zone {world.parent}. is {STRANGER}"
+    )
     assert [one["sovereignFQDN"] for one in listed(environment, world, "--phase", "failed")] == [refused]
 
     shown = run(environment, "status", "--limit", "0").stdout
@@ -91,10 +95,29 @@ async def test_all_sovereigns_are_listed_by_phase_with_what_they_wait_for(
     assert f"zone-create/{secondary}  attempt 2, next at " in line
     assert "ZoneWrongKind: zone" in line
     assert "Attempt at once what waits: sovereign-dns retry FQDN" in shown
+    assert [line for line in lines if refused in line and "UTC: OwnershipConflict: " in line]
     assert "sovereign-dns provision --again FQDN" in shown
     few = run(environment, "status", "--limit", "1", "--phase", "complete", "--phase", "failed").stdout
     assert "more are not shown. All: --limit 0" in few
     await handle.terminate()
+
+
+async def test_hazards_are_listed_with_how_many_runs_report_them(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    await world.create_zone(world.parent, rrset(f"*.{world.parent}", "A", STRANGER))
+    fqdns = [f"{name}.{world.parent}" for name in ("t1", "t2")]
+    for fqdn in fqdns:
+        request = world.request(fqdn, certificate={"enabled": False})
+        await provision(temporal, request, workflow_id=f"sovereign/{fqdn}")
+    await phases_come_to_be(temporal, world, dict.fromkeys(fqdns, "complete"))
+
+    assert [one["hazards"] for one in listed(environment, world)] == [[f"stale-wildcard *.{world.parent}."]] * 2
+    everyone = [run for run in await survey.every_sovereign(temporal) if world.unique in run.sovereign]
+    terminal = Console(record=True, width=200)
+    overview.show(everyone, everyone, 0, terminal)
+    hazard = f"hazard: stale-wildcard *.{world.parent}., reported by 2 of their last runs"
+    assert f"{hazard}: sovereign-dns status {fqdns[0]}" in terminal.export_text()
 
 
 async def test_the_newest_run_counts_and_stalled_ones_come_first_without_any_worker(

@@ -41,8 +41,8 @@ READ_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 LONGEST_STANDSTILL_OF_READS_SECONDS = 10.0
 LONGEST_STANDSTILL_OF_WRITES_SECONDS = 25.0
 LONGEST_STANDSTILL_OF_A_ZONE_SECONDS = 15.0
-"""A write may take all of its time-out. Together they stay below an attempt's, so that a PowerDNS which accepts
-connections and never answers is told as that, and not as an attempt that took too long."""
+"""A write may take all of its time-out. One wait of each stays below an attempt's time-out, so that a PowerDNS which
+accepts connections and never answers is told as that, and not as an attempt that took too long."""
 
 MOST_FOUND = 1000
 
@@ -133,6 +133,32 @@ class PowerDNS:
                     ) from None
             yield
 
+    @property
+    def writes_waiting(self) -> int:
+        """How many writes wait for their turn."""
+        return self._writes.waiting
+
+    @asynccontextmanager
+    async def turn_to_write(self) -> AsyncIterator[None]:
+        """Where a write may be sent. Waited for before it: until then nothing is under way, and all can be called off.
+
+        Raises:
+            PowerDNSUnavailable: the writes before it don't come to an end.
+        """
+        async with self._turn(self._writes, "a write"):
+            yield
+
+    @asynccontextmanager
+    async def _turn(self, turns: Turns, what: str) -> AsyncIterator[None]:
+        try:
+            async with turns.taken():
+                yield
+        except NoTurnError as told:
+            raise PowerDNSUnavailable(
+                f"PowerDNS has answered {told} of the calls before it, while {what} waited for its turn. Tried again",
+                sent=False,
+            ) from None
+
     def _writer_of(self, zone: str) -> Turns:
         turns = Turns(1, longest_standstill=LONGEST_STANDSTILL_OF_A_ZONE_SECONDS)
         return self._writers.setdefault(zone, turns)
@@ -158,7 +184,7 @@ class PowerDNS:
         return self._parsed(TypeAdapter(ZoneMetadata), response, doing=doing)
 
     async def create_zone(self, name: str, nameservers: Sequence[str]) -> bool:
-        """Creates a signed native zone. Returns False where it was there already (409).
+        """Creates a signed native zone, in a `turn_to_write`. Returns False where it was there already (409).
 
         Raises:
             ZoneRejected: PowerDNS refuses the zone as invalid.
@@ -171,7 +197,7 @@ class PowerDNS:
             "dnssec": True,
             "api_rectify": True,
         }
-        response = await self._write("POST", "/zones", doing=doing, json=body)
+        response = await self._send("POST", "/zones", doing=doing, json=body)
         match response.status_code:
             case 201:
                 return True
@@ -260,7 +286,7 @@ class PowerDNS:
         ]
 
     async def change(self, zone: str, writes: Sequence[RRsetWrite]) -> None:
-        """Applies all writes to the zone in one atomic PATCH.
+        """Applies all writes to the zone in one atomic PATCH, in a `turn_to_write`.
 
         Raises:
             ZoneRejected: PowerDNS refuses one of them as invalid; nothing was applied.
@@ -268,7 +294,7 @@ class PowerDNS:
         """
         doing = f"writing {len(writes)} rrsets into zone {zone}"
         body = {"rrsets": [write.as_powerdns() for write in writes]}
-        response = await self._write("PATCH", _zone_path(zone), doing=doing, json=body)
+        response = await self._send("PATCH", _zone_path(zone), doing=doing, json=body)
         match response.status_code:
             case 200 | 204:
                 return
@@ -293,20 +319,8 @@ class PowerDNS:
         return [ds for key in keys if key.active and key.published for ds in key.ds]
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
-        return await self._in_turn(self._reads, "GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
-
-    async def _write(self, method: str, path: str, *, doing: str, json: Any) -> httpx.Response:
-        return await self._in_turn(self._writes, method, path, doing=doing, json=json)
-
-    async def _in_turn(self, turns: Turns, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
-        try:
-            async with turns.taken():
-                return await self._send(method, path, doing=doing, **options)
-        except NoTurnError as told:
-            raise PowerDNSUnavailable(
-                f"PowerDNS has answered {told} of the calls before it, while {doing} waited for its turn. Tried again",
-                sent=False,
-            ) from None
+        async with self._turn(self._reads, doing):
+            return await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
         headers = {"X-API-Key": self._api_key.read()}

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 LONGEST_WAIT_SECONDS = 60.0
-"""However well the queue moves, an attempt has no time for more."""
+"""However well the queue moves: the next attempt may as well wait in Temporal's."""
 
 
 class NoTurnError(Exception):
@@ -23,6 +23,12 @@ class Turns:
         self._turns = asyncio.Semaphore(at_once)
         self._longest_standstill = longest_standstill
         self._ended_well = 0
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a turn."""
+        return self._waiting
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
@@ -32,12 +38,15 @@ class Turns:
             NoTurnError: none of those before it ends well, or there are too many of them.
         """
         turn = asyncio.ensure_future(self._turns.acquire())
+        self._waiting += 1
         try:
             await self._while_it_moves(turn)
         except BaseException:
             if not turn.cancel():
                 self._turns.release()
             raise
+        finally:
+            self._waiting -= 1
         try:
             yield
             self._ended_well += 1
@@ -49,7 +58,7 @@ class Turns:
         give_up_at = clock() + LONGEST_WAIT_SECONDS
         while not turn.done():
             before = self._ended_well
-            await asyncio.wait([turn], timeout=self._longest_standstill)
+            await asyncio.wait([turn], timeout=min(self._longest_standstill, max(give_up_at - clock(), 0)))
             meanwhile = self._ended_well - before
             if not turn.done() and (meanwhile == 0 or clock() >= give_up_at):
                 raise NoTurnError(meanwhile, self._longest_standstill)

@@ -313,5 +313,5 @@ def test_the_rate_at_powerdns_is_a_positive_number(monkeypatch: pytest.MonkeyPat
     variable = "SOVEREIGN_DNS_POWERDNS_ACTIVITIES_PER_SECOND"
     assert read_settings().sovereign_dns_powerdns_activities_per_second > 0
     assert read_with(monkeypatch, **{variable: "2.5"}).sovereign_dns_powerdns_activities_per_second == 2.5
-    for not_one in ("0", "-1", "many"):
+    for not_one in ("0", "-1", "many", "inf", "nan", "1e-9"):
         assert told_of(monkeypatch, **{variable: not_one}).startswith(f"{variable} ")

@@ -1,11 +1,15 @@
 """A write that is under way when its run is cancelled: the zone is free only when it is known what became of it."""
 
 import asyncio
+import dataclasses
+from datetime import timedelta
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from temporalio.testing import ActivityEnvironment
 
+from activities import attempt_time
 from activities.powerdns import PowerDNSActivities
 from sovereign_dns.clients import powerdns
 from sovereign_dns.clients.powerdns import PowerDNS
@@ -13,6 +17,7 @@ from sovereign_dns.failures import PowerDNSUnavailable
 from sovereign_dns.messages import UpsertRecords
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
+from tests.eventually import eventually
 from tests.unit.builders import OWNER, domain_intent
 
 
@@ -44,6 +49,55 @@ async def test_a_cancelled_write_ends_before_the_activity_does() -> None:
     may_answer.set()
     assert {change.change for change in (await running).changes} == {"created"}
     assert applied == ["PATCH"]
+
+
+def answering(calls: list[str]) -> PowerDNS:
+    """A PowerDNS with an empty zone, which notes what it is asked."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        calls.append(request.method)
+        if request.method == "PATCH":
+            return httpx.Response(204)
+        zone = {"name": "omani.works.", "kind": "Native", "rrsets": []}
+        return httpx.Response(200, json=[] if request.url.path.endswith("/zones") else zone)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    return PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
+
+
+async def test_a_write_that_waits_for_its_turn_is_called_off_with_its_run() -> None:
+    calls: list[str] = []
+    client = answering(calls)
+    task = UpsertRecords(owner=OWNER, intent=domain_intent())
+
+    async def it_waits() -> int:
+        return client.writes_waiting
+
+    async with client.turn_to_write():
+        running = asyncio.create_task(PowerDNSActivities(client).upsert_records(task))
+        await eventually(it_waits)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    await asyncio.sleep(0)
+    assert "PATCH" not in calls
+
+
+async def test_nothing_is_sent_that_the_attempt_has_no_time_to_see_answered() -> None:
+    """Temporal would give the attempt up, and the run its lock, while the write is still on its way."""
+    calls: list[str] = []
+    client = answering(calls)
+    environment = ActivityEnvironment()
+    time_out = attempt_time.ANSWERED_WITHIN + timedelta(seconds=0.1)
+    environment.info = dataclasses.replace(environment.info, start_to_close_timeout=time_out)
+    task = UpsertRecords(owner=OWNER, intent=domain_intent())
+
+    async with client.turn_to_write():
+        with pytest.raises(PowerDNSUnavailable, match=r"no time left to write zone omani\.works"):
+            await environment.run(PowerDNSActivities(client).upsert_records, task)
+
+    assert "PATCH" not in calls
 
 
 async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
