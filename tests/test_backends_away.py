@@ -14,7 +14,7 @@ from tests.held_steps import all_complete, gates_before, hold_in, hold_in_every_
 from tests.runs import Handle, start, step, waiting_for
 from tests.test_outages import attempt_now
 from tests.whole_zones import Sovereign, assert_exactly_right
-from tests.world import World
+from tests.world import LOAD_BALANCER, World
 
 WITHOUT_POWERDNS = {
     # where a run was when PowerDNS went (in which step; whether it had done its part): what it then waits for
@@ -70,6 +70,11 @@ async def test_powerdns_crashes_in_the_middle_of_each_step_and_is_started_again(
             assert told.startswith("PowerDNSUnavailable: PowerDNS at ")
             assert f"reading zone {late.parent}" in told
             assert (await handle.query("status"))["phase"] == "provisioning"
+            done = proved[0].sovereign
+            verification = await start_verification(special_temporal, done)
+            assert (await waiting_for(verification, f"records-compare/{done.parent}")).startswith(
+                "PowerDNSUnavailable: "
+            )
             for run in waiting:
                 waits_in, error_type = WITHOUT_POWERDNS[run.step, run.answered]
                 told = await waiting_for(run.handle, f"{waits_in}/{run.sovereign.parent}")
@@ -83,6 +88,20 @@ async def test_powerdns_crashes_in_the_middle_of_each_step_and_is_started_again(
                 await run.completes(world, wildcard_by_pdm=(run.step, run.answered) != ("pool-commit", False))
             assert (await handle.result())["phase"] == "complete"
             await assert_exactly_right(world, late)
+            verified = await verification.result()
+            assert verified["phase"] == "complete"
+            assert step(verified, "records-compare")["outcome"] == "PowerDNS holds 14 of 14 rrsets as expected"
+
+
+async def start_verification(client: Client, sovereign: Sovereign) -> Handle:
+    expected = {
+        "sovereignFQDN": sovereign.fqdn,
+        "loadBalancerIP": LOAD_BALANCER,
+        "verification": {"level": "authoritative"},
+    }
+    return await client.start_workflow(
+        "VerifySovereign", expected, id=f"verify/{sovereign.fqdn}", task_queue="sovereign-dns"
+    )
 
 
 async def test_pdm_and_kubernetes_go_away_in_the_middle_of_their_steps_and_come_back(
