@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
@@ -85,3 +86,14 @@ def changes(result: Result) -> dict[str, int]:
 def raw(data: bytes, encoding: bytes = b"json/plain") -> RawValue:
     """A payload exactly as given, for what no well-behaved client would send."""
     return RawValue(Payload(metadata={"encoding": encoding}, data=data))
+
+
+async def attempt_that_ended(handle: Handle, activity_id: str) -> ActivityTaskStartedEventAttributes:
+    """The attempt with which an activity ended; Temporal keeps no other one in the history."""
+    events = (await handle.fetch_history()).events
+    (scheduled,) = [
+        event.event_id for event in events if event.activity_task_scheduled_event_attributes.activity_id == activity_id
+    ]
+    started = [event.activity_task_started_event_attributes for event in events]
+    (attempt,) = [one for one in started if one.scheduled_event_id == scheduled]
+    return attempt

@@ -4,31 +4,18 @@ import asyncio
 import json
 from pathlib import Path
 
-from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes
 from temporalio.client import Client
 
 from devstack.worker_process import WorkerProcess
 from tests.conftest import StartWorker
 from tests.eventually import eventually
 from tests.held_steps import HeldRun, all_complete, gates_before, hold_in, hold_in_every_step
+from tests.runs import attempt_that_ended
 from tests.world import World
 
 EVERY_STEP = {
     "zone-create", "certificate-request", "pool-commit", "records-upsert", "dns-verify", "certificate-ready",
 }  # fmt: skip
-
-
-async def last_attempt(run: HeldRun) -> ActivityTaskStartedEventAttributes:
-    """The last one of the step in which a run was held."""
-    events = (await run.handle.fetch_history()).events
-    (scheduled,) = [
-        event.event_id
-        for event in events
-        if event.activity_task_scheduled_event_attributes.activity_id == run.activity_id
-    ]
-    started = [event.activity_task_started_event_attributes for event in events]
-    (attempt,) = [one for one in started if one.scheduled_event_id == scheduled]
-    return attempt
 
 
 def process_in(identity: str) -> str:
@@ -68,11 +55,11 @@ async def test_of_two_workers_one_is_killed_in_the_middle_of_each_step_and_the_o
 
         await all_complete(world, runs)
     for run in unharmed:
-        attempt = await last_attempt(run)
+        attempt = await attempt_that_ended(run.handle, run.activity_id)
         assert process_in(attempt.identity) == its_process
         assert not attempt.last_failure.HasField("timeout_failure_info")
     for run in held:
-        attempt = await last_attempt(run)
+        attempt = await attempt_that_ended(run.handle, run.activity_id)
         assert attempt.attempt > 1
         assert process_in(attempt.identity) == its_process
 
@@ -95,7 +82,7 @@ async def test_at_sigterm_each_step_ends_or_is_left_to_the_next_worker(
 
         await all_complete(world, in_time)
         writes = [run for run in in_time if run.step != "dns-verify"]  # a look at DNS doesn't wait as long
-        attempts = [await last_attempt(run) for run in writes]
+        attempts = [await attempt_that_ended(run.handle, run.activity_id) for run in writes]
         assert [(a.attempt, process_in(a.identity)) for a in attempts] == [(1, its_process)] * len(writes)
         await ending
         await told(first, "worker stopped")
