@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.waiting import Waiting
-from sovereign_dns.contract import Hazard, ProvisionResult, RecordChange, StepStatus, VerificationResult
+from sovereign_dns.contract import Hazard, Owner, ProvisionResult, RecordChange, StepStatus, VerificationResult
 
 _MARKS = {
     "pending": ("·", "dim"),
@@ -97,11 +97,12 @@ def proof(verification: VerificationResult) -> RenderableType:
     return Group(table, *(Text(f"note: {note}") for note in verification.notes))
 
 
-def diff(changes: Iterable[RecordChange]) -> RenderableType:
+def diff(changes: Iterable[RecordChange], sovereign_fqdn: str) -> RenderableType:
     """A plan as a diff: what would be created (+), replaced (~), removed (-) or is right (=), zone by zone."""
     table = Table(box=None, padding=(0, 1), show_header=False)
-    for _ in range(5):
+    for _ in range(4):
         table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     zone = None
     for change in changes:
         if change.zone != zone:
@@ -109,13 +110,20 @@ def diff(changes: Iterable[RecordChange]) -> RenderableType:
             table.add_row("", Text(f"zone {zone}", "bold"))
         mark, style = _CHANGE_MARKS[change.change]
         values = ", ".join(change.after) or "nothing"
-        was = (
-            f"{', '.join(change.before)} (TTL {change.before_ttl}) -> "
-            if change.change in {"replaced", "removed"}
-            else ""
-        )
-        table.add_row(Text(mark, style), Text(change.name, style), str(change.ttl), change.type, was + values)
+        was = f"{_what_was_there(change, sovereign_fqdn)} -> " if change.change in {"replaced", "removed"} else ""
+        table.add_row(Text(mark, style), Text(change.name, style), str(change.ttl), change.type, Text(was + values))
     return table
+
+
+def _what_was_there(change: RecordChange, sovereign_fqdn: str) -> str:
+    match change.before_owner:
+        case None:
+            whose = "of nobody"
+        case Owner(sovereign_fqdn=fqdn, deployment_id=deployment) if fqdn == sovereign_fqdn:
+            whose = f"own, deployment {deployment}"
+        case Owner(sovereign_fqdn=fqdn, deployment_id=deployment):
+            whose = f"of {fqdn}, deployment {deployment}"
+    return f"{', '.join(change.before) or 'disabled'} (TTL {change.before_ttl}, {whose})"
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -82,7 +82,7 @@ async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
     else:
         terminal = display.console()
         terminal.print(display.steps(result.steps, {}))
-        terminal.print(display.diff(result.records))
+        terminal.print(display.diff(result.records, result.sovereign_fqdn))
         for hazard in result.hazards:
             terminal.print(display.HazardNotice(hazard))
         terminal.print(f"{result.sovereign_fqdn} is {result.phase}")

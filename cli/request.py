@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from cli import display, recorded
+from cli.changed_fields import changed_fields
 from cli.recorded import NothingToRepeatError, RecordedRequest
 from sovereign_dns import names
 from sovereign_dns.contract import (
@@ -211,8 +212,15 @@ def _read_again(before: RecordedRequest, body: dict[str, Any]) -> ProvisionReque
     shown = wanted
     if wanted.pool and wanted.pool.reservation_token:
         shown = wanted.changed(pool=wanted.pool.changed(reservation_token="(not shown)"))  # noqa: S106 (no token)
-    display.console(stderr=True).print(
-        f"as recorded ({before}), with what is given: {shown.model_dump_json(exclude_defaults=True)}", markup=False
+    terminal = display.console(stderr=True)
+    terminal.print(
+        f"from the recorded input ({before}), defaults left out: {shown.model_dump_json(exclude_defaults=True)}",
+        markup=False,
+    )
+    changed = "; ".join(changed_fields(before.body, body))
+    terminal.print(
+        f"changed against the recorded run: {changed}" if changed else "nothing is changed against the recorded run",
+        markup=False,
     )
     return wanted
 

@@ -6,6 +6,7 @@ server render it by a GET request whose URL holds the whole text, and a proxy in
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 from sovereign_dns.contract import (
@@ -81,7 +82,7 @@ def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: 
         parts.append(_section("Servers", [*_first_lines(_server, status.verification.servers), *notes]))
     replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
     if replaced:
-        parts.append(_section("Replaced or removed", _first_lines(_replaced, replaced)))
+        parts.append(_section("Replaced or removed", _first_lines(partial(_replaced, status.sovereign_fqdn), replaced)))
     return "\n\n".join(parts)
 
 
@@ -175,6 +176,8 @@ def _server(server: ServerVerdict) -> str:
     return f"- {mark} {_plain(server.server)} **{server.state}**{until} ({server.kind}): {_plain(server.detail)}"
 
 
-def _replaced(change: RecordChange) -> str:
+def _replaced(sovereign_fqdn: str, change: RecordChange) -> str:
     after = ", ".join(change.after) or "nothing"
-    return f"- `{change.name}` {change.type}: {_plain(', '.join(change.before))} → {_plain(after)}"
+    owner = change.before_owner
+    whose = f" (of {owner.sovereign_fqdn})" if owner and owner.sovereign_fqdn != sovereign_fqdn else ""
+    return f"- `{change.name}` {change.type}: {_plain(', '.join(change.before) + whose)} → {_plain(after)}"

@@ -231,8 +231,27 @@ class StepStatus(Message):
     stalled: bool = False
 
 
+class Owner(Message):
+    """Whose a record is; written into each rrset's comment."""
+
+    sovereign_fqdn: str
+    deployment_id: str
+
+
+class Comment(Message):
+    """A comment on an rrset. `modified_at` is in seconds since the epoch; PowerDNS sets it where it is 0."""
+
+    content: str
+    account: str = ""
+    modified_at: int = 0
+
+
 class RecordChange(Message):
     """What happened to one rrset, or would happen, in a dry run or a verification. `before` holds what was there.
+
+    `before_owner` is whose that was, as its comment said, and `before_comments` what others had noted on an rrset that
+    is removed; one that is replaced keeps them. Where others wrote between two attempts, `before` holds all of it, and
+    TTL and owner are those of what stood there first.
 
     `unconfirmed` where the run ended before it knew whether what it had sent was written.
     """
@@ -246,6 +265,8 @@ class RecordChange(Message):
     change: Change
     before_ttl: int | None = None
     before_disabled: list[str] = []
+    before_owner: Owner | None = None
+    before_comments: list[Comment] = []
     unconfirmed: bool = False
 
 

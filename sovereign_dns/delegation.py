@@ -6,8 +6,8 @@ without the DS, a signed child counts as unsigned (RFC 4035 §5.2).
 
 from collections.abc import Collection, Iterable, Sequence
 
-from sovereign_dns.contract import Hazard
-from sovereign_dns.intent import DesiredRRset, Owner
+from sovereign_dns.contract import Hazard, Owner
+from sovereign_dns.intent import DesiredRRset
 from sovereign_dns.names import absolute, is_at_or_below
 from sovereign_dns.records import ZonePlan, plan_removal, plan_rrset
 from sovereign_dns.rrsets import ADDRESS_TYPES, RRset, canonical_content

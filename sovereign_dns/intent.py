@@ -8,7 +8,7 @@ import ipaddress
 from pydantic import Field
 
 from sovereign_dns import names
-from sovereign_dns.contract import ProvisionRequest
+from sovereign_dns.contract import Owner, ProvisionRequest
 from sovereign_dns.failures import InvalidInput, ProtectedName
 from sovereign_dns.public_suffixes import is_public_suffix
 from sovereign_dns.wire import Message
@@ -40,13 +40,6 @@ class NamingRules(Message):
     allowed_parent_domains: list[str] = []
     protected_fqdns: list[str] = []
     allow_non_public_ips: bool = False
-
-
-class Owner(Message):
-    """Whose a record is; written into each rrset's comment."""
-
-    sovereign_fqdn: str
-    deployment_id: str
 
 
 class DesiredRRset(Message):

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sovereign_dns.contract import CertificateStatus
-from sovereign_dns.intent import Owner
+from sovereign_dns.contract import CertificateStatus, Owner
 from sovereign_dns.wire import Message
 
 KubernetesObject = Mapping[str, Any]

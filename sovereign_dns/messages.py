@@ -6,12 +6,13 @@ An activity's type is the name of its step. All of it stands in the run's histor
 from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,
+    Owner,
     ProvisionRequest,
     RecordChange,
     VerificationLevel,
     VerificationResult,
 )
-from sovereign_dns.intent import DomainIntent, Owner
+from sovereign_dns.intent import DomainIntent
 from sovereign_dns.issuance import WantedCertificate
 from sovereign_dns.wire import Message
 

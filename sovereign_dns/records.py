@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from sovereign_dns import names
-from sovereign_dns.contract import Change, Hazard, RecordChange
-from sovereign_dns.intent import DesiredRRset, DomainIntent, Owner
-from sovereign_dns.rrsets import ADDRESS_TYPES, Comment, RRset, RRsetWrite, canonical_content, owner_comment
+from sovereign_dns.contract import Change, Comment, Hazard, Owner, RecordChange
+from sovereign_dns.intent import DesiredRRset, DomainIntent
+from sovereign_dns.rrsets import ADDRESS_TYPES, RRset, RRsetWrite, canonical_content, owner_comment
 from sovereign_dns.wire import Message
 
 
@@ -134,6 +134,8 @@ def _change_of(zone: str, present: RRset, change: Change, *, after: list[str], t
         before=present.served,
         before_ttl=present.ttl,
         before_disabled=present.disabled,
+        before_owner=present.owner,
+        before_comments=present.foreign_comments if change == "removed" else [],
         after=after,
         change=change,
     )
@@ -200,11 +202,28 @@ def over_all_attempts(noted: Sequence[RecordChange], found: Sequence[RecordChang
         first = earlier.pop((change.zone, change.name, change.type), None)
         if first is None:
             changes.append(change)
-        elif change.change == "unchanged" or change.before == first.before:
+        elif change.change == "unchanged" or _was(change) == _was(first):
             changes.append(first)
-        else:  # somebody else wrote between the attempts
-            changes.append(change.changed(before=list(dict.fromkeys([*first.before, *change.before]))))
+        else:
+            changes.append(_after_somebody_else(first, change))
     return [*changes, *earlier.values()]
+
+
+def _was(change: RecordChange) -> tuple[object, ...]:
+    return change.before, change.before_ttl, change.before_disabled, change.before_owner, change.before_comments
+
+
+def _after_somebody_else(first: RecordChange, found: RecordChange) -> RecordChange:
+    """What is found, where somebody else wrote after an earlier attempt; with what stood there first."""
+    stood_first = found if first.before_ttl is None else first
+    noted_first = [comment for comment in first.before_comments if comment not in found.before_comments]
+    return found.changed(
+        before=list(dict.fromkeys([*first.before, *found.before])),
+        before_ttl=stood_first.before_ttl,
+        before_disabled=list(dict.fromkeys([*first.before_disabled, *found.before_disabled])),
+        before_owner=stood_first.before_owner,
+        before_comments=[*noted_first, *found.before_comments],
+    )
 
 
 def summary(changes: Iterable[RecordChange], *, planned: bool = False) -> str:

@@ -4,7 +4,7 @@ import ipaddress
 import re
 
 from sovereign_dns import names
-from sovereign_dns.intent import Owner
+from sovereign_dns.contract import Comment, Owner
 from sovereign_dns.wire import Message
 
 ADDRESS_TYPES = frozenset({"A", "AAAA", "CNAME", "ALIAS", "LUA"})
@@ -13,14 +13,6 @@ ADDRESS_TYPES = frozenset({"A", "AAAA", "CNAME", "ALIAS", "LUA"})
 COMMENT_ACCOUNT = "sovereign-dns"
 
 _OWNER_COMMENT = re.compile(r"sovereign=(?P<fqdn>\S+) deployment=(?P<deployment>\S+)")
-
-
-class Comment(Message):
-    """A comment on an rrset. `modified_at` is in seconds since the epoch; PowerDNS sets it where it is 0."""
-
-    content: str
-    account: str = ""
-    modified_at: int = 0
 
 
 class Record(Message):

@@ -18,17 +18,27 @@ async def lossy(stack_description: dict[str, str]) -> AsyncIterator[LossyApi]:
         yield api
 
 
-def before(result: Result, name: str) -> list[str]:
+def record_of(result: Result, name: str) -> Result:
+    record: Result
     (record,) = [r for r in result["records"] if (r["name"], r["type"]) == (f"{name}.", "A")]
-    values: list[str] = record["before"]
+    return record
+
+
+def before(result: Result, name: str) -> list[str]:
+    values: list[str] = record_of(result, name)["before"]
     return values
+
+
+def owner_before(result: Result, name: str) -> dict[str, str] | None:
+    owner: dict[str, str] | None = record_of(result, name)["beforeOwner"]
+    return owner
 
 
 async def test_what_a_write_replaced_is_told_though_its_answer_was_lost(
     special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
 ) -> None:
     fqdn = f"t1.{world.parent}"
-    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER, owner=fqdn))
     start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
     lossy.lose = 1
 
@@ -38,6 +48,7 @@ async def test_what_a_write_replaced_is_told_though_its_answer_was_lost(
     assert lossy.lose == 0
     assert step(result, "records-upsert")["outcome"] == "13 created, 1 replaced, 0 unchanged"
     assert before(result, f"console.{fqdn}") == [STRANGER]
+    assert owner_before(result, f"console.{fqdn}") == {"sovereignFQDN": fqdn, "deploymentId": "d0"}
     assert result["phase"] == "complete"
 
 
@@ -60,7 +71,7 @@ async def test_a_run_that_ends_before_it_knows_tells_what_it_sent(
     special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
 ) -> None:
     fqdn = f"t1.{world.parent}"
-    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
+    await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER, owner=fqdn))
     start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
     lossy.lose = 1_000
     request = world.request(fqdn, certificate={"enabled": False})
@@ -74,6 +85,7 @@ async def test_a_run_that_ends_before_it_knows_tells_what_it_sent(
     status = await handle.query("status")
     assert status["phase"] == "cancelled"
     assert before(status, f"console.{fqdn}") == [STRANGER]
+    assert owner_before(status, f"console.{fqdn}") == {"sovereignFQDN": fqdn, "deploymentId": "d0"}
     assert all(record["unconfirmed"] for record in status["records"])
 
 

@@ -27,7 +27,10 @@ async def test_another_sovereigns_rrset_is_refused_by_name_and_untouched(tempora
 async def test_takeover_replaces_and_keeps_what_was_there(temporal: Client, world: World) -> None:
     fqdn = f"t110.{world.parent}"
     await world.create_zone(world.parent)
+    noted = rrset(f"auth.{fqdn}", "AAAA", "2a01:4f8::bad", owner="t110.elsewhere.works")
+    noted["comments"].append({"content": "asked for by Ada", "account": "ada"})
     await world.write(world.parent, rrset(f"console.{fqdn}", "A", STRANGER, ttl=300, owner="t110.elsewhere.works"))
+    await world.write(world.parent, noted)
 
     result = await provision(temporal, world.request(fqdn, takeover=True))
 
@@ -35,6 +38,13 @@ async def test_takeover_replaces_and_keeps_what_was_there(temporal: Client, worl
     assert [(r["name"], r["before"], r["beforeTTL"], r["after"]) for r in replaced] == [
         (f"console.{fqdn}.", [STRANGER], 300, [LOAD_BALANCER])
     ]
+    assert replaced[0]["beforeOwner"] == {"sovereignFQDN": "t110.elsewhere.works", "deploymentId": "d0"}
+    removed = next(r for r in result["records"] if r["change"] == "removed")
+    assert (removed["name"], removed["type"], removed["before"]) == (f"auth.{fqdn}.", "AAAA", ["2a01:4f8::bad"])
+    assert removed["beforeOwner"] == replaced[0]["beforeOwner"]
+    assert [(c["content"], c["account"]) for c in removed["beforeComments"]] == [("asked for by Ada", "ada")]
+    created = [r for r in result["records"] if r["change"] == "created"]
+    assert {r["beforeOwner"] for r in created} == {None}
     written = await world.rrset(world.parent, f"console.{fqdn}", "A")
     assert written is not None
     assert [comment["content"] for comment in written["comments"]] == [f"sovereign={fqdn} deployment=d1"]

@@ -27,7 +27,7 @@ async def test_a_run_that_failed_for_good_is_started_again_with_an_option_over_i
     result = json.loads(again.stdout)
     assert (result["phase"], result["deploymentId"]) == ("complete", "d7")
     assert {record["ttl"] for record in result["records"]} == {30}
-    assert '"takeover":true' in again.stderr
+    assert "changed against the recorded run: takeover false -> true" in again.stderr
     assert await world.answers_other_than([LOAD_BALANCER], names_of(fqdn)) == {}
 
 

@@ -15,6 +15,7 @@ from sovereign_dns import names
 from sovereign_dns.clients import http
 from sovereign_dns.clients.turns import NoTurnError, Turns
 from sovereign_dns.concurrency import side_by_side
+from sovereign_dns.contract import Comment
 from sovereign_dns.failures import (
     PowerDNSUnauthorized,
     PowerDNSUnavailable,
@@ -22,7 +23,7 @@ from sovereign_dns.failures import (
     ZoneRejected,
 )
 from sovereign_dns.mounted import MountedURL
-from sovereign_dns.rrsets import COMMENT_ACCOUNT, Comment, Record, RRset, RRsetWrite
+from sovereign_dns.rrsets import COMMENT_ACCOUNT, Record, RRset, RRsetWrite
 from sovereign_dns.secrets import Secret
 from sovereign_dns.wire import Message
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sovereign_dns.contract import ProvisionRequest
-from sovereign_dns.intent import DomainIntent, NamingRules, Owner, ProvisioningIntent, derive_intent
-from sovereign_dns.rrsets import Comment, Record, RRset, owner_comment
+from sovereign_dns.contract import Comment, Owner, ProvisionRequest
+from sovereign_dns.intent import DomainIntent, NamingRules, ProvisioningIntent, derive_intent
+from sovereign_dns.rrsets import Record, RRset, owner_comment
 from sovereign_dns.wire import explain
 
 FQDN = "t110.omani.works"

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from sovereign_dns.checklist import as_markdown
-from sovereign_dns.contract import Hazard, Phase, ProvisionResult, RecordChange, ServerVerdict, StepStatus
+from sovereign_dns.contract import Hazard, Owner, Phase, ProvisionResult, RecordChange, ServerVerdict, StepStatus
 from sovereign_dns.contract import VerificationResult as Picture
 from tests.unit.builders import FQDN, LOAD_BALANCER, STRANGER
 
@@ -186,6 +186,16 @@ def test_what_was_replaced_or_removed_is_shown_with_its_old_value_and_the_rest_i
     assert line_with("`removed.`", markdown).endswith(f"{STRANGER} → nothing")
     assert "created." not in markdown
     assert "unchanged." not in markdown
+
+
+@pytest.mark.parametrize(("owner", "whose"), [(None, ""), (FQDN, ""), ("t112.omani.works", " (of t112.omani.works)")])
+def test_what_was_taken_from_another_sovereign_names_it(owner: str | None, whose: str) -> None:
+    taken = RecordChange(
+        zone="omani.works.", name="taken.", type="A", ttl=60, before=[STRANGER], after=[LOAD_BALANCER],
+        change="replaced", before_owner=Owner(sovereign_fqdn=owner, deployment_id="d") if owner else None,
+    )  # fmt: skip
+    markdown = as_markdown(status("complete", records=[taken]))
+    assert line_with("`taken.`", markdown).endswith(f"{STRANGER}{whose} → {LOAD_BALANCER}")
 
 
 def test_a_long_list_is_cut_and_says_where_the_rest_stands() -> None:

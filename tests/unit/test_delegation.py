@@ -2,6 +2,7 @@
 
 import pytest
 
+from sovereign_dns.contract import Comment
 from sovereign_dns.delegation import (
     DELEGATION_TTL_SECONDS,
     harms_of_a_new_cut,
@@ -10,7 +11,7 @@ from sovereign_dns.delegation import (
     plan_delegation,
 )
 from sovereign_dns.records import ZonePlan
-from sovereign_dns.rrsets import Comment, RRset, owner_comment
+from sovereign_dns.rrsets import RRset, owner_comment
 from tests.unit.builders import NEIGHBOUR, OWNER, rrset
 
 PARENT, CHILD = "omani.works", "t126.omani.works"
@@ -90,6 +91,7 @@ def test_a_stale_ds_of_another_sovereign_is_a_conflict_unless_taken_over() -> No
     assert "t112.omani.works" in refused.conflicts[0]
     taken = planned(stale, takeover=True)
     assert written(taken)["DS"] == [SHA256]
+    assert {change.type: change.before_owner for change in taken.changes} == {"NS": None, "DS": NEIGHBOUR}
     assert taken.conflicts == []
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sovereign_dns.intent import Owner
+from sovereign_dns.contract import Owner
 from sovereign_dns.issuance import (
     WantedCertificate,
     deepest_reason,

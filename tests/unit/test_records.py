@@ -2,10 +2,9 @@
 
 import pytest
 
-from sovereign_dns.contract import RecordChange
-from sovereign_dns.intent import Owner
+from sovereign_dns.contract import Comment, Owner, RecordChange
 from sovereign_dns.records import ZonePlan, over_all_attempts, plan_zone, summary, wildcards_over
-from sovereign_dns.rrsets import Comment, RRset, owner_comment
+from sovereign_dns.rrsets import RRset, owner_comment
 from tests.unit.builders import (
     CONSOLE_LOAD_BALANCER,
     FQDN,
@@ -72,6 +71,7 @@ def test_what_is_not_right_is_replaced_and_what_was_there_is_kept_in_the_result(
     change = change_of(plan, FQDN)
     assert (change.change, change.after, change.ttl) == ("replaced", [LOAD_BALANCER], 60)
     assert (change.before, change.before_ttl, change.before_disabled) == (present.served, present.ttl, present.disabled)
+    assert change.before_owner == present.owner
     assert (FQDN, "A") in written(plan)
 
 
@@ -89,6 +89,7 @@ def test_a_takeover_replaces_it_and_keeps_what_was_there() -> None:
     assert plan.conflicts == []
     change = change_of(plan, CONSOLE)
     assert (change.change, change.before, change.before_ttl) == ("replaced", [STRANGER], 300)
+    assert change.before_owner == NEIGHBOUR
     write = next(write for write in plan.writes if write.name == CONSOLE)
     assert write.comments == [owner_comment(OWNER)]
 
@@ -97,6 +98,12 @@ def test_comments_of_others_stay_and_the_owners_is_not_doubled() -> None:
     plan = planned(rrset(FQDN, "A", STRANGER, comments=(NOTE,), owner=OWNER))
     write = next(write for write in plan.writes if write.name == FQDN)
     assert write.comments == [NOTE, owner_comment(OWNER)]
+
+
+def test_comments_of_others_are_kept_in_the_result_where_the_rrset_is_removed_with_them() -> None:
+    plan = planned(rrset(CONSOLE, "AAAA", STRANGER_V6, comments=(NOTE,), owner=NEIGHBOUR), takeover=True)
+    change = change_of(plan, CONSOLE, "AAAA")
+    assert (change.change, change.before_owner, change.before_comments) == ("removed", NEIGHBOUR, [NOTE])
 
 
 @pytest.mark.parametrize(
@@ -291,6 +298,21 @@ def test_what_somebody_wrote_between_two_attempts_is_kept_too() -> None:
     found = change("replaced", ["192.0.2.7"], [LOAD_BALANCER])
     (told,) = over_all_attempts([change("replaced", [STRANGER], [LOAD_BALANCER])], [found])
     assert (told.change, told.before) == ("replaced", [STRANGER, "192.0.2.7"])
+
+
+def test_what_stood_there_before_the_first_attempt_keeps_its_ttl_owner_and_comments() -> None:
+    first = change("removed", [STRANGER], []).changed(
+        before_ttl=300, before_disabled=["192.0.2.8"], before_owner=NEIGHBOUR, before_comments=[NOTE]
+    )
+    added = Comment(content="added since")
+    found = change("removed", ["192.0.2.7"], []).changed(before_ttl=60, before_owner=OWNER, before_comments=[added])
+    (told,) = over_all_attempts([first], [found])
+    assert told == first.changed(before=[STRANGER, "192.0.2.7"], before_comments=[NOTE, added])
+
+
+def test_what_somebody_wrote_where_nothing_stood_before_the_first_attempt_keeps_its_owner() -> None:
+    found = change("replaced", [STRANGER], [LOAD_BALANCER]).changed(before_ttl=300, before_owner=NEIGHBOUR)
+    assert over_all_attempts([change("created", [], [LOAD_BALANCER])], [found]) == [found]
 
 
 def test_without_an_earlier_attempt_what_is_found_counts() -> None:

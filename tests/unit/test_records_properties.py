@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sovereign_dns.intent import DomainIntent, Owner
+from sovereign_dns.contract import Comment, Owner
+from sovereign_dns.intent import DomainIntent
 from sovereign_dns.records import ZonePlan, plan_zone
-from sovereign_dns.rrsets import ADDRESS_TYPES, Comment, Record, RRset, owner_comment
+from sovereign_dns.rrsets import ADDRESS_TYPES, Record, RRset, owner_comment
 from tests.unit.builders import (
     CONSOLE_LOAD_BALANCER,
     FQDN,
@@ -140,10 +141,13 @@ def test_everything_that_a_write_replaces_stands_in_the_result(
         there = zone.rrsets.get(key)
         assert change.before == (there.served if there else [])
         assert change.before_disabled == (there.disabled if there else [])
+        assert change.before_owner == (there.owner if there else None)
         assert change.after == write.values
         assert change.change == ("created" if there is None else "replaced" if write.values else "removed")
         if there is not None and write.values:
             assert all(comment in write.comments for comment in there.foreign_comments)
+        elif there is not None:
+            assert change.before_comments == there.foreign_comments
 
 
 @given(ZONES, INTENTS, st.booleans())

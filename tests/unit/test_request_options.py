@@ -214,6 +214,64 @@ def test_again_shows_what_it_starts_but_no_reservation_token(
     assert "canary" not in shown.err
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"issuer": "letsencrypt-dns01-prod", "parents": ["omani.works"], "console_ip": "77.42.11.96", "ttl": 60},
+            (
+                'consoleLoadBalancerIP not given -> 77.42.11.96; parentDomains [] -> [{"name": "omani.works"}]; '
+                "certificate.issuer letsencrypt-dns01-staging -> letsencrypt-dns01-prod"
+            ),
+        ),
+        ({"takeover": True}, "takeover false -> true"),
+    ],
+)
+def test_again_says_what_the_options_change(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: dict[str, Any], told: str
+) -> None:
+    recorded_as(monkeypatch, certificate={"issuer": "letsencrypt-dns01-staging"})
+
+    build_request(FQDN, again=True, **options)
+
+    assert f"changed against the recorded run: {told}\n" in capsys.readouterr().err
+
+
+def test_again_says_that_the_options_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded_as(monkeypatch)
+
+    build_request(FQDN, again=True, ip=IP, takeover=False)
+
+    assert "nothing is changed against the recorded run\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("token", ["canary-1", {"canary-1": "canary-1"}])
+def test_a_token_that_is_changed_is_said_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, token: object
+) -> None:
+    recorded_as(monkeypatch, pool={"domain": "omani.works", "subdomain": "t1", "reservationToken": token})
+    file = tmp_path / "token"
+    file.write_text("canary-2", encoding="utf-8")
+
+    build_request(FQDN, again=True, token_file=file)
+
+    shown = capsys.readouterr().err
+    assert "changed against the recorded run: pool.reservationToken (not shown)\n" in shown
+    assert "canary" not in shown
+
+
+def test_what_mends_a_recorded_input_that_is_refused_by_now_is_told_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded_as(monkeypatch, loadBalancerIP="nonsense")
+
+    build_request(FQDN, again=True, ip=IP)
+
+    assert f"changed against the recorded run: loadBalancerIP nonsense -> {IP}\n" in capsys.readouterr().err
+
+
 def test_a_recorded_input_that_the_contract_refuses_by_now_says_so_unless_an_option_mends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 
-from sovereign_dns.intent import Owner
-from sovereign_dns.rrsets import Comment, RRsetWrite, canonical_content, owner_comment
+from sovereign_dns.contract import Comment, Owner
+from sovereign_dns.rrsets import RRsetWrite, canonical_content, owner_comment
 from tests.unit.builders import FQDN, LOAD_BALANCER, NEIGHBOUR, OWNER, STRANGER, rrset
 from tests.unit.strategies import DEPLOYMENTS, FQDNS
 

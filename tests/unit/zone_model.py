@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from sovereign_dns.rrsets import Comment, Record, RRset, RRsetWrite
+from sovereign_dns.contract import Comment
+from sovereign_dns.rrsets import Record, RRset, RRsetWrite
 
 Key = tuple[str, str]
 
