@@ -1,11 +1,11 @@
 """The input of a Sovereign's newest provisioning, as the history of its run keeps it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -42,44 +42,48 @@ def newest_request(fqdn: str) -> RecordedRequest:
 
 async def _newest_request(fqdn: str) -> RecordedRequest:
     client = await connect()
-    found = await _newest_run(client, sovereign_workflow_id(fqdn))
-    if found is None:
-        raise NothingToRepeatError(
-            f"no {PROVISION_SOVEREIGN} is known in this namespace under the workflow id {sovereign_workflow_id(fqdn)}: "
-            "none was started, or its history is older than the namespace keeps it. Start it with its request: "
-            f"sovereign-dns provision {fqdn} --ip ADDRESS, or --request FILE"
-        )
-    handle = client.get_workflow_handle(found.id, run_id=found.run_id)
-    async for event in handle.fetch_history_events(page_size=1):
-        payloads = event.workflow_execution_started_event_attributes.input.payloads
-        body = await _one_object(client, list(payloads))
-        if body is not None:
+    start_it = f"Start it with its request: sovereign-dns provision {fqdn} --ip ADDRESS, or --request FILE"
+    async for found in _newest_first(client, sovereign_workflow_id(fqdn)):
+        body = await _input_of(client, found)
+        if body is None:
+            raise NothingToRepeatError(
+                f"the input of run {found.run_id} of {fqdn} is not one JSON object, so that it can't be used again. "
+                f"{start_it}"
+            )
+        if body.get("dryRun") is not True:  # one that wrote nothing is no run to go on from
             return RecordedRequest(body, found.run_id, found.start_time, found.status)
-        break
     raise NothingToRepeatError(
-        f"the input of run {found.run_id} of {fqdn} is not one JSON object, so that it can't be used again. "
-        f"Start it with its request: sovereign-dns provision {fqdn} --ip ADDRESS, or --request FILE"
+        f"no {PROVISION_SOVEREIGN} but dry runs is known in this namespace under the workflow id "
+        f"{sovereign_workflow_id(fqdn)}: none was started, or its history is older than the namespace keeps it. "
+        f"{start_it}"
     )
 
 
-async def _newest_run(client: Client, workflow_id: str) -> WorkflowExecution | None:
-    """By the run itself where the latest one is of this type: what lists runs may be some seconds behind."""
+async def _newest_first(client: Client, workflow_id: str) -> AsyncIterator[WorkflowExecution]:
+    """The latest run by itself, where it is of this type: what lists runs may be some seconds behind."""
     try:
         latest = await client.get_workflow_handle(workflow_id).describe()
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
-            return None
+            return
         raise
     if latest.workflow_type == PROVISION_SOVEREIGN:
-        return latest
+        yield latest
     query = f'WorkflowId = "{workflow_id}" AND WorkflowType = "{PROVISION_SOVEREIGN}"'
-    earlier = [execution async for execution in client.list_workflows(query)]
-    return max(earlier, key=lambda execution: execution.start_time, default=None)
+    listed = [execution async for execution in client.list_workflows(query)]
+    for execution in sorted(listed, key=lambda execution: execution.start_time, reverse=True):
+        if execution.run_id != latest.run_id:
+            yield execution
 
 
-async def _one_object(client: Client, payloads: list[Payload]) -> dict[str, Any] | None:
+async def _input_of(client: Client, run: WorkflowExecution) -> dict[str, Any] | None:
+    """None where it is not one JSON object."""
+    handle = client.get_workflow_handle(run.id, run_id=run.run_id)
+    first = await anext(handle.fetch_history_events(page_size=1))
     try:
-        values = await client.data_converter.decode(payloads)
+        values = await client.data_converter.decode(
+            list(first.workflow_execution_started_event_attributes.input.payloads)
+        )
     except (ValueError, KeyError, RuntimeError):  # no JSON, or an encoding that no converter knows
         return None
     return values[0] if len(values) == 1 and isinstance(values[0], dict) else None

@@ -143,13 +143,17 @@ def build_verification(
     level: Level = None,
     within: Within = WITHIN_SECONDS,
     request_file: RequestFile = None,
+    again: Again = False,
 ) -> VerifyRequest:
-    """Builds what is to be verified. A file may hold the request by which it was provisioned.
+    """Builds what is to be verified. A file may hold the request by which it was provisioned, as the record does.
 
     Raises:
         typer.BadParameter: it isn't one; names the field.
+        NothingToRepeatError: there is no recorded input.
     """
     told = {} if request_file is None else _read(request_file)
+    if again:
+        told = _newest(fqdn, request_file).body
     only_written = {wire_name(field) for field in ProvisionRequest.model_fields.keys() - VerifyRequest.model_fields}
     body = {key: value for key, value in told.items() if key not in only_written}
     body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)

@@ -54,6 +54,39 @@ async def test_a_run_is_not_started_beside_another_and_a_later_one_of_another_ty
     assert (await temporal.get_workflow_handle(f"sovereign/{fqdn}").result())["phase"] == "complete"
 
 
+async def test_a_dry_run_is_no_run_to_start_again(environment: dict[str, str], temporal: Client, world: World) -> None:
+    fqdn = f"t1.{world.parent}"
+    dry = world.request(fqdn, dryRun=True)
+    await (await start(temporal, dry, workflow_id=f"sovereign/{fqdn}")).result()
+    alone = run(environment, "provision", "--again", fqdn)
+    assert (alone.returncode, "no ProvisionSovereign but dry runs is known" in alone.stderr) == (1, True), alone.stderr
+
+    real = await start(
+        temporal, world.request(fqdn, certificate={"enabled": False}, ttl=30), workflow_id=f"sovereign/{fqdn}"
+    )
+    await real.result()
+    await (await start(temporal, dry, workflow_id=f"sovereign/{fqdn}")).result()
+    again = run(environment, "provision", "--again", fqdn, "--json")
+
+    assert json.loads(again.stdout)["phase"] == "complete", again.stderr
+    assert real.first_execution_run_id is not None
+    assert real.first_execution_run_id in again.stderr
+
+
+async def test_a_sovereign_is_verified_by_its_recorded_request(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    request = world.request(fqdn, certificate={"enabled": False}, consoleLoadBalancerIP="77.42.11.96")
+    await (await start(temporal, request, workflow_id=f"sovereign/{fqdn}")).result()
+
+    verified = run(environment, "verify", "--again", fqdn)
+    with_another_address = run(environment, "verify", fqdn, "--ip", LOAD_BALANCER, "--within", "1")
+
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert with_another_address.returncode == 1, "the console has an address of its own"
+
+
 async def test_what_was_recorded_and_is_no_request_says_so(
     environment: dict[str, str], temporal: Client, world: World
 ) -> None:
