@@ -163,9 +163,7 @@ async def test_a_missing_issuer_is_named(temporal: Client, world: World) -> None
     await handle.terminate()
 
 
-async def test_a_run_with_another_issuer_is_not_told_of_the_missing_one_before(
-    temporal: Client, world: World
-) -> None:
+async def test_a_run_with_another_issuer_is_not_told_of_the_missing_one_before(temporal: Client, world: World) -> None:
     namespace, fqdn = f"ns-{world.unique}", f"t1.{world.parent}"
     wrong = world.request(fqdn, certificate={"namespace": namespace, "issuer": "no-such-issuer"})
     handle = await start(temporal, wrong, workflow_id=f"sovereign/{fqdn}")
