@@ -5,7 +5,7 @@ https://cert-manager.io/docs/reference/api-docs/.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,9 @@ REVISION_ANNOTATION = "cert-manager.io/certificate-revision"
 
 LONGEST_LABEL_VALUE = 63
 """Kubernetes' limit, which an FQDN may exceed: the annotation always holds it, the label where it fits."""
+
+NAMES_SHOWN = 3
+"""Of the DNS names in a difference; a Certificate of somebody else's may have a hundred."""
 
 
 class WantedCertificate(Message):
@@ -64,14 +67,31 @@ def is_as_wanted(certificate: KubernetesObject, wanted: WantedCertificate) -> bo
 
     One that is right is never touched: Let's Encrypt counts duplicates.
     """
-    spec = certificate.get("spec") or {}
+    return not differences(certificate, wanted)
+
+
+def differences(certificate: KubernetesObject, wanted: WantedCertificate) -> list[str]:
+    """What its spec asks for and what is wanted instead, field by field; nothing where it is as wanted."""
+    return list(_differences(_spec(certificate), wanted))
+
+
+def _differences(spec: Mapping[str, Any], wanted: WantedCertificate) -> Iterator[str]:
     issuer = spec.get("issuerRef") or {}
-    return (
-        sorted(spec.get("dnsNames") or []) == sorted(wanted.dns_names)
-        and spec.get("secretName") == wanted.name
-        and issuer.get("name") == wanted.issuer
-        and issuer.get("kind") == "ClusterIssuer"
-    )
+    if issuer.get("kind") != "ClusterIssuer" and issuer:
+        yield f"issuer {issuer.get('kind') or 'Issuer'} {issuer.get('name')} -> ClusterIssuer {wanted.issuer}"
+    elif issuer.get("name") != wanted.issuer:
+        yield f"issuer {issuer.get('name') or 'none'} -> {wanted.issuer}"
+    names = spec.get("dnsNames") or []
+    if sorted(names) != sorted(wanted.dns_names):
+        yield f"dnsNames {_some_of(names)} -> {_some_of(wanted.dns_names)}"
+    if spec.get("secretName") != wanted.name:
+        yield f"secretName {spec.get('secretName') or 'none'} -> {wanted.name}"
+
+
+def _some_of(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    shown = ", ".join(names[:NAMES_SHOWN]) or "none"
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def owner_of(certificate: KubernetesObject) -> str | None:
@@ -84,28 +104,25 @@ def owner_of(certificate: KubernetesObject) -> str | None:
 def status_of(certificate: KubernetesObject) -> CertificateStatus:
     """The Certificate's own word. A Ready condition about an earlier generation of its spec is stale, and not ready."""
     metadata, status = _metadata(certificate), certificate.get("status") or {}
-    ready = condition(certificate, "Ready") or {}
-    current = int(ready.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
-    is_ready = ready.get("status") == "True" and current
+    ready = _current_condition(certificate, "Ready")
+    is_ready = ready is not None and ready.get("status") == "True"
     return CertificateStatus(
         name=str(metadata.get("name")),
         namespace=str(metadata.get("namespace")),
-        dns_names=list((certificate.get("spec") or {}).get("dnsNames") or []),
+        dns_names=list(_spec(certificate).get("dnsNames") or []),
         ready=is_ready,
         not_after=_moment(status.get("notAfter")) if is_ready else None,
-        reason=None if is_ready else _own_reason(certificate, ready, current=current),
+        reason=None if is_ready else _own_reason(certificate, ready),
     )
 
 
-def _own_reason(certificate: KubernetesObject, ready: Mapping[str, Any], *, current: bool) -> str:
-    issuing = condition(certificate, "Issuing")
+def _own_reason(certificate: KubernetesObject, ready: Mapping[str, Any] | None) -> str:
+    issuing = _current_condition(certificate, "Issuing")
     if issuing and issuing.get("status") == "False":
         failed = (certificate.get("status") or {}).get("lastFailureTime")
         since = f" (last attempt failed at {failed}; cert-manager tries again by itself)" if failed else ""
         return f"{_said(issuing)}{since}"
-    if not ready or (ready.get("status") == "True" and not current):
-        return "cert-manager has not looked at it yet; does its controller run?"
-    return _said(ready)
+    return _said(ready) if ready else "cert-manager has not looked at it yet; does its controller run?"
 
 
 def deepest_reason(
@@ -145,15 +162,39 @@ def condition(subject: KubernetesObject, kind: str) -> Mapping[str, Any] | None:
     return next((c for c in conditions if isinstance(c, Mapping) and c.get("type") == kind), None)
 
 
+def _current_condition(certificate: KubernetesObject, kind: str) -> Mapping[str, Any] | None:
+    """A Certificate's condition, unless it speaks of an earlier generation of the spec."""
+    found = condition(certificate, kind)
+    return found if found is not None and _is_current(certificate, found) else None
+
+
+def _is_current(certificate: KubernetesObject, found: Mapping[str, Any]) -> bool:
+    return int(found.get("observedGeneration") or 0) >= int(_metadata(certificate).get("generation") or 0)
+
+
 def _request_in_progress(
     certificate: KubernetesObject, requests: Sequence[KubernetesObject]
 ) -> KubernetesObject | None:
-    """The owned CertificateRequest of the next revision (`status.revision` + 1, or 1 for the first)."""
+    """The owned CertificateRequest of the next revision (`status.revision` + 1, or 1 for the first).
+
+    After a change of the spec, the former request has that revision too, until cert-manager deletes it: none is
+    believed before cert-manager has looked at the change, nor ever one to another issuer.
+    """
+    ready = condition(certificate, "Ready")
+    if ready is not None and not _is_current(certificate, ready):
+        return None
     revision = str(int((certificate.get("status") or {}).get("revision") or 0) + 1)
-    owned = [request for request in requests if _is_owned_by(request, certificate)]
+    issuer = _issuer(certificate)
+    owned = [r for r in requests if _is_owned_by(r, certificate) and _issuer(r) == issuer]
     return next(
         (r for r in owned if (_metadata(r).get("annotations") or {}).get(REVISION_ANNOTATION) == revision), None
     )
+
+
+def _issuer(subject: KubernetesObject) -> tuple[Any, Any, Any]:
+    """Name, kind and group of an `issuerRef`, with the defaults of cert-manager's schema."""
+    issuer = _spec(subject).get("issuerRef") or {}
+    return issuer.get("name"), issuer.get("kind") or "Issuer", issuer.get("group") or "cert-manager.io"
 
 
 def _is_owned_by(subject: KubernetesObject, owner: KubernetesObject) -> bool:
@@ -165,12 +206,16 @@ def _stage_reason(stage: str, subject: KubernetesObject) -> str | None:
     status = subject.get("status") or {}
     if not status.get("reason"):
         return None
-    name = (subject.get("spec") or {}).get("dnsName") or _metadata(subject).get("name")
+    name = _spec(subject).get("dnsName") or _metadata(subject).get("name")
     return f"{stage} {name} is {status.get('state') or 'pending'}: {status['reason']}"
 
 
 def _said(condition_: Mapping[str, Any]) -> str:
     return f"{condition_.get('reason')}: {condition_.get('message')}"
+
+
+def _spec(subject: KubernetesObject) -> Mapping[str, Any]:
+    return subject.get("spec") or {}
 
 
 def _metadata(subject: KubernetesObject) -> Mapping[str, Any]:

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
 from tests.conftest import StartWorker
 from tests.eventually import eventually
-from tests.runs import Handle, provision, start, step, waiting_for
+from tests.runs import Handle, provision, start, step, waiting_for, waiting_with
 from tests.world import LOAD_BALANCER, World, names_of
 
 
@@ -161,6 +161,34 @@ async def test_a_missing_issuer_is_named(temporal: Client, world: World) -> None
 
     assert await eventually(named)
     await handle.terminate()
+
+
+async def test_a_run_with_another_issuer_is_not_told_of_the_missing_one_before(temporal: Client, world: World) -> None:
+    namespace, fqdn = f"ns-{world.unique}", f"t1.{world.parent}"
+    wrong = world.request(fqdn, certificate={"namespace": namespace, "issuer": "no-such-issuer"})
+    handle = await start(temporal, wrong, workflow_id=f"sovereign/{fqdn}")
+    await waiting_with(handle, f"certificate-ready/{world.parent}", "IssuerMissing: ", "no-such-issuer")
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    change = "issuer no-such-issuer -> letsencrypt-dns01-prod"
+    right = world.request(fqdn)
+
+    planned = await provision(temporal, right | {"dryRun": True})
+    assert step(planned, "certificate-request")["outcome"] == f"dry run: would be changed: {change}"
+
+    # What cert-manager made of the former spec stays, until it looks at the new one.
+    await world.fault(world.kubernetes, namespace=namespace, kind="controller-away")
+    again = await start(temporal, right, workflow_id=f"sovereign/{fqdn}")
+    told = await waiting_for(again, f"certificate-ready/{world.parent}")
+    assert told.startswith("NotYetIssued: ")
+    assert "cert-manager has not looked at it yet" in told
+    assert "no-such-issuer" not in told
+
+    await world.mend(world.kubernetes, namespace=namespace)
+    result = await again.result()
+    assert result["phase"] == "complete"
+    assert step(result, "certificate-request")["outcome"] == f"changed: {change}"
 
 
 async def test_past_its_deadline_a_verification_tells_which_server_says_what(

@@ -83,6 +83,10 @@ def ready(obj: Json, generation: int) -> bool:
     return found.get("status") == "True" and found["observedGeneration"] == generation
 
 
+def observed(obj: Json, kind: str) -> int | None:
+    return conditions(obj).get(kind, {}).get("observedGeneration")
+
+
 @pytest.fixture(scope="module")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesSimulator]:
     state = tmp_path_factory.mktemp("kubernetes")
@@ -159,6 +163,22 @@ class TestIssuance:
         await cluster.mend()
         await cluster.issued()
 
+    async def test_a_change_under_way_replaces_the_request_of_the_same_revision(self, cluster: Cluster) -> None:
+        await cluster.apply(issuerRef={"name": "nobody", "kind": "ClusterIssuer"})
+        former = await cluster.until("certificaterequests", lambda obj: "Ready" in conditions(obj))
+        await cluster.fail("controller-away")
+        await cluster.apply(issuerRef={"name": "another", "kind": "ClusterIssuer"})
+        assert await cluster.list("certificaterequests") == [former], "until cert-manager looks at the change"
+        await cluster.mend()
+        seen = await cluster.until("certificates", lambda obj: observed(obj, "Ready") == 2)
+        assert (observed(seen, "Issuing"), conditions(seen)["Ready"]["reason"]) == (1, "DoesNotExist")
+        told = await cluster.until("certificaterequests", lambda obj: '"another"' in str(conditions(obj)))
+        assert await cluster.list("certificaterequests") == [told]
+        assert told["metadata"]["uid"] != former["metadata"]["uid"]
+        assert told["metadata"]["annotations"] == former["metadata"]["annotations"]
+        await cluster.apply()
+        assert (await cluster.issued(3))["status"]["revision"] == 1
+
     async def test_a_stuck_challenge_says_what_it_waits_for(self, cluster: Cluster) -> None:
         await cluster.fail("challenge-stuck", name="tls")
         await cluster.apply()
@@ -184,8 +204,11 @@ class TestIssuance:
         assert order["status"]["state"] == "errored"
         wanted = "Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: "
         assert order["status"]["reason"].startswith(wanted)
+        await cluster.apply(secretTemplate={"labels": {"a": "b"}})
+        waiting = await cluster.until("certificates", lambda obj: observed(obj, "Ready") == 2)
+        assert conditions(waiting)["Issuing"] == issuing, "the same request waits for its time"
         await cluster.apply(dnsNames=["t1.example.test"])
-        status = (await cluster.issued(2))["status"]
+        status = (await cluster.issued(3))["status"]
         assert not status.keys() & {"lastFailureTime", "failedIssuanceAttempts"}
 
     async def test_a_failed_issuance_can_be_begun_again_by_hand(self, cluster: Cluster) -> None:

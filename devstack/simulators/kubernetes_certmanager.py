@@ -23,7 +23,7 @@ from devstack.simulators.kubernetes_issuance import (
 from devstack.simulators.kubernetes_objects import Key, Object, Objects, timestamp
 from devstack.simulators.kubernetes_schema import CERTIFICATE, CLUSTER_ISSUER, ISSUER, ORDER, REQUEST
 
-FAULT_KINDS = frozenset({"issuer-missing", "challenge-stuck", "order-errored"})
+FAULT_KINDS = frozenset({"controller-away", "issuer-missing", "challenge-stuck", "order-errored"})
 DEFAULT_ISSUER = "letsencrypt-dns01-prod"
 LIFETIME = timedelta(days=90)
 RENEW_BEFORE = timedelta(days=30)
@@ -112,6 +112,8 @@ class CertManager:
 
     def _step(self, certificate: Object) -> bool:
         """Take one Certificate one step further; True when there is nothing left to do."""
+        if self._faults.find(_target(certificate), ["controller-away"]):
+            return False
         issuing = condition(certificate, "Issuing")
         ready = condition(certificate, "Ready")
         if ready is None or ready["observedGeneration"] != certificate["metadata"]["generation"]:
@@ -123,28 +125,41 @@ class CertManager:
         return self._retry_in_time(certificate)
 
     def _notice(self, certificate: Object) -> bool:
-        """See a new spec, after the short while in which conditions are stale."""
+        """See a new spec, after the short while in which conditions are stale.
+
+        Ready is about the new spec then. An issuance that is under way goes on as it began, its condition untouched,
+        and one that failed is begun again before its time only for another request.
+        """
         metadata = certificate["metadata"]
         if not self._waited(f"notice/{metadata['uid']}/{metadata['generation']}", self._notice_seconds):
             return False
         issued = find_request(self._objects, certificate, next_revision(certificate) - 1)
         observed = _observed(certificate)
-        if issued is not None and issued["spec"]["request"] == requested(certificate["spec"]):
+        if issued is not None and _matches(issued, certificate):
             set_condition(certificate, "Ready", True, "Ready", _READY, **observed)
         else:
             reason, message = ("DoesNotExist", _NO_SECRET) if issued is None else ("RequestChanged", _REQUEST_CHANGED)
-            set_condition(certificate, "Issuing", True, reason, message, **observed)
             set_condition(certificate, "Ready", False, reason, message, **observed)
+            if not self._is_under_way(certificate):
+                set_condition(certificate, "Issuing", True, reason, message, **observed)
         self._objects.put(CERTIFICATE, certificate)
         return False
+
+    def _is_under_way(self, certificate: Object) -> bool:
+        """Tell whether it is being issued, or waits to be tried again with the very request that failed."""
+        issuing = condition(certificate, "Issuing")
+        if issuing is None or issuing["status"] == "True":
+            return issuing is not None
+        failed = find_request(self._objects, certificate, next_revision(certificate))
+        return failed is not None and _matches(failed, certificate)
 
     def _issue(self, certificate: Object) -> bool:
         """Go on with the request of the next revision; never True, since there is always a next look."""
         revision = next_revision(certificate)
         request = find_request(self._objects, certificate, revision)
-        if request is None or request["spec"]["request"] != requested(certificate["spec"]) or _failed(request):
+        if request is None or not _matches(request, certificate) or _failed(request):
             request = make_request(self._objects, certificate, revision)
-        target = Target("issue", certificate["metadata"]["namespace"], certificate["metadata"]["name"])
+        target = _target(certificate)
         orders = self._objects.owned_by(ORDER, request)
         if not orders:
             self._order(certificate, request, target)
@@ -243,6 +258,14 @@ _REQUEST_CHANGED = "the spec asks for another certificate than the last request 
 
 def _observed(obj: Object) -> dict[str, int]:
     return {"observedGeneration": obj["metadata"]["generation"]}
+
+
+def _target(certificate: Object) -> Target:
+    return Target("issue", certificate["metadata"]["namespace"], certificate["metadata"]["name"])
+
+
+def _matches(request: Object, certificate: Object) -> bool:
+    return bool(request["spec"]["request"] == requested(certificate["spec"]))
 
 
 def _failed(request: Object) -> bool:

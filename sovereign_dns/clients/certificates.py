@@ -44,7 +44,7 @@ class Certificates:
         self._connection = KubernetesConnection(kubeconfig)
 
     async def request(self, wanted: WantedCertificate, *, takeover: bool) -> tuple[str, CertificateStatus]:
-        """Makes the Certificate exist as wanted. Returns `created`, `changed` or `unchanged`, and its status.
+        """Makes the Certificate exist as wanted. Returns `created`, `changed: …` or `unchanged`, and its status.
 
         Raises:
             OwnershipConflict: it belongs to another Sovereign or another field manager, and no takeover is asked.
@@ -57,7 +57,8 @@ class Certificates:
             if issuance.is_as_wanted(present, wanted):
                 return "unchanged", issuance.status_of(present)
         applied = await self._apply(wanted, force=takeover)
-        return ("changed" if present is not None else "created"), issuance.status_of(applied)
+        outcome = "created" if present is None else f"changed: {_differences(present, wanted)}"
+        return outcome, issuance.status_of(applied)
 
     async def plan(self, wanted: WantedCertificate, *, takeover: bool) -> tuple[str, CertificateStatus]:
         """What `request` would do, by reading only."""
@@ -67,8 +68,8 @@ class Certificates:
                 name=wanted.name, namespace=wanted.namespace, dns_names=wanted.dns_names, reason="dry run"
             )
         self._refuse_foreign(present, wanted, takeover=takeover)
-        outcome = "unchanged" if issuance.is_as_wanted(present, wanted) else "would be changed"
-        return outcome, issuance.status_of(present)
+        change = _differences(present, wanted)
+        return f"would be changed: {change}" if change else "unchanged", issuance.status_of(present)
 
     async def status(self, namespace: str, name: str) -> CertificateStatus | None:
         """A Certificate's status with the deepest known reason why it is not ready, or None where there is none.
@@ -160,6 +161,10 @@ class Certificates:
                     f"the Kubernetes API doesn't answer ({type(error).__name__}: {error}) while {doing}. "
                     "It is tried again until it does."
                 ) from error
+
+
+def _differences(present: KubernetesObject, wanted: WantedCertificate) -> str:
+    return "; ".join(issuance.differences(present, wanted))
 
 
 def _refused_apply(error: ApiError, wanted: WantedCertificate) -> Exception:

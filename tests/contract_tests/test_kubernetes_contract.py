@@ -251,6 +251,27 @@ async def test_a_request_says_that_its_issuer_is_missing(kubernetes: AsyncClient
     assert _condition(current, "Ready")["reason"] == "DoesNotExist"
 
 
+async def test_another_issuer_means_another_request_of_the_same_revision(kubernetes: AsyncClient, name: str) -> None:
+    made = await applied(kubernetes, certificate(name))
+    mine = made["metadata"]["uid"]
+    former = await first(kubernetes, Request, lambda obj: _uid(obj) == mine and _pending(obj))
+    issuer = {"name": f"{ISSUER}-too", "kind": "ClusterIssuer", "group": "cert-manager.io"}
+    await applied(kubernetes, certificate(name, issuerRef=issuer))
+    latter = await first(
+        kubernetes, Request, lambda obj: _uid(obj) == mine and obj["spec"]["issuerRef"] == issuer and _pending(obj)
+    )
+    assert latter["metadata"]["uid"] != former["metadata"]["uid"]
+    revisions = [obj["metadata"]["annotations"]["cert-manager.io/certificate-revision"] for obj in (former, latter)]
+    assert revisions == ["1", "1"]
+    seen = await first(
+        kubernetes,
+        Certificate,
+        lambda obj: _condition(obj, "Ready").get("observedGeneration") == 2,
+        fields={"metadata.name": name},
+    )
+    assert _condition(seen, "Issuing")["observedGeneration"] == 1, "it is about the issuance that began then"
+
+
 async def test_what_a_certificate_owns_goes_with_it(kubernetes: AsyncClient, name: str) -> None:
     made = await applied(kubernetes, certificate(name))
     request = await first(kubernetes, Request, lambda obj: _uid(obj) == made["metadata"]["uid"])

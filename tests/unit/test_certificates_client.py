@@ -6,12 +6,16 @@ import traceback
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 from lightkube import ApiError
 from lightkube.resources.core_v1 import Pod
 
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.clients.kubernetes_connection import KubernetesConnection
 from sovereign_dns.failures import KubernetesForbidden, KubernetesNotConfigured, KubernetesUnavailable
+from sovereign_dns.issuance import WantedCertificate, manifest
+from tests.unit.builders import FQDN, OWNER
 
 
 def kubeconfig(folder: Path, port: int, token: str) -> Path:
@@ -137,6 +141,7 @@ async def test_a_connection_that_is_renewed_serves_those_who_use_it_to_their_end
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}")
         await writer.drain()
+        writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         connection = KubernetesConnection(kubeconfig(tmp_path, server.sockets[0].getsockname()[1], "token"))
@@ -147,3 +152,28 @@ async def test_a_connection_that_is_renewed_serves_those_who_use_it_to_their_end
             with pytest.raises(ApiError):
                 await before.get(Pod, "any", namespace="default")
         await connection.close()
+
+
+async def test_a_change_of_a_certificate_is_told_with_its_issuer_before_and_after(tmp_path: Path) -> None:
+    wanted = WantedCertificate(
+        name="tls", namespace="ns", issuer="letsencrypt-dns01-prod", dns_names=[f"*.{FQDN}", FQDN], owner=OWNER
+    )
+    staging = wanted.changed(issuer="letsencrypt-dns01-staging")
+    asked: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        asked.append(request.method)
+        return web.Response(body=json.dumps(manifest(staging)).encode(), headers={"Content-Type": "application/json"})
+
+    async with RawTestServer(answer) as server:
+        certificates = Certificates(kubeconfig(tmp_path, server.port or 0, "token"))
+        planned, _ = await certificates.plan(wanted, takeover=False)
+        asked_to_plan = list(asked)
+        done, _ = await certificates.request(wanted, takeover=False)
+        right, _ = await certificates.plan(staging, takeover=False)
+        await certificates.close()
+
+    change = "issuer letsencrypt-dns01-staging -> letsencrypt-dns01-prod"
+    assert (planned, asked_to_plan) == (f"would be changed: {change}", ["GET"])
+    assert (done, "PATCH" in asked) == (f"changed: {change}", True)
+    assert right == "unchanged"

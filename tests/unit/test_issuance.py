@@ -9,6 +9,7 @@ from sovereign_dns.contract import Owner
 from sovereign_dns.issuance import (
     WantedCertificate,
     deepest_reason,
+    differences,
     is_as_wanted,
     manifest,
     missing_issuer,
@@ -32,8 +33,11 @@ def ready(status: str = "True", reason: str = "Ready", message: str = "up to dat
     }  # fmt: skip
 
 
-def issuing(status: str, reason: str = "Failed", message: str = "429 too many certificates") -> Any:
-    return {"type": "Issuing", "status": status, "reason": reason, "message": message}
+def issuing(status: str, reason: str = "Failed", generation: int = 1) -> Any:
+    return {
+        "type": "Issuing", "status": status, "reason": reason, "message": "429 too many certificates",
+        "observedGeneration": generation,
+    }  # fmt: skip
 
 
 def certificate(*conditions: Any, generation: int = 1, **status: Any) -> dict[str, Any]:
@@ -131,12 +135,34 @@ def test_an_issued_certificate_is_ready_until_its_end() -> None:
     assert (status.name, status.namespace, status.dns_names) == (WANTED.name, "kube-system", WANTED.dns_names)
 
 
+ISSUER = manifest(WANTED)["spec"]["issuerRef"]
+
+
+def request_of(issuer: dict[str, Any] | None = None, *, message: str = "Waiting on order") -> dict[str, Any]:
+    """The CertificateRequest of the first revision, to the issuer that is wanted or to another."""
+    return owned(
+        "certificate-uid", "r", "tls-1", revision="1",
+        spec={"issuerRef": ISSUER if issuer is None else issuer},
+        status={"conditions": [ready("False", "Pending", message)]},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("generation", [2, 3])
 def test_ready_about_an_earlier_generation_is_stale(generation: int) -> None:
     status = status_of(certificate(ready(generation=1), generation=generation, notAfter="2026-08-13T10:00:00Z"))
     assert status.ready is False
     assert status.not_after is None
     assert "has not looked at it yet" in (status.reason or "")
+
+
+def test_no_condition_about_an_earlier_generation_is_told_as_the_reason() -> None:
+    unseen = status_of(certificate(ready("False", "IncorrectIssuer", "issued by another"), generation=2))
+    assert unseen.reason == "cert-manager has not looked at it yet; does its controller run?"
+    failed_before = certificate(
+        ready("False", "DoesNotExist", "no Secret", generation=2), issuing("False"), generation=2,
+        lastFailureTime="2026-05-15T10:00:00Z",
+    )  # fmt: skip
+    assert status_of(failed_before).reason == "DoesNotExist: no Secret"
 
 
 def test_ready_without_an_observed_generation_is_not_believed() -> None:
@@ -184,7 +210,12 @@ NOT_READY = ready("False", "Pending", "Waiting on certificate issuance from orde
 def chain(
     revision: str = "1", order: dict[str, Any] | None = None, challenges: list[dict[str, Any]] | None = None
 ) -> tuple[list[Any], list[Any], list[Any]]:
-    requests = [owned("certificate-uid", "r", "tls-1", revision=revision, status={"conditions": [NOT_READY]})]
+    requests = [
+        owned(
+            "certificate-uid", "r", "tls-1", revision=revision,
+            spec={"issuerRef": ISSUER}, status={"conditions": [NOT_READY]},
+        )
+    ]  # fmt: skip
     orders = [owned("r", "o", "tls-1-2", status=order)] if order is not None else []
     found = [owned("o", f"c{n}", f"challenge-{n}", **body) for n, body in enumerate(challenges or [])]
     return requests, orders, found
@@ -229,7 +260,7 @@ def test_objects_of_another_certificate_say_nothing() -> None:
 
 
 def test_a_request_that_is_done_gives_no_reason() -> None:
-    requests = [owned("certificate-uid", "r", "tls-1", revision="1", status={"conditions": [ready()]})]
+    requests = [request_of() | {"status": {"conditions": [ready()]}}]
     assert deepest_reason(certificate(), requests, [], []) is None
     assert deepest_reason(certificate(), [], [], []) is None
 
@@ -244,10 +275,69 @@ def test_a_request_that_is_done_gives_no_reason() -> None:
     ],
 )
 def test_a_missing_issuer_is_told_in_cert_managers_words(message: str, missing: bool) -> None:
-    condition = ready("False", "Pending", message)
-    requests = [owned("certificate-uid", "r", "tls-1", revision="1", status={"conditions": [condition]})]
-    assert missing_issuer(certificate(), requests) == (message if missing else None)
+    assert missing_issuer(certificate(), [request_of(message=message)]) == (message if missing else None)
 
 
 def test_without_a_request_no_issuer_is_missing() -> None:
     assert missing_issuer(certificate(), []) is None
+
+
+NOT_FOUND = 'Referenced "ClusterIssuer" not found: clusterissuer.cert-manager.io "nope" not found'
+STAGING = {"name": "letsencrypt-dns01-staging", "kind": "ClusterIssuer", "group": "cert-manager.io"}
+
+
+@pytest.mark.parametrize("issuer", [STAGING, ISSUER | {"kind": "Issuer"}, ISSUER | {"group": "another.io"}, {}])
+def test_a_request_to_another_issuer_says_nothing(issuer: dict[str, str]) -> None:
+    """After its issuer was changed, until cert-manager deletes it: of the same revision as the one that follows."""
+    former = request_of(issuer, message=NOT_FOUND)
+    order = owned("r", "o", "tls-1-2", status={"state": "errored", "reason": "the former issuer's"})
+    seen = certificate(ready("False", "DoesNotExist", "no Secret", generation=2), generation=2)
+
+    assert missing_issuer(seen, [former]) is None
+    assert deepest_reason(seen, [former], [order], []) is None
+    assert deepest_reason(seen, [former, request_of()], [], []) == "CertificateRequest tls-1: Pending: Waiting on order"
+
+
+def test_a_request_for_an_earlier_generation_says_nothing() -> None:
+    requests = [request_of(message=NOT_FOUND)]
+    unseen = certificate(ready("False", "DoesNotExist", "no Secret"), generation=2)
+
+    assert missing_issuer(unseen, requests) is None
+    assert deepest_reason(unseen, requests, [], []) is None
+
+
+def test_a_request_leaves_out_what_is_cert_managers_default() -> None:
+    """Its schema's defaults, in either of the two."""
+    found = certificate(ready("False", "DoesNotExist", "no Secret"))
+    found["spec"]["issuerRef"] = {"name": "own"}
+    explicit = {"name": "own", "kind": "Issuer", "group": "cert-manager.io"}
+    assert missing_issuer(found, [request_of(explicit, message=NOT_FOUND)]) == NOT_FOUND
+    found["spec"]["issuerRef"] = explicit
+    assert missing_issuer(found, [request_of({"name": "own"}, message=NOT_FOUND)]) == NOT_FOUND
+
+
+MANY = [f"n{number}.example" for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({}, ""),
+        ({"issuerRef": STAGING}, "issuer letsencrypt-dns01-staging -> letsencrypt-dns01-prod"),
+        ({"issuerRef": {"name": "own"}}, "issuer Issuer own -> ClusterIssuer letsencrypt-dns01-prod"),
+        ({"issuerRef": None}, "issuer none -> letsencrypt-dns01-prod"),
+        ({"secretName": "another"}, f"secretName another -> {WANTED.name}"),
+        ({"secretName": None}, f"secretName none -> {WANTED.name}"),
+        ({"dnsNames": [FQDN]}, f"dnsNames {FQDN} -> *.{FQDN}, {FQDN}"),
+        ({"dnsNames": None}, f"dnsNames none -> *.{FQDN}, {FQDN}"),
+        ({"dnsNames": MANY}, f"dnsNames n0.example, n1.example, n2.example and 2 more -> *.{FQDN}, {FQDN}"),
+        (
+            {"issuerRef": STAGING, "secretName": "s"},
+            f"issuer letsencrypt-dns01-staging -> letsencrypt-dns01-prod; secretName s -> {WANTED.name}",
+        ),
+    ],
+)
+def test_a_change_says_of_what_from_what_to_what(spec: dict[str, Any], told: str) -> None:
+    found = manifest(WANTED)
+    found["spec"] |= spec
+    assert "; ".join(differences(found, WANTED)) == told
