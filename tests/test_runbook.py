@@ -1,7 +1,10 @@
-"""The `temporal` lines of docs/runbook.md, as an operator copies them: every one is run, and does what it says."""
+"""Lines of docs/runbook.md, as an operator copies them, do what it says: all of `temporal`, some of `curl`."""
 
 import asyncio
+import json
+import os
 import shlex
+import subprocess
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,7 +15,7 @@ from temporalio.exceptions import CancelledError
 from tests.eventually import eventually
 from tests.runbook_page import commands
 from tests.runs import Handle, start, step, waiting_for
-from tests.world import World
+from tests.world import STRANGER, World, rrset
 
 Look = Callable[[], Awaitable[bool]]
 
@@ -100,3 +103,32 @@ async def test_every_temporal_line_of_the_runbook_does_what_it_says(temporal: Cl
     assert (await handle.query("status"))["phase"] == "cancelled"
 
     assert operator.left == []
+
+
+async def test_lines_of_the_runbook_tell_whose_a_record_is_and_which_issuers_exist(world: World) -> None:
+    stranger, neighbour = f"console.t999.{world.parent}", f"t999.{world.parent}"
+    await world.create_zone(
+        world.parent,
+        rrset(f"*.{world.parent}", "A", STRANGER, owner="wild.example"),
+        rrset(stranger, "A", STRANGER, owner=neighbour),
+    )
+    api = {"KUBERNETES_API": world.description["KUBERNETES_URL"], "KUBERNETES_TOKEN": world.kubernetes_token}
+
+    async def types(containing: str) -> str:
+        (line,) = [line for line in commands("curl") if containing in line]
+        done = await asyncio.to_thread(
+            subprocess.run,
+            ["bash", "-c", line.replace("omani.works", world.parent)],
+            env=os.environ | world.description | api,
+            capture_output=True, text=True, check=True, timeout=60,
+        )  # fmt: skip
+        return done.stdout
+
+    wildcard = await types("rrset_name=*")
+    assert len(wildcard.splitlines()) == 1
+    assert "sovereign=wild.example " in wildcard
+    assert STRANGER in wildcard
+    assert f"{stranger}." in {found["name"] for found in json.loads(await types(f"q={STRANGER}"))}
+    owner = json.loads(await types("q=console.t999"))
+    assert f"sovereign={neighbour} deployment=d0" in [found["content"] for found in owner]
+    assert "letsencrypt-dns01-prod" in await types("v1/clusterissuers")

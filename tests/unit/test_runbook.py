@@ -94,6 +94,19 @@ def test_every_command_line_is_one_that_the_program_takes(line: str) -> None:
         command.make_context(command.name, rest, parent=context)
 
 
+def test_no_command_line_would_misdirect_a_sovereign_that_has_another_address() -> None:
+    """`--again` keeps what was asked for; `verify` writes nothing."""
+    with_an_address = [line for line in commands("sovereign-dns") if "--ip" in shlex.split(line, comments=True)]
+    assert with_an_address
+    assert {line.split()[1] for line in with_an_address} == {"verify"}
+
+
+def test_the_list_of_contents_leads_to_every_part() -> None:
+    contents = PAGE.partition("## First")[0]
+    parts = re.findall(r"^## (.+)$", PAGE, flags=re.MULTILINE)
+    assert {runbook.anchor(part) for part in parts} <= set(re.findall(r"\]\(#([^)]*)\)", contents))
+
+
 def explain(*arguments: str) -> tuple[int, str]:
     result = CliRunner().invoke(app, ["explain", *arguments])
     return result.exit_code, result.output
