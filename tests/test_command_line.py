@@ -13,6 +13,7 @@ from devstack.ports import free_port
 from tests.command_line import interrupted, read_until, run, running
 from tests.conftest import StartWorker
 from tests.eventually import eventually
+from tests.mounted_backends import MountedBackends
 from tests.runs import Handle, provision, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
@@ -107,14 +108,14 @@ async def test_plan_prints_a_diff_and_writes_nothing(environment: dict[str, str]
 
 
 async def test_plan_json_tells_once_what_it_waits_for_and_never_on_stdout(
-    environment: dict[str, str], special_temporal: Client, start_worker: StartWorker, world: World
+    environment: dict[str, str], mounted_temporal: Client, mounted: MountedBackends, world: World
 ) -> None:
-    start_worker(CATALYST_POWERDNS_API_URL=f"http://127.0.0.1:{free_port()}")
+    mounted.lead_to_powerdns(f"http://127.0.0.1:{free_port()}")
     fqdn = f"t1.{world.parent}"
-    special = environment | {"TEMPORAL_NAMESPACE": special_temporal.namespace}
-    async with running(special, "plan", fqdn, "--ip", LOAD_BALANCER, "--json") as process:
+    of_mounted = environment | {"TEMPORAL_NAMESPACE": mounted_temporal.namespace}
+    async with running(of_mounted, "plan", fqdn, "--ip", LOAD_BALANCER, "--json") as process:
         told = await read_until("PowerDNSUnavailable", process.stderr)
-        handle = await run_of_plan(special_temporal, fqdn)
+        handle = await run_of_plan(mounted_temporal, fqdn)
 
         async def attempted_thrice() -> bool:
             pending = (await handle.describe()).raw_description.pending_activities
