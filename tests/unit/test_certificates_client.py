@@ -137,6 +137,7 @@ async def test_a_connection_that_is_renewed_serves_those_who_use_it_to_their_end
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}")
         await writer.drain()
+        writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         connection = KubernetesConnection(kubeconfig(tmp_path, server.sockets[0].getsockname()[1], "token"))
