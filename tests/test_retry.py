@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.client import Client
+from typer.testing import CliRunner
 
 from cli import survey
+from cli.main import app
 from tests.command_line import PROGRAM, environment_of, run
 from tests.eventually import eventually
 from tests.lossy_api import LossyApi
@@ -87,13 +89,12 @@ async def test_what_cannot_be_attempted_says_what_to_do(
     ],
 )
 def test_wrong_usage_exits_2(arguments: list[str], words: str) -> None:
-    nowhere = {"PATH": os.environ["PATH"], "TEMPORAL_ADDRESS": "127.0.0.1:1", "COLUMNS": "500"}
+    nowhere = {"TEMPORAL_ADDRESS": "127.0.0.1:1", "COLUMNS": "500"}
 
-    ended = run(nowhere, "retry", *arguments)
+    ended = CliRunner().invoke(app, ["retry", *arguments], env=nowhere)
 
-    assert ended.returncode == 2, ended.stderr
+    assert ended.exit_code == 2, ended.stderr
     assert words in ended.stderr
-    assert "Traceback" not in ended.stderr
 
 
 async def test_what_an_earlier_attempt_has_noted_survives_a_retry(
