@@ -19,6 +19,8 @@ demo: .venv/.installed | packages ## the whole story on the embedded stack, from
 dev: .venv/.installed | packages ## the embedded stack in the foreground; one Ctrl-C ends it (ARGS="--dns-port 5400" moves a port)
 	@$(BIN)/sovereign-dns dev $(ARGS)
 
+# Where the shell forbids to keep compiled modules, every one of the tests' many processes compiles them all.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.installed | browser ## all tests, in parallel, against real servers
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 

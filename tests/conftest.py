@@ -20,6 +20,8 @@ from devstack.ports import Ports, free_port
 from devstack.stack import Stack
 from devstack.worker_process import WorkerProcess
 from tests.command_line import environment_of
+from tests.counting_resolver import CountingResolver
+from tests.mounted_backends import MountedBackends, end_what_runs
 from tests.namespaces import OwnNamespace, client_of, worker_in
 from tests.web_ui.chromium import Chromium
 from tests.world import World
@@ -31,8 +33,10 @@ _WITH_BROWSER = "tests/test_web_ui.py"
 
 
 def _namespaces(name: str) -> list[str]:
-    """For each xdist worker one for its standing worker, and one for workers with settings of a test's own."""
-    return [name, f"{name}-special"]
+    """For each xdist worker one for its standing worker, one for workers with settings of a test's own, and one for
+    the worker whose backends are mounted.
+    """
+    return [name, f"{name}-special", f"{name}-mounted"]
 
 
 class SharedStack:
@@ -154,6 +158,42 @@ async def temporal(stack_description: dict[str, str], namespaces: list[str], sta
 async def special_temporal(stack_description: dict[str, str], namespaces: list[str]) -> Client:
     """A client of the namespace that `start_worker` serves."""
     return await client_of(stack_description, namespaces[1])
+
+
+@pytest.fixture(scope="session")
+async def counting_resolver(stack_description: dict[str, str]) -> AsyncIterator[CountingResolver]:
+    """The resolver of the worker whose backends are mounted."""
+    async with CountingResolver(stack_description["RECURSOR"]) as counting:
+        yield counting
+
+
+@pytest.fixture(scope="session")
+def _mounted(
+    stack_description: dict[str, str],
+    namespaces: list[str],
+    counting_resolver: CountingResolver,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[MountedBackends]:
+    backends = MountedBackends(tmp_path_factory.mktemp("mounted"), stack_description)
+    resolver = {"CATALYST_DNS_PROPAGATION_RESOLVERS": counting_resolver.address}
+    with worker_in(stack_description, namespaces[2], **backends.settings, **resolver):
+        yield backends
+
+
+@pytest.fixture(scope="session")
+async def mounted_temporal(
+    stack_description: dict[str, str], namespaces: list[str], _mounted: MountedBackends
+) -> Client:
+    """A client of the namespace whose one worker finds its backends where `mounted` says."""
+    return await client_of(stack_description, namespaces[2])
+
+
+@pytest.fixture
+async def mounted(_mounted: MountedBackends, mounted_temporal: Client) -> AsyncIterator[MountedBackends]:
+    """A running worker's backends, for a test to exchange. Quicker than a worker of its own, by seconds."""
+    yield _mounted
+    await end_what_runs(mounted_temporal)
+    _mounted.lead_to_the_stack()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What authoritative servers may answer wrongly, and how `VerifySovereign` calls each fault, on real servers."""
 
+import asyncio
 import secrets
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from temporalio.client import Client
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
 from tests.conftest import StartWorker
+from tests.mounted_backends import MountedBackends
 from tests.runs import Result, provision, step
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
@@ -136,45 +138,39 @@ async def test_a_second_server_that_serves_an_older_copy(
     assert "older copy of the zone" in detail
 
 
-async def test_a_second_server_that_is_away(special_temporal: Client, start_worker: StartWorker, world: World) -> None:
-    away = f"127.0.0.1:{free_port()}"
-    start_worker(CATALYST_DNS_AUTHORITATIVE=f"{world.description['POWERDNS_DNS']},{away}")
-    request = world.request(
-        f"t1.{world.parent}",
-        certificate={"enabled": False},
-        verification={"level": "authoritative", "deadlineSeconds": 8},
-    )
-
-    result = await provision(special_temporal, request)
-
-    assert worst(result)[0] == "unreachable"
-    assert result["verification"]["servers"][0]["server"] == away
-    assert result["verification"]["servers"][1]["state"] == "converged"
-
-
 async def test_a_verification_ends_at_its_deadline_without_powerdns_too(
-    special_temporal: Client, start_worker: StartWorker, world: World
+    mounted_temporal: Client, mounted: MountedBackends, world: World
 ) -> None:
-    start_worker(CATALYST_POWERDNS_API_URL=f"http://127.0.0.1:{free_port()}")
+    mounted.lead_to_powerdns(f"http://127.0.0.1:{free_port()}")
 
-    result = await verified(special_temporal, f"t1.{world.parent}")
+    result = await verified(mounted_temporal, f"t1.{world.parent}")
 
     assert result["phase"] == "degraded"
     assert "PowerDNSUnavailable" in step(result, "records-compare")["outcome"]
     assert step(result, "dns-verify")["state"] == "skipped"
 
 
-async def test_a_degraded_result_keeps_what_every_server_said(
+async def test_beside_servers_that_are_away_a_degraded_result_keeps_what_every_server_said(
     special_temporal: Client, start_worker: StartWorker, world: World
 ) -> None:
-    away = [f"127.0.0.1:{free_port()}" for _ in range(8)]
-    start_worker(CATALYST_DNS_AUTHORITATIVE=",".join([world.description["POWERDNS_DNS"], *away]))
-    fqdn = f"t1.{world.parent}"
-    await world.create_zone(world.parent, *(rrset(name, "A", LOAD_BALANCER) for name in names_of(fqdn)))
-
+    """Of a provisioning, and of a verification."""
+    here, away = world.description["POWERDNS_DNS"], [f"127.0.0.1:{free_port()}" for _ in range(8)]
+    start_worker(CATALYST_DNS_AUTHORITATIVE=",".join([here, *away]))
     proof = {"level": "authoritative", "deadlineSeconds": 8}
-    result = await verified(special_temporal, fqdn, verification=proof)
+    fqdn, there_already = f"t1.{world.parent}", f"t2.{world.parent}"
+    await world.create_zone(world.parent, *(rrset(name, "A", LOAD_BALANCER) for name in names_of(there_already)))
 
-    assert result["phase"] == "degraded"
-    assert len(result["verification"]["servers"]) == 9
-    assert any(server["answers"] for server in result["verification"]["servers"])
+    results = await asyncio.gather(
+        provision(special_temporal, world.request(fqdn, certificate={"enabled": False}, verification=proof)),
+        verified(special_temporal, there_already, verification=proof),
+    )
+
+    for result in results:
+        assert result["phase"] == "degraded"
+        assert worst(result)[0] == "unreachable"
+        servers = result["verification"]["servers"]
+        assert {server["server"]: server["state"] for server in servers} == {
+            here: "converged",
+            **dict.fromkeys(away, "unreachable"),
+        }
+        assert any(server["answers"] for server in servers)

@@ -179,16 +179,17 @@ async def test_every_bad_input_fails_its_run_and_no_call_leaves_the_worker(
 
 
 async def test_the_traps_would_have_caught_a_call_to_any_backend(
-    special_temporal: Client, start_worker: StartWorker, traps: Traps, world: World
+    special_temporal: Client, start_worker: StartWorker, traps: Traps, world: World, tmp_path: Path
 ) -> None:
     pool = {"domain": world.parent, "subdomain": "t1"}
     requests = [world.request(f"t1.{world.parent}", pool=pool), world.request(f"t2.{world.parent}")]
-    beyond_the_zones = start_worker(**{k: v for k, v in traps.settings.items() if k != "CATALYST_POWERDNS_API_URL"})
+    powerdns = tmp_path / "powerdns-url"
+    powerdns.write_text(world.description["CATALYST_POWERDNS_API_URL"], encoding="utf-8")
+    start_worker(**traps.settings | {"CATALYST_POWERDNS_API_URL_FILE": str(powerdns)})
     handles = [await start(special_temporal, request, workflow_id=_lock(request)) for request in requests]
     try:
         await eventually(_called(traps, "PDM", "DNS", "Kubernetes"))
-        beyond_the_zones.stop()
-        start_worker(**traps.settings)
+        powerdns.write_text(traps.settings["CATALYST_POWERDNS_API_URL"], encoding="utf-8")
         request = world.request(f"t3.{world.parent}")
         handles.append(await start(special_temporal, request, workflow_id=_lock(request)))
         await eventually(_called(traps, "PowerDNS"))

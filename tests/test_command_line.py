@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
+from typer.testing import CliRunner
 
+from cli.main import app
 from devstack.ports import free_port
 from tests.command_line import interrupted, read_until, run, running
 from tests.conftest import StartWorker
 from tests.eventually import eventually
+from tests.mounted_backends import MountedBackends
 from tests.runs import Handle, provision, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
@@ -76,7 +79,6 @@ async def test_a_degraded_result_exits_1(environment: dict[str, str], world: Wor
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["provision", "*.omani.works", "--ip", LOAD_BALANCER], "sovereignFQDN"),
         (["provision", "t1.omani.works"], "loadBalancerIP: is required"),
         (["provision", "t1.omani.works", "--ip", "nonsense"], "loadBalancerIP"),
         (["provision", "--request", "no-such-file"], "no-such-file"),
@@ -84,11 +86,18 @@ async def test_a_degraded_result_exits_1(environment: dict[str, str], world: Wor
         (["nonsense"], "nonsense"),
     ],
 )
-def test_wrong_usage_exits_2(environment: dict[str, str], arguments: list[str], words: str) -> None:
-    ended = run(environment, *arguments)
+def test_wrong_usage_exits_2(arguments: list[str], words: str) -> None:
+    ended = CliRunner().invoke(app, arguments)
+
+    assert ended.exit_code == 2
+    assert words in ended.stderr.replace("\n", " ")
+
+
+def test_as_a_process_it_exits_2_after_wrong_usage_too() -> None:
+    ended = run({"PATH": os.environ["PATH"]}, "provision", "*.omani.works", "--ip", LOAD_BALANCER)
 
     assert ended.returncode == 2
-    assert words in ended.stderr.replace("\n", " ")
+    assert "sovereignFQDN" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -107,14 +116,14 @@ async def test_plan_prints_a_diff_and_writes_nothing(environment: dict[str, str]
 
 
 async def test_plan_json_tells_once_what_it_waits_for_and_never_on_stdout(
-    environment: dict[str, str], special_temporal: Client, start_worker: StartWorker, world: World
+    environment: dict[str, str], mounted_temporal: Client, mounted: MountedBackends, world: World
 ) -> None:
-    start_worker(CATALYST_POWERDNS_API_URL=f"http://127.0.0.1:{free_port()}")
+    mounted.lead_to_powerdns(f"http://127.0.0.1:{free_port()}")
     fqdn = f"t1.{world.parent}"
-    special = environment | {"TEMPORAL_NAMESPACE": special_temporal.namespace}
-    async with running(special, "plan", fqdn, "--ip", LOAD_BALANCER, "--json") as process:
+    of_mounted = environment | {"TEMPORAL_NAMESPACE": mounted_temporal.namespace}
+    async with running(of_mounted, "plan", fqdn, "--ip", LOAD_BALANCER, "--json") as process:
         told = await read_until("PowerDNSUnavailable", process.stderr)
-        handle = await run_of_plan(special_temporal, fqdn)
+        handle = await run_of_plan(mounted_temporal, fqdn)
 
         async def attempted_thrice() -> bool:
             pending = (await handle.describe()).raw_description.pending_activities

@@ -8,6 +8,7 @@ from temporalio.client import Client, WorkflowFailureError
 
 from tests.conftest import StartWorker
 from tests.lossy_api import LossyApi
+from tests.mounted_backends import MountedBackends
 from tests.runs import Result, changes, start, step, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
@@ -35,14 +36,14 @@ def owner_before(result: Result, name: str) -> dict[str, str] | None:
 
 
 async def test_what_a_write_replaced_is_told_though_its_answer_was_lost(
-    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+    mounted_temporal: Client, mounted: MountedBackends, world: World, lossy: LossyApi
 ) -> None:
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER, owner=fqdn))
-    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    mounted.lead_to_powerdns(lossy.url)
     lossy.lose = 1
 
-    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    handle = await start(mounted_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
     result = await handle.result()
 
     assert lossy.lose == 0
@@ -53,29 +54,29 @@ async def test_what_a_write_replaced_is_told_though_its_answer_was_lost(
 
 
 async def test_the_note_of_a_write_is_not_replaced_by_an_earlier_heartbeat(
-    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+    mounted_temporal: Client, mounted: MountedBackends, world: World, lossy: LossyApi
 ) -> None:
     """The SDK holds heartbeats back: one from before the note would come after it."""
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
-    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    mounted.lead_to_powerdns(lossy.url)
     lossy.lose, lossy.reads_take_seconds = 1, 1.3  # so long that several heartbeats fall into the attempt
 
     request = world.request(fqdn, certificate={"enabled": False}, subdomains=["console"])
-    result = await (await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")).result()
+    result = await (await start(mounted_temporal, request, workflow_id=f"sovereign/{fqdn}")).result()
 
     assert before(result, f"console.{fqdn}") == [STRANGER]
 
 
 async def test_a_run_that_ends_before_it_knows_tells_what_it_sent(
-    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+    mounted_temporal: Client, mounted: MountedBackends, world: World, lossy: LossyApi
 ) -> None:
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER, owner=fqdn))
-    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    mounted.lead_to_powerdns(lossy.url)
     lossy.lose = 1_000
     request = world.request(fqdn, certificate={"enabled": False})
-    handle = await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")
+    handle = await start(mounted_temporal, request, workflow_id=f"sovereign/{fqdn}")
     await waiting_for(handle, f"records-upsert/{world.parent}")
 
     await handle.cancel()
@@ -108,19 +109,19 @@ async def test_what_a_write_replaced_is_told_though_its_worker_was_killed(
 
 
 async def test_a_step_that_is_reset_while_it_writes_attempts_again_although_the_answer_is_lost(
-    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+    mounted_temporal: Client, mounted: MountedBackends, world: World, lossy: LossyApi
 ) -> None:
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
-    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    mounted.lead_to_powerdns(lossy.url)
     lossy.may_answer.clear()
     request = world.request(fqdn, certificate={"enabled": False})
-    handle = await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")
+    handle = await start(mounted_temporal, request, workflow_id=f"sovereign/{fqdn}")
     await lossy.done.wait()
     lossy.lose = 1
 
     activity = ("--workflow-id", handle.id, "--activity-id", f"records-upsert/{world.parent}")
-    reset = await asyncio.to_thread(world.temporal_command, special_temporal.namespace, "activity", "reset", *activity)
+    reset = await asyncio.to_thread(world.temporal_command, mounted_temporal.namespace, "activity", "reset", *activity)
     assert reset.returncode == 0, reset.stderr
     lossy.may_answer.set()
 
@@ -129,15 +130,15 @@ async def test_a_step_that_is_reset_while_it_writes_attempts_again_although_the_
 
 
 async def test_a_delegation_that_was_written_is_told_though_the_answer_was_lost(
-    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+    mounted_temporal: Client, mounted: MountedBackends, world: World, lossy: LossyApi
 ) -> None:
     await world.create_zone(world.parent)
     child = f"t126.{world.parent}"
-    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    mounted.lead_to_powerdns(lossy.url)
     lossy.lose = 1
     request = world.request(child, parentDomains=[{"name": child}], certificate={"enabled": False})
 
-    handle = await start(special_temporal, request, workflow_id=f"sovereign/{child}")
+    handle = await start(mounted_temporal, request, workflow_id=f"sovereign/{child}")
     result = await handle.result()
 
     delegation = [r for r in result["records"] if r["zone"] == f"{world.parent}."]
@@ -146,18 +147,18 @@ async def test_a_delegation_that_was_written_is_told_though_the_answer_was_lost(
 
 
 async def test_a_cancelled_run_ends_when_its_write_has_and_tells_what_it_replaced(
-    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+    mounted_temporal: Client, mounted: MountedBackends, world: World, lossy: LossyApi
 ) -> None:
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
-    start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    mounted.lead_to_powerdns(lossy.url)
     lossy.may_answer.clear()
     request = world.request(fqdn, certificate={"enabled": False})
-    handle = await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")
+    handle = await start(mounted_temporal, request, workflow_id=f"sovereign/{fqdn}")
     await lossy.done.wait()
 
     await handle.cancel()
-    asked = await start(special_temporal, world.request(fqdn, loadBalancerIP="77.42.11.99"))
+    asked = await start(mounted_temporal, world.request(fqdn, loadBalancerIP="77.42.11.99"))
     with pytest.raises(WorkflowFailureError, match="failed") as refused:
         await asked.result()
     lossy.may_answer.set()
@@ -174,13 +175,13 @@ async def test_a_cancelled_run_ends_when_its_write_has_and_tells_what_it_replace
 
 
 async def test_a_powerdns_that_accepts_and_never_answers_is_told_as_that(
-    special_temporal: Client, start_worker: StartWorker, world: World, stack_description: dict[str, str]
+    mounted_temporal: Client, mounted: MountedBackends, world: World, stack_description: dict[str, str]
 ) -> None:
     async with LossyApi(stack_description["CATALYST_POWERDNS_API_URL"], "GET") as silent:
         silent.may_answer.clear()
-        start_worker(CATALYST_POWERDNS_API_URL=silent.url)
+        mounted.lead_to_powerdns(silent.url)
         fqdn = f"t1.{world.parent}"
-        handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+        handle = await start(mounted_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
 
         told = await waiting_for(handle, f"zone-create/{world.parent}")
 

@@ -7,26 +7,18 @@ from temporalio.client import Client, WorkflowFailureError
 
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
-from tests.conftest import StartWorker
 from tests.eventually import eventually
+from tests.mounted_backends import MountedBackends
 from tests.runs import Handle, provision, start, step, waiting_for, waiting_with
 from tests.world import LOAD_BALANCER, World, names_of
+
+OWN_KEY = "the-key"
 
 
 @pytest.fixture
 def own_powerdns(tmp_path: Path) -> PowerDNSServer:
     """A PowerDNS that the test may stop and start."""
-    return PowerDNSServer(tmp_path, free_port(), free_port(), "the-key")
-
-
-def settings_for(powerdns: PowerDNSServer, key_file: Path, key: str = "the-key") -> dict[str, str]:
-    key_file.write_text(key, encoding="utf-8")
-    return {
-        "CATALYST_POWERDNS_API_URL": powerdns.api_url,
-        "CATALYST_POWERDNS_API_KEY_FILE": str(key_file),
-        "CATALYST_DNS_AUTHORITATIVE": powerdns.dns_address,
-        "CATALYST_DNS_PROPAGATION_RESOLVERS": "",
-    }
+    return PowerDNSServer(tmp_path, free_port(), free_port(), OWN_KEY)
 
 
 async def attempt_now(world: World, client: Client, handle: Handle, activity_id: str) -> None:
@@ -38,22 +30,20 @@ async def attempt_now(world: World, client: Client, handle: Handle, activity_id:
 
 
 async def test_a_wrong_key_mended_in_its_file_needs_no_restart(
-    special_temporal: Client, start_worker: StartWorker, own_powerdns: PowerDNSServer, world: World, tmp_path: Path
+    mounted_temporal: Client, mounted: MountedBackends, world: World
 ) -> None:
-    key_file = tmp_path / "key"
-    start_worker(**settings_for(own_powerdns, key_file, "rotated-away"))
+    mounted.powerdns_key.write_text("rotated-away", encoding="utf-8")
     fqdn = f"t110.{world.parent}"
-    with own_powerdns:
-        handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
-        told = await waiting_for(handle, f"zone-create/{world.parent}")
-        assert told.startswith("PowerDNSUnauthorized: ")
-        assert str(key_file) in told
-        assert "rotated-away" not in told
+    handle = await start(mounted_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    told = await waiting_for(handle, f"zone-create/{world.parent}")
+    assert told.startswith("PowerDNSUnauthorized: ")
+    assert str(mounted.powerdns_key) in told
+    assert "rotated-away" not in told
 
-        key_file.write_text("the-key", encoding="utf-8")
-        await attempt_now(world, special_temporal, handle, f"zone-create/{world.parent}")
+    mounted.powerdns_key.write_text(mounted.stack_key, encoding="utf-8")
+    await attempt_now(world, mounted_temporal, handle, f"zone-create/{world.parent}")
 
-        assert (await handle.result())["phase"] == "complete"
+    assert (await handle.result())["phase"] == "complete"
 
 
 async def test_one_stuck_parent_domain_never_holds_back_another(temporal: Client, world: World) -> None:
@@ -116,17 +106,17 @@ async def test_a_missing_namespace_needs_a_hand(temporal: Client, world: World) 
 
 
 async def test_a_worker_without_kubernetes_still_publishes(
-    special_temporal: Client, start_worker: StartWorker, world: World, tmp_path: Path
+    mounted_temporal: Client, mounted: MountedBackends, world: World
 ) -> None:
-    start_worker(KUBECONFIG=str(tmp_path / "absent"))
+    mounted.kubeconfig.unlink()
     fqdn = f"t1.{world.parent}"
-    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    handle = await start(mounted_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
 
     told = await waiting_for(handle, f"certificate-request/{world.parent}")
     assert told.startswith("KubernetesNotConfigured: ")
     await handle.terminate()
 
-    result = await provision(special_temporal, world.request(fqdn, certificate={"enabled": False}))
+    result = await provision(mounted_temporal, world.request(fqdn, certificate={"enabled": False}))
     assert result["phase"] == "complete"
     assert step(result, "certificate-ready")["state"] == "skipped"
 
@@ -192,15 +182,14 @@ async def test_a_run_with_another_issuer_is_not_told_of_the_missing_one_before(t
 
 
 async def test_past_its_deadline_a_verification_tells_which_server_says_what(
-    special_temporal: Client, start_worker: StartWorker, own_powerdns: PowerDNSServer, world: World, tmp_path: Path
+    mounted_temporal: Client, mounted: MountedBackends, own_powerdns: PowerDNSServer, world: World
 ) -> None:
     """Written to one server, and another is asked: as when a secondary doesn't follow."""
     with own_powerdns:
-        settings = settings_for(own_powerdns, tmp_path / "key")
-        start_worker(**settings | {"CATALYST_DNS_AUTHORITATIVE": world.description["POWERDNS_DNS"]})
+        mounted.lead_to_powerdns(own_powerdns.api_url, OWN_KEY)
         fqdn = f"t1.{world.parent}"
         result = await provision(
-            special_temporal,
+            mounted_temporal,
             world.request(fqdn, certificate={"enabled": False}, verification={"deadlineSeconds": 3}),
         )
 
@@ -214,14 +203,13 @@ async def test_past_its_deadline_a_verification_tells_which_server_says_what(
 
 
 async def test_a_waiting_verification_tells_what_a_server_says(
-    special_temporal: Client, start_worker: StartWorker, own_powerdns: PowerDNSServer, world: World, tmp_path: Path
+    mounted_temporal: Client, mounted: MountedBackends, own_powerdns: PowerDNSServer, world: World
 ) -> None:
     with own_powerdns:
-        settings = settings_for(own_powerdns, tmp_path / "key")
-        start_worker(**settings | {"CATALYST_DNS_AUTHORITATIVE": world.description["POWERDNS_DNS"]})
+        mounted.lead_to_powerdns(own_powerdns.api_url, OWN_KEY)
         fqdn = f"t1.{world.parent}"
         request = world.request(fqdn, certificate={"enabled": False})
-        handle = await start(special_temporal, request, workflow_id=f"sovereign/{fqdn}")
+        handle = await start(mounted_temporal, request, workflow_id=f"sovereign/{fqdn}")
 
         told = await waiting_for(handle, f"dns-verify/{world.parent}")
 

@@ -13,6 +13,7 @@ from devstack.powerdns_server import PowerDNSServer
 from tests.conftest import StartWorker
 from tests.counting_resolver import CountingResolver
 from tests.eventually import eventually
+from tests.mounted_backends import MountedBackends
 from tests.runs import Handle, Result, provision, start, step, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
@@ -42,24 +43,23 @@ async def stale_verdict(handle: Handle, server: str) -> dict[str, Any]:
 
 
 async def test_a_stale_resolver_is_asked_again_when_it_lets_go_and_not_before(
-    special_temporal: Client, start_worker: StartWorker, world: World, resolver: CountingResolver
+    mounted_temporal: Client, mounted: MountedBackends, world: World, counting_resolver: CountingResolver
 ) -> None:
     """The incident: the resolver of a user has just learned the stranger's address."""
     fqdn = f"t110.{world.parent}"
     console = f"console.{fqdn}"
     await world.create_zone(world.parent, rrset(f"*.{world.parent}", "A", STRANGER, ttl=STALE_FOR_SECONDS))
-    start_worker(CATALYST_DNS_PROPAGATION_RESOLVERS=resolver.address)
     assert await world.answer(console, server=world.description["RECURSOR"]) == [STRANGER]
 
-    handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
-    stale = await stale_verdict(handle, resolver.address)
+    handle = await start(mounted_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    stale = await stale_verdict(handle, counting_resolver.address)
     told = await waiting_for(handle, f"dns-verify/{world.parent}")
     panel = await handle.query("propagation")
     result = await handle.result()
 
     assert (stale["kind"], stale["state"]) == ("resolver", "misdirected")
     assert STRANGER in stale["detail"]
-    assert f"{resolver.address} is misdirected, until " in told
+    assert f"{counting_resolver.address} is misdirected, until " in told
     (evidence,) = [a for a in stale["answers"] if a["state"] == "misdirected"]
     assert 0 <= evidence["ttl"] <= STALE_FOR_SECONDS
     assert (panel["domain"], panel["converged"], panel["total"], panel["percentage"]) == (fqdn, 0, 1, 0.0)
@@ -67,11 +67,11 @@ async def test_a_stale_resolver_is_asked_again_when_it_lets_go_and_not_before(
     assert result["phase"] == "complete"
     assert result["verification"]["level"] == "authoritative"
     assert "the delegation was not followed" in result["verification"]["notes"][0]
-    green = verdict_of(result, resolver.address)
+    green = verdict_of(result, counting_resolver.address)
     assert green["state"] == "converged"
     assert datetime.fromisoformat(green["askedAt"]) >= datetime.fromisoformat(stale["until"])
-    assert resolver.asked[console, "A"] == 2
-    assert {name: resolver.asked[name, "A"] for name in names_of(fqdn) if name != console} == dict.fromkeys(
+    assert counting_resolver.asked[console, "A"] == 2
+    assert {name: counting_resolver.asked[name, "A"] for name in names_of(fqdn) if name != console} == dict.fromkeys(
         [name for name in names_of(fqdn) if name != console], 1
     )
     assert await world.answers_other_than([LOAD_BALANCER], names_of(fqdn)) == {}
@@ -112,15 +112,14 @@ async def test_a_resolver_out_of_reach_is_shown_and_holds_nothing_up(
 
 
 async def test_a_level_below_asks_no_resolver(
-    special_temporal: Client, start_worker: StartWorker, world: World, resolver: CountingResolver
+    mounted_temporal: Client, mounted: MountedBackends, world: World, counting_resolver: CountingResolver
 ) -> None:
-    start_worker(CATALYST_DNS_PROPAGATION_RESOLVERS=resolver.address)
     request = world.request(f"t1.{world.parent}", verification={"level": "authoritative"})
 
-    result = await provision(special_temporal, request)
+    result = await provision(mounted_temporal, request)
 
     assert result["verification"]["level"] == "authoritative"
-    assert not resolver.asked
+    assert not [name for name, _ in counting_resolver.asked if name.endswith(world.parent)]
 
 
 async def test_a_sovereign_that_exists_is_verified_without_a_write(temporal: Client, world: World) -> None:

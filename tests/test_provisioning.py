@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from temporalio.client import Client
 
-from tests.conftest import StartWorker
 from tests.eventually import eventually
 from tests.lossy_api import LossyApi
+from tests.mounted_backends import MountedBackends
 from tests.runs import changes, provision, start, step
 from tests.world import LABELS, LOAD_BALANCER, STRANGER, World, names_of, rrset
 
@@ -142,17 +142,17 @@ async def test_nested_parent_domains_in_one_request(temporal: Client, world: Wor
 
 
 async def test_records_wait_for_a_requested_zone_below_the_host(
-    special_temporal: Client, start_worker: StartWorker, world: World
+    mounted_temporal: Client, mounted: MountedBackends, world: World
 ) -> None:
     below = f"api.{world.parent}"
     await world.create_zone(world.parent)
     parents = [{"name": world.parent}, {"name": below}]
     async with LossyApi(world.description["CATALYST_POWERDNS_API_URL"], "POST") as slow:
-        start_worker(CATALYST_POWERDNS_API_URL=slow.url)
+        mounted.lead_to_powerdns(slow.url)
         slow.may_arrive.clear()
-        handle = await start(special_temporal, world.request(world.parent, parentDomains=parents))
+        handle = await start(mounted_temporal, world.request(world.parent, parentDomains=parents))
         await slow.sent.wait()
-        lock = special_temporal.get_workflow_handle(f"sovereign/{world.parent}")
+        lock = mounted_temporal.get_workflow_handle(f"sovereign/{world.parent}")
 
         async def the_first_domain_has_its_certificate() -> bool:
             return bool(step(await lock.query("status"), "certificate-ready", world.parent)["state"] == "done")

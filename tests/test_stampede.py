@@ -20,6 +20,7 @@ from sovereign_dns.clients.powerdns import READS_IN_FLIGHT, WRITES_AT_ONCE
 from tests.conftest import StartWorker
 from tests.eventually import eventually
 from tests.lossy_api import LossyApi
+from tests.mounted_backends import MountedBackends
 from tests.runs import Handle, start, waiting_for
 from tests.world import LOAD_BALANCER, World, names_of
 from worker import POWERDNS_ACTIVITIES_AT_ONCE
@@ -140,21 +141,21 @@ def leave_on_the_queue_of_earlier_versions(world: World, client: Client, handle:
 
 
 async def test_a_powerdns_that_hangs_holds_back_nobody_who_does_not_need_it(
-    special_temporal: Client, start_worker: StartWorker, world: World
+    mounted_temporal: Client, mounted: MountedBackends, world: World
 ) -> None:
     namespace = f"ns-{world.unique}"
     await world.fault(world.kubernetes, namespace=namespace, kind="challenge-stuck")
     async with LossyApi(world.description["CATALYST_POWERDNS_API_URL"], "GET") as slow:
-        start_worker(CATALYST_POWERDNS_API_URL=slow.url)
+        mounted.lead_to_powerdns(slow.url)
         fqdn = f"t1.{world.parent}"
-        issuing = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+        issuing = await start(mounted_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
         await waiting_for(issuing, f"certificate-ready/{world.parent}")
         await issuing.execute_update("await_step", {"step": "dns-verify"})
 
         slow.may_arrive.clear()
         hanging = [
             await start(
-                special_temporal,
+                mounted_temporal,
                 world.request(f"h{n}.{world.parent}", certificate={"enabled": False}),
                 workflow_id=f"sovereign/h{n}.{world.parent}",
             )

@@ -36,7 +36,10 @@ class WebUI:
         cls, browser: Browser, url: str, namespace: str, *, width: int = 1280, height: int = 900
     ) -> AsyncIterator[Self]:
         """A tab of its own, closed at the end."""
-        context = await browser.new_context(viewport={"width": width, "height": height}, timezone_id="UTC")
+        # What moves is drawn anew sixty times a second, by the processor.
+        context = await browser.new_context(
+            viewport={"width": width, "height": height}, timezone_id="UTC", reduced_motion="reduce"
+        )
         context.set_default_timeout(PATIENCE_SECONDS * 1000)
         try:
             yield cls(await context.new_page(), url, namespace)
