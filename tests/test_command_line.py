@@ -110,7 +110,7 @@ async def test_plan_prints_a_diff_and_writes_nothing(environment: dict[str, str]
 
     assert ended.returncode == 0, ended.stderr
     lines = [" ".join(line.split()) for line in ended.stdout.splitlines()]
-    assert f"~ console.{fqdn}. 60 A {STRANGER} (TTL 300) -> {LOAD_BALANCER}" in lines
+    assert f"~ console.{fqdn}. 60 A {STRANGER} (TTL 300, of nobody) -> {LOAD_BALANCER}" in lines
     assert f"+ auth.{fqdn}. 60 A {LOAD_BALANCER}" in lines
     assert await world.serial(world.parent) == serial
 
