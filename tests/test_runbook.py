@@ -92,6 +92,13 @@ async def test_every_temporal_line_of_the_runbook_does_what_it_says(temporal: Cl
     await operator.types("temporal activity reset", "--query")
     await eventually(attempted_anew_since(handle, records, before))
 
+    async def is_moved() -> bool:
+        return (await pending(handle, records)).activity_options.task_queue.name == "sovereign-dns"
+
+    assert not await is_moved()
+    await operator.types("temporal activity update-options", "--task-queue sovereign-dns ")
+    await eventually(is_moved)
+
     await operator.types("temporal workflow update execute", "skip_step")
     skipped = step(await handle.query("status"), "certificate-ready")
     assert (skipped["state"], skipped["outcome"]) == ("skipped", "given up: issued by hand, ticket 42")
