@@ -89,11 +89,11 @@ class HeldRun:
                 f"{self.handle.id} never came to {self.step}: {await self.handle.query('status')}"
             ) from None
 
-    async def completes(self, world: World, *, wildcard_by_pdm: bool = True) -> None:
+    async def completes(self, world: World, *, pdm_could_write: bool = True) -> None:
         """Returns when it has, and the world is exactly right."""
         result: Result = await self.handle.result()
         assert result["phase"] == "complete", result["steps"]
-        await assert_exactly_right(world, self.sovereign, wildcard_by_pdm=wildcard_by_pdm)
+        await assert_exactly_right(world, self.sovereign, pdm_could_write=pdm_could_write)
 
 
 _PLACES = (

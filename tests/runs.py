@@ -9,6 +9,7 @@ from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from tests.eventually import eventually
 
@@ -49,7 +50,12 @@ async def waiting_for(handle: Handle, activity_id: str) -> str:
     """The last failure of a pending activity, as the Web UI shows it, as soon as there is one."""
 
     async def last_failure() -> str | None:
-        description = await handle.describe()
+        try:
+            description = await handle.describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:  # not handed over yet
+                return None
+            raise
         for pending in description.raw_description.pending_activities:
             if pending.activity_id == activity_id and pending.HasField("last_failure"):
                 return f"{pending.last_failure.application_failure_info.type}: {pending.last_failure.message}"

@@ -85,7 +85,7 @@ async def test_powerdns_crashes_in_the_middle_of_each_step_and_is_started_again(
             powerdns.start()
             for run in runs:
                 # PDM's own write came to nothing, which it says (202): then the wildcard is ours to write.
-                await run.completes(world, wildcard_by_pdm=(run.step, run.answered) != ("pool-commit", False))
+                await run.completes(world, pdm_could_write=(run.step, run.answered) != ("pool-commit", False))
             assert (await handle.result())["phase"] == "complete"
             await assert_exactly_right(world, late)
             verified = await verification.result()
