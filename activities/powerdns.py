@@ -72,7 +72,7 @@ class PowerDNSActivities:
         return ZoneReport(outcome=outcome, changes=changes, hazards=hazards)
 
     async def _create(self, task: CreateZone) -> bool:
-        async with self._powerdns.turn_to_write():
+        async with self._powerdns.turn_to_write(f"creating zone {task.domain}"):
             return await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers))
 
     async def _zone_above(self, domain: str) -> str | None:
@@ -198,7 +198,8 @@ class PowerDNSActivities:
                 _insist_on_writable(zone)
         changes = over_all_attempts(journal.notes(RecordChange), [change for plan in plans for change in plan.changes])
         if to_write and not dry_run:
-            async with self._powerdns.turn_to_write():
+            zones = " and ".join(plan.zone for plan in to_write)
+            async with self._powerdns.turn_to_write(f"writing zone {zones}"):
                 await journal.note(*changes)
                 await to_its_end(self._write(to_write, changes))
         return changes
@@ -222,7 +223,7 @@ class PowerDNSActivities:
 def _too_late(zone: str) -> PowerDNSUnavailable:
     return PowerDNSUnavailable(
         f"PowerDNS answers so slowly, or so many wait for it, that this attempt had no time left to write zone {zone}. "
-        "Tried again",
+        "Tried again; look whether it is overloaded, or its database hangs",
         sent=False,
     )
 

@@ -60,27 +60,23 @@ class Told:
 
 async def reset_each(client: Client, aims: Sequence[Aim]) -> Told:
     """Resets exactly these steps."""
-    turn = asyncio.Semaphore(RESET_AT_ONCE)
 
     async def reset(aim: Aim) -> RPCError | None:
-        async with turn:
-            try:
-                await client.workflow_service.reset_activity(
-                    ResetActivityRequest(
-                        namespace=client.namespace,
-                        execution=WorkflowExecution(workflow_id=aim.run.workflow_id, run_id=aim.run.run_id),
-                        identity=client.identity,
-                        id=aim.step.activity_id,
-                        keep_paused=True,
-                        jitter=_duration(aim.within),
-                    ),
-                    retry=True,
-                )
-            except RPCError as error:
-                return error
+        request = ResetActivityRequest(
+            namespace=client.namespace,
+            execution=WorkflowExecution(workflow_id=aim.run.workflow_id, run_id=aim.run.run_id),
+            identity=client.identity,
+            id=aim.step.activity_id,
+            keep_paused=True,
+            jitter=_duration(aim.within),
+        )
+        try:
+            await client.workflow_service.reset_activity(request, retry=True)
+        except RPCError as error:
+            return error
         return None
 
-    outcomes = await side_by_side(reset(aim) for aim in aims)
+    outcomes = await side_by_side((reset(aim) for aim in aims), at_once=RESET_AT_ONCE)
     errors = [error for error in outcomes if error is not None]
     refused = [error for error in errors if error.status is not RPCStatusCode.NOT_FOUND]
     return Told(

@@ -1,6 +1,5 @@
 """Every Sovereign's state, and every run that works, read from Temporal itself: no worker needs to be up."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -137,15 +136,11 @@ async def every_run_that_works(client: Client) -> list[Run]:
 
 async def with_failures(client: Client, runs: Sequence[Run]) -> list[Run]:
     """The same runs; those that failed say why, which takes a look at the last event of each."""
-    turn = asyncio.Semaphore(DESCRIBED_AT_ONCE)
 
     async def told(run: Run) -> Run:
-        if run.phase != "failed":
-            return run
-        async with turn:
-            return replace(run, failure=await _failure(client, run))
+        return replace(run, failure=await _failure(client, run)) if run.phase == "failed" else run
 
-    return await side_by_side(told(run) for run in runs)
+    return await side_by_side((told(run) for run in runs), at_once=DESCRIBED_AT_ONCE)
 
 
 async def _failure(client: Client, run: Run) -> str | None:
@@ -169,15 +164,12 @@ def count_by_phase(runs: Iterable[Run]) -> str:
 
 
 async def _described(client: Client, runs: Sequence[Run]) -> list[Run]:
-    turn = asyncio.Semaphore(DESCRIBED_AT_ONCE)
-
     async def describe(run: Run) -> Run:
-        async with turn:
-            try:
-                return await run_of(await client.get_workflow_handle(run.workflow_id).describe())
-            except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:  # deleted since it was listed
-                    return run
-                raise
+        try:
+            return await run_of(await client.get_workflow_handle(run.workflow_id).describe())
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:  # deleted since it was listed
+                return run
+            raise
 
-    return await side_by_side(describe(run) for run in runs)
+    return await side_by_side((describe(run) for run in runs), at_once=DESCRIBED_AT_ONCE)

@@ -140,23 +140,26 @@ class PowerDNS:
         return self._writes.waiting
 
     @asynccontextmanager
-    async def turn_to_write(self) -> AsyncIterator[None]:
+    async def turn_to_write(self, doing: str) -> AsyncIterator[None]:
         """Where a write may be sent. Waited for before it: until then nothing is under way, and all can be called off.
+
+        `doing` says which write, as a sentence goes on after "while".
 
         Raises:
             PowerDNSUnavailable: the writes before it don't come to an end.
         """
-        async with self._turn(self._writes, "a write"):
+        async with self._turn(self._writes, doing):
             yield
 
     @asynccontextmanager
-    async def _turn(self, turns: Turns, what: str) -> AsyncIterator[None]:
+    async def _turn(self, turns: Turns, doing: str) -> AsyncIterator[None]:
         try:
             async with turns.taken():
                 yield
         except NoTurnError as told:
             raise PowerDNSUnavailable(
-                f"PowerDNS has answered {told} of the calls before it, while {what} waited for its turn. Tried again",
+                f"PowerDNS has answered {told} of the calls before it, while {doing} waited for its turn. Tried "
+                "again; look whether PowerDNS is overloaded, or its database hangs",
                 sent=False,
             ) from None
 

@@ -73,7 +73,7 @@ async def test_a_write_that_waits_for_its_turn_is_called_off_with_its_run() -> N
     async def it_waits() -> int:
         return client.writes_waiting
 
-    async with client.turn_to_write():
+    async with client.turn_to_write("writing zone others.example"):
         running = asyncio.create_task(PowerDNSActivities(client).upsert_records(task))
         await eventually(it_waits)
         running.cancel()
@@ -93,7 +93,7 @@ async def test_nothing_is_sent_that_the_attempt_has_no_time_to_see_answered() ->
     environment.info = dataclasses.replace(environment.info, start_to_close_timeout=time_out)
     task = UpsertRecords(owner=OWNER, intent=domain_intent())
 
-    async with client.turn_to_write():
+    async with client.turn_to_write("writing zone others.example"):
         with pytest.raises(PowerDNSUnavailable, match=r"no time left to write zone omani\.works"):
             await environment.run(PowerDNSActivities(client).upsert_records, task)
 
