@@ -188,6 +188,7 @@ async def test_cancelling_a_run_that_handed_over_cancels_the_one_that_works(temp
     inner = temporal.get_workflow_handle(f"sovereign/{fqdn}")
     with pytest.raises(WorkflowUpdateFailedError):
         await outer.execute_update("await_step", {"step": "records-upsert"})  # by now it has handed over
+    await waiting_for(inner, f"certificate-ready/{world.parent}")
 
     await outer.cancel()
 
