@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sovereign_dns.contract import CONTRACT_MODELS
+from sovereign_dns.published_models import CONTRACT_MODELS
 
 Name = Annotated[str | None, typer.Argument(help="One of them, such as ProvisionSovereign.input.", show_default=False)]
 Write = Annotated[Path | None, typer.Option("--write", help="Write a file for each into this folder.")]

@@ -5,14 +5,25 @@ names, which addresses are public) is decided in an activity, by `intent`, and s
 a changed setting must never make a running workflow's own recorded input invalid.
 """
 
-import ipaddress
-import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from sovereign_dns import names
+from sovereign_dns.fields import (
+    DeploymentId,
+    Fqdn,
+    Ipv4,
+    Ipv6,
+    KubernetesName,
+    KubernetesNamespace,
+    PoolLabel,
+    Seconds,
+    Subdomain,
+    TtlSeconds,
+    WildcardName,
+)
 from sovereign_dns.wire import Message, StrictMessage
 
 TASK_QUEUE = "sovereign-dns"
@@ -28,6 +39,18 @@ PROVISION_SOVEREIGN = "ProvisionSovereign"
 VERIFY_SOVEREIGN = "VerifySovereign"
 """The workflow type that checks a Sovereign that exists, and writes nothing."""
 
+DEPROVISION_SOVEREIGN = "DeprovisionSovereign"
+"""The workflow type that takes away what a Sovereign has in DNS, PDM and cert-manager."""
+
+RESTORE_RECORDS = "RestoreRecords"
+"""The workflow type that puts back what another run has removed or replaced."""
+
+ADD_PARENT_DOMAIN = "AddParentDomain"
+"""The workflow type by which a Sovereign is served under one more parent domain."""
+
+REMOVE_PARENT_DOMAIN = "RemoveParentDomain"
+"""The way back from `AddParentDomain`; the registrar is left as it is."""
+
 MOST_SUBDOMAINS = 200
 """More is a mistake, and would make one request's history and PATCH grow without bound."""
 
@@ -40,72 +63,28 @@ def sovereign_workflow_id(sovereign_fqdn: str) -> str:
     return f"sovereign/{sovereign_fqdn}"
 
 
-def _ipv4(text: str) -> str:
-    try:
-        return str(ipaddress.IPv4Address(text))
-    except ValueError as error:
-        hint = "; an IPv6 address belongs into loadBalancerIPv6" if ":" in text else ""
-        raise ValueError(f"{text[:60]!r} is not an IPv4 address{hint}") from error
-
-
-def _ipv6(text: str) -> str:
-    try:
-        address = ipaddress.IPv6Address(text)
-    except ValueError as error:
-        raise ValueError(f"{text[:60]!r} is not an IPv6 address") from error
-    if address.scope_id is not None:
-        raise ValueError(f"{text[:60]!r} holds a zone id, which means nothing in DNS")
-    return str(address)
-
-
-def _kubernetes_name(text: str) -> str:
-    label = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-    if len(text) > 253 or not re.fullmatch(rf"{label}(\.{label})*", text):
-        raise ValueError(f"{text[:80]!r} is not a Kubernetes name (RFC 1123 subdomain: lower case, digits, '-', '.')")
-    return text
-
-
-def _kubernetes_label(text: str) -> str:
-    if len(text) > 63 or not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", text):
-        raise ValueError(f"{text[:80]!r} is not a Kubernetes namespace (RFC 1123 label: lower case, digits, '-')")
-    return text
-
-
-def _wildcard(text: str) -> str:
-    if not text.startswith("*."):
-        raise ValueError(f"{text[:80]!r} is not a wildcard: it must start with '*.'")
-    return f"*.{names.normalise_fqdn(text[2:])}"
-
-
-def _single_label(text: str) -> str:
-    if "." in text:
-        raise ValueError(f"{text[:80]!r} has several labels; PDM hands out single ones")
-    return text
-
-
-def _deployment_id(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", text):
-        raise ValueError("must be 1 to 128 letters, digits, '.', '_' or '-', and start with a letter or digit")
-    return text
-
-
-Fqdn = Annotated[str, AfterValidator(names.normalise_fqdn)]
-Subdomain = Annotated[str, AfterValidator(names.normalise_relative)]
-PoolLabel = Annotated[str, AfterValidator(names.normalise_relative), AfterValidator(_single_label)]
-WildcardName = Annotated[str, AfterValidator(_wildcard)]
-Ipv4 = Annotated[str, AfterValidator(_ipv4)]
-Ipv6 = Annotated[str, AfterValidator(_ipv6)]
-KubernetesName = Annotated[str, AfterValidator(_kubernetes_name)]
-KubernetesNamespace = Annotated[str, AfterValidator(_kubernetes_label)]
-DeploymentId = Annotated[str, AfterValidator(_deployment_id)]
-Seconds = Annotated[int, Field(ge=1, le=7 * 24 * 3600)]
-TtlSeconds = Annotated[int, Field(ge=1, le=86400)]
-
-Step = Literal["zone-create", "certificate-request", "pool-commit", "records-upsert", "dns-verify", "certificate-ready"]
-ReadingStep = Literal["records-compare"]
+Step = Literal[
+    "zone-create",
+    "certificate-request",
+    "pool-commit",
+    "records-upsert",
+    "nameservers-set",
+    "dns-verify",
+    "certificate-ready",
+    "records-remove",
+    "certificate-delete",
+    "pool-release",
+    "zone-remove",
+    "records-restore",
+]
+ReadingStep = Literal["records-compare", "records-find", "lock-await"]
 SkippableStep = Literal["certificate-request", "certificate-ready", "dns-verify"]
 StepState = Literal["pending", "running", "done", "skipped", "failed"]
-Phase = Literal["provisioning", "verifying", "stalled", "complete", "degraded", "planned", "failed", "cancelled"]
+UnderWay = Literal["provisioning", "verifying", "deprovisioning", "restoring"]
+Phase = Literal[
+    "provisioning", "verifying", "deprovisioning", "restoring",
+    "stalled", "complete", "degraded", "planned", "failed", "cancelled",
+]  # fmt: skip
 Change = Literal["created", "replaced", "removed", "unchanged"]
 VerificationLevel = Literal["authoritative", "delegated", "propagated"]
 Outcome = Literal["converged", "misdirected", "missing", "bogus", "refused", "unreachable"]
@@ -270,8 +249,21 @@ class RecordChange(Message):
     unconfirmed: bool = False
 
 
+class CertificateSpec(Message):
+    """What a Certificate asks for, and whose it is: enough to ask for it again. Its Secret is never part of it."""
+
+    dns_names: list[str]
+    issuer: str
+    issuer_kind: str = "ClusterIssuer"
+    secret_name: str
+    owner: Owner | None = None
+
+
 class CertificateStatus(Message):
-    """A cert-manager Certificate. `reason` is the deepest known one why it is not ready."""
+    """A cert-manager Certificate. `reason` is the deepest known one why it is not ready.
+
+    `before` is what it asked for where this run replaced or removed it.
+    """
 
     name: str
     namespace: str
@@ -279,6 +271,26 @@ class CertificateStatus(Message):
     ready: bool = False
     not_after: datetime | None = None
     reason: str | None = None
+    change: Change | None = None
+    before: CertificateSpec | None = None
+
+
+class ZoneChange(Message):
+    """A zone that this run created or removed. The keys of a signed one are not kept: a restored zone has new ones."""
+
+    zone: str
+    change: Literal["created", "removed"]
+    nameservers: list[str] = []
+    signed: bool = False
+
+
+class PoolNameChange(Message):
+    """A pool name that this run had PDM hold as active, or release; `load_balancer_ip` is what PDM's row said."""
+
+    domain: str
+    subdomain: str
+    change: Literal["committed", "released"]
+    load_balancer_ip: str | None = None
 
 
 class AnswerEvidence(Message):
@@ -337,7 +349,15 @@ class VerificationResult(Message):
 class Hazard(Message):
     """Something that endangers this Sovereign or a neighbour, and was left alone."""
 
-    kind: Literal["stale-wildcard", "pool-address-differs", "hidden-by-new-zone"]
+    kind: Literal[
+        "stale-wildcard",
+        "pool-address-differs",
+        "hidden-by-new-zone",
+        "wildcard-answers",
+        "kept-for-another",
+        "zone-kept",
+        "still-delegated",
+    ]
     zone: str
     name: str
     content: list[str]
@@ -345,9 +365,10 @@ class Hazard(Message):
 
 
 class ProvisionResult(Message):
-    """The result of `ProvisionSovereign` and `VerifySovereign`, and, while they run, the answer of the query `status`.
+    """The result of every workflow about a Sovereign, and, while it runs, the answer of the query `status`.
 
-    `failure` is what ended a run that has no result: its error type and message.
+    `zones`, `records`, `certificates` and `pool_names` tell what it changed, with what was there before: enough for
+    `RestoreRecords` to put it back. `failure` is what ended a run that has no result: its error type and message.
     """
 
     deployment_id: str
@@ -355,8 +376,10 @@ class ProvisionResult(Message):
     phase: Phase = "provisioning"
     failure: str | None = None
     steps: list[StepStatus] = []
+    zones: list[ZoneChange] = []
     records: list[RecordChange] = []
     certificates: list[CertificateStatus] = []
+    pool_names: list[PoolNameChange] = []
     verification: VerificationResult = VerificationResult()
     hazards: list[Hazard] = []
     handed_over_to: str | None = None
@@ -383,16 +406,3 @@ class Propagation(Message):
     total: int = 0
     percentage: float = 0.0
     generated_at: datetime
-
-
-CONTRACT_MODELS: dict[str, type[BaseModel]] = {
-    "ProvisionSovereign.input": ProvisionRequest,
-    "ProvisionSovereign.output": ProvisionResult,
-    "ProvisionSovereign.skip_step": SkipStepRequest,
-    "ProvisionSovereign.await_step": AwaitStepRequest,
-    "ProvisionSovereign.propagation.output": Propagation,
-    "VerifySovereign.input": VerifyRequest,
-    "VerifySovereign.output": ProvisionResult,
-    "VerifySovereign.propagation.output": Propagation,
-}
-"""Every JSON object that others send or receive, by workflow and place."""

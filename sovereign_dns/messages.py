@@ -7,13 +7,17 @@ from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,
     Owner,
+    PoolNameChange,
     ProvisionRequest,
     RecordChange,
     VerificationLevel,
     VerificationResult,
+    ZoneChange,
 )
 from sovereign_dns.intent import DomainIntent
 from sovereign_dns.issuance import WantedCertificate
+from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
+from sovereign_dns.removal_intent import RemovalIntent
 from sovereign_dns.wire import Message
 
 DECIDE_INTENT = "decide-intent"
@@ -44,9 +48,13 @@ class CreateZone(Task):
 
 
 class ZoneReport(Message):
-    """What was found or done for a zone; `changes` are those in the zone above it, `hazards` what it hides there."""
+    """What was found or done for a zone; `changes` are those in the zone above it, `hazards` what it hides there.
+
+    `zones` names it where it was created or removed.
+    """
 
     outcome: str
+    zones: list[ZoneChange] = []
     changes: list[RecordChange] = []
     hazards: list[Hazard] = []
 
@@ -81,6 +89,7 @@ class PoolReport(Message):
     """What was found or done for a pool name."""
 
     outcome: str
+    change: PoolNameChange | None = None
     hazards: list[Hazard] = []
 
 
@@ -91,6 +100,7 @@ CHANGES_ATTEMPTED = "changes-attempted"
 class ChangesAttempted(Message):
     """What was sent, and perhaps written; and what it hides, where it was a zone."""
 
+    zones: list[ZoneChange] = []
     changes: list[RecordChange] = []
     hazards: list[Hazard] = []
 
@@ -122,12 +132,16 @@ class RecordsReport(Message):
 
 
 class VerifyDomain(Task):
-    """The names of one parent domain, and the zones that answer for them."""
+    """The names of one parent domain, and the zones that answer for them.
+
+    With `gone`, none of the intent's names may be answered any more; its values are what they led to.
+    """
 
     intent: DomainIntent
     zones: list[ServedZone]
     level: VerificationLevel
     expected_nameservers: list[str] = []
+    gone: bool = False
 
 
 HAZARDS_IN_MEMO = "hazards"
@@ -145,10 +159,11 @@ class VerificationSeen(Message):
 
 
 class VerificationReport(Message):
-    """The proof."""
+    """The proof; `hazards` are wildcards that answer for names that are gone."""
 
     outcome: str
     verification: VerificationResult
+    hazards: list[Hazard] = []
 
 
 CERTIFICATE_SEEN = "certificate-seen"
@@ -166,3 +181,129 @@ class AwaitCertificate(Task):
 
     name: str
     namespace: str
+
+
+DECIDE_REMOVAL = "decide-removal"
+"""The activity in which the environment has its say about what is taken away, once for a run."""
+
+
+class DecideRemoval(Message):
+    """The request that is to be decided."""
+
+    request: DeprovisionRequest | RemoveParentDomainRequest
+
+
+class AwaitLock(Task):
+    """A run that is cancelled and waited for, since another one shall follow it under its lock."""
+
+    workflow_id: str
+
+
+class LockReport(Message):
+    """The lock is free."""
+
+    outcome: str
+
+
+class FindRecords(Task):
+    """A Sovereign whose rrsets and zones are looked for."""
+
+    intent: RemovalIntent
+
+
+class RRsetToRemove(Message):
+    """One rrset. With `expected` it is removed only where it still holds exactly that, whoever owns it."""
+
+    name: str
+    type: str
+    expected: list[str] | None = None
+
+
+class FoundZone(Message):
+    """A zone that holds some of a Sovereign's rrsets, or that was made for it.
+
+    `made_for_us` where its apex says that it was created for this Sovereign; `parent_zone` is the hosted zone above it.
+    """
+
+    zone: str
+    domain: str
+    rrsets: list[RRsetToRemove] = []
+    made_for_us: bool = False
+    parent_zone: str | None = None
+
+
+class FoundReport(Message):
+    """What a Sovereign has in PowerDNS; `hazards` tell of what stands at its names and is somebody else's."""
+
+    outcome: str
+    zones: list[FoundZone] = []
+    hazards: list[Hazard] = []
+
+
+class RemoveRecords(Task):
+    """Rrsets of one zone. Those without `expected` are removed only where they are the owner's.
+
+    Without an owner's comment they are where they lead nowhere but to `addresses`.
+    """
+
+    zone: str
+    rrsets: list[RRsetToRemove]
+    addresses: list[str] = []
+    dry_run: bool = False
+
+
+class RemoveZone(Task):
+    """A zone that was made for the Sovereign, with its delegation; it stays where it holds anything of others.
+
+    `without_parent` allows it also where no hosted zone lies above it. `leftover_of_pool` where PDM made it, and has
+    released its name.
+    """
+
+    zone: str
+    parent_zone: str | None = None
+    without_parent: bool = False
+    leftover_of_pool: bool = False
+    dry_run: bool = False
+
+
+class DeleteCertificate(Task):
+    """A Certificate that shall be gone, where it is this Sovereign's."""
+
+    name: str
+    namespace: str
+    dry_run: bool = False
+
+
+class ReleasePoolName(Task):
+    """A pool name that PDM shall no longer hold for this Sovereign."""
+
+    pool_domain: str
+    subdomain: str
+    dry_run: bool = False
+
+
+class RestoreZoneRecords(Task):
+    """What stood in one zone before another run: written back as it was, with its TTLs and comments."""
+
+    zone: str
+    records: list[RecordChange]
+    takeover: bool = False
+    dry_run: bool = False
+
+
+class SetNameservers(Task):
+    """The name servers that a domain's registrar shall delegate it to. The token is read where it is used."""
+
+    domain: str
+    registrar: str
+    credentials_ref: str
+    nameservers: list[str]
+    glue_ip: str | None = None
+    glue_if_ours: str | None = None
+    dry_run: bool = False
+
+
+class NameserversReport(Message):
+    """What the registrar was told, or why it needed no telling."""
+
+    outcome: str

@@ -7,14 +7,15 @@ from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,
     Phase,
-    ProvisionRequest,
+    PoolNameChange,
     ProvisionResult,
     ReadingStep,
     RecordChange,
     Step,
     StepStatus,
+    UnderWay,
     VerificationResult,
-    VerifyRequest,
+    ZoneChange,
 )
 
 STALLED_AFTER = timedelta(minutes=2)
@@ -28,10 +29,10 @@ _SETTLED = frozenset({"done", "skipped", "failed"})
 class Progress:
     """The state that the query `status` answers, and that becomes the result."""
 
-    def __init__(self, request: ProvisionRequest | VerifyRequest) -> None:
-        self._under_way: Phase = "provisioning" if isinstance(request, ProvisionRequest) else "verifying"
+    def __init__(self, under_way: UnderWay, sovereign_fqdn: str, deployment_id: str | None) -> None:
+        self._under_way: Phase = under_way
         self._result = ProvisionResult(
-            deployment_id=request.deployment_id or "", sovereign_fqdn=request.sovereign_fqdn, phase=self._under_way
+            deployment_id=deployment_id or "", sovereign_fqdn=sovereign_fqdn, phase=self._under_way
         )
         self._steps: dict[tuple[AnyStep, str], StepStatus] = {}
         self._attempted: dict[tuple[str, str, str], RecordChange] = {}
@@ -134,6 +135,15 @@ class Progress:
             if first is None or (first.change == "unchanged" and change.change != "unchanged"):
                 known[_key(change)] = change
         self._result = self._result.changed(records=list(known.values()))
+
+    def add_zones(self, changes: list[ZoneChange]) -> None:
+        """Adds zones that were created or removed, each once."""
+        fresh = [change for change in changes if change not in self._result.zones]
+        self._result = self._result.changed(zones=[*self._result.zones, *fresh])
+
+    def add_pool_name(self, change: PoolNameChange) -> None:
+        """Adds a pool name that was committed or released."""
+        self._result = self._result.changed(pool_names=[*self._result.pool_names, change])
 
     def attempt_changes(self, changes: list[RecordChange]) -> None:
         """Remembers what was sent and perhaps written: should the run end before it knows, this is what it can say."""

@@ -47,7 +47,15 @@ _CANCELLATION: dict[AnyStep, workflow.ActivityCancellationType] = {
     "certificate-request": _UNTIL_ENDED,
     "pool-commit": _UNTIL_ENDED,
     "records-upsert": _UNTIL_ENDED,
+    "records-remove": _UNTIL_ENDED,
+    "records-restore": _UNTIL_ENDED,
+    "certificate-delete": _UNTIL_ENDED,
+    "pool-release": _UNTIL_ENDED,
+    "zone-remove": _UNTIL_ENDED,
+    "nameservers-set": _UNTIL_ENDED,
     "records-compare": _AT_ONCE,
+    "records-find": _AT_ONCE,
+    "lock-await": _AT_ONCE,
     "dns-verify": _AT_ONCE,
     "certificate-ready": _AT_ONCE,
 }
@@ -57,6 +65,10 @@ _TASK_QUEUES: dict[AnyStep, str] = {
     "zone-create": POWERDNS_TASK_QUEUE,
     "records-upsert": POWERDNS_TASK_QUEUE,
     "records-compare": POWERDNS_TASK_QUEUE,
+    "records-find": POWERDNS_TASK_QUEUE,
+    "records-remove": POWERDNS_TASK_QUEUE,
+    "records-restore": POWERDNS_TASK_QUEUE,
+    "zone-remove": POWERDNS_TASK_QUEUE,
 }
 """All other steps are done from the workflow's own. Temporal doesn't compare the queue when it replays a history."""
 

@@ -27,7 +27,7 @@ class VerifySovereign(ShownRun):
     @workflow.run
     async def run(self, request: VerifyRequest) -> ProvisionResult:
         """Compares what PowerDNS holds, and then what DNS answers, with what the request says."""
-        progress, publication = self._show(Progress(request))
+        progress, publication = self._show(Progress("verifying", request.sovereign_fqdn, request.deployment_id))
         try:
             return await self._verify(request, progress, publication)
         except (FailureError, asyncio.CancelledError) as error:

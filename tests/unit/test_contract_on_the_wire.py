@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from sovereign_dns.contract import CONTRACT_MODELS, ProvisionRequest
+from sovereign_dns.contract import ProvisionRequest
+from sovereign_dns.published_models import CONTRACT_MODELS
 from tests.unit.strategies import request_bodies
 
 INPUTS = ["ProvisionSovereign.input", "ProvisionSovereign.skip_step", "ProvisionSovereign.await_step"]

@@ -14,7 +14,7 @@ from sovereign_dns.contract import (
     VerificationResult,
 )
 from sovereign_dns.progress import Progress
-from tests.unit.builders import FQDN, LOAD_BALANCER, STRANGER, request
+from tests.unit.builders import FQDN, LOAD_BALANCER, STRANGER
 
 START = datetime(2026, 5, 15, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -24,7 +24,7 @@ WORKS, HOMES = "omani.works", "omani.homes"
 @pytest.fixture
 def progress() -> Progress:
     """Two parent domains with one step each, neither started."""
-    fresh = Progress(request())
+    fresh = Progress("provisioning", FQDN, "fe09897a1b6b3c1d")
     for domain in (WORKS, HOMES):
         fresh.expect("zone-create", domain)
     return fresh
@@ -253,7 +253,7 @@ def record(kind: str, before: list[str]) -> RecordChange:
 
 
 def test_a_change_outweighs_a_siblings_word_that_nothing_changed() -> None:
-    progress = Progress(request())
+    progress = Progress("provisioning", FQDN, "fe09897a1b6b3c1d")
     progress.add_records([record("unchanged", ["77.42.11.95"])])
     progress.add_records([record("replaced", ["49.12.16.160"])])
     progress.add_records([record("unchanged", ["77.42.11.95"])])
@@ -262,7 +262,7 @@ def test_a_change_outweighs_a_siblings_word_that_nothing_changed() -> None:
 
 
 def test_what_was_sent_and_perhaps_written_is_told_only_where_the_run_ends_before_it_knows() -> None:
-    progress = Progress(request())
+    progress = Progress("provisioning", FQDN, "fe09897a1b6b3c1d")
     progress.attempt_changes([record("replaced", ["49.12.16.160"])])
     assert progress.snapshot().records == []
     progress.abort("cancelled", START, "it was cancelled")

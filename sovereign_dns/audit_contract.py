@@ -1,0 +1,112 @@
+"""The contract of the audit: what nobody owns, and what no longer is as it was written."""
+
+import ipaddress
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from sovereign_dns.contract import Owner
+from sovereign_dns.fields import Fqdn
+from sovereign_dns.wire import Message, StrictMessage
+
+AUDIT_ZONES = "AuditZones"
+"""The workflow type that looks through the managed zones. Reads only."""
+
+FIX_FINDING = "FixFinding"
+"""The workflow type that removes what one finding names."""
+
+AUDIT_SCHEDULE_ID = "audit-zones"
+"""The Temporal Schedule that `sovereign-dns audit enable` makes, and the workflow id that its runs begin with."""
+
+FindingKind = Literal["orphan", "dangling", "shadowing", "drift", "unreadable"]
+Severity = Literal["critical", "warning", "notice"]
+InventorySource = Literal["owners", "pdm", "networks", "hetzner", "temporal"]
+
+MOST_FINDINGS = 1000
+"""In one result; further ones are counted. Temporal takes no result above 2 MiB, and ours stay below 1 MB."""
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"{text[:60]!r} is no network (CIDR, such as 77.42.11.0/24) and no address: {error}") from None
+
+
+Network = Annotated[str, AfterValidator(_network)]
+
+
+class AuditRequest(StrictMessage):
+    """The input of `AuditZones`.
+
+    Without `zones`, all that PowerDNS hosts. `owned_networks` are added to `CATALYST_OWNED_NETWORKS`. `inventory` says
+    which sources to read; without it, all that are configured.
+    """
+
+    zones: Annotated[list[Fqdn], Field(max_length=10_000)] = []
+    owned_networks: Annotated[list[Network], Field(max_length=1000)] = []
+    inventory: list[InventorySource] | None = None
+
+
+class Finding(Message):
+    """One thing that is wrong. `id` is the same in every audit; `mend` is the exact command that mends it.
+
+    `first_seen` is when an audit first found it, and `news` whether the audit before this one knew it.
+    """
+
+    id: str
+    kind: FindingKind
+    severity: Severity
+    zone: str
+    name: str
+    type: str
+    content: list[str] = []
+    owner: Owner | None = None
+    message: str
+    evidence: list[str] = []
+    mend: str
+    first_seen: datetime
+    news: Literal["new", "same"] = "new"
+
+
+class SourceRead(Message):
+    """One part of the inventory: whether it could be read, and how many addresses or names it knows."""
+
+    source: InventorySource
+    state: Literal["read", "unreadable", "left-out"]
+    entries: int = 0
+    detail: str | None = None
+
+
+class AuditedZone(Message):
+    """One zone that was looked through."""
+
+    zone: str
+    rrsets: int
+    findings: int
+
+
+class AuditResult(Message):
+    """The result of `AuditZones`. `partial` where a zone or a part of the inventory could not be read.
+
+    Where the inventory is partial, nothing is called an orphan. `left_out` counts findings beyond `MOST_FINDINGS`.
+    """
+
+    started_at: datetime
+    finished_at: datetime
+    partial: bool = False
+    inventory: list[SourceRead] = []
+    zones: list[AuditedZone] = []
+    zones_total: int = 0
+    rrsets_total: int = 0
+    findings: list[Finding] = []
+    gone: list[Finding] = []
+    left_out: int = 0
+
+
+class FixFindingRequest(StrictMessage):
+    """The input of `FixFinding`: a finding as an audit has told it. Refused where what it names has changed since."""
+
+    finding: Finding
+    dry_run: bool = False
