@@ -25,6 +25,7 @@ from activities.classification import ClassifyFailures
 from activities.dns import DNSActivities
 from activities.environment import EnvironmentActivities
 from activities.kubernetes import KubernetesActivities
+from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from service import logs, search_attributes
@@ -190,6 +191,7 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                     kubernetes.request_certificate,
                     kubernetes.certificate_ready,
                     dns.verify_domain,
+                    LockActivities().await_lock,
                 ],
             )
         finally:

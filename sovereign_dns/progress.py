@@ -1,5 +1,6 @@
-"""How far a provisioning has come: the one place where steps change state. Pure; the caller says what time it is."""
+"""How far a run has come: the one place where steps change state. Pure; the caller says what time it is."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sovereign_dns import verification
@@ -62,9 +63,9 @@ class Progress:
         self._result = self._result.changed(handed_over_to=workflow_id)
 
     def adopt(self, result: ProvisionResult, workflow_id: str) -> ProvisionResult:
-        """Takes over what the run with the lock has reached."""
-        self._result = result.changed(handed_over_to=workflow_id)
-        self._steps = {(step.step, step.domain): step for step in result.steps}
+        """Takes over what the run with the lock has reached, after the steps by which the lock was had."""
+        self._result = result.changed(handed_over_to=workflow_id, steps=[*self._steps.values(), *result.steps])
+        self._steps = {(step.step, step.domain): step for step in self._result.steps}
         self._certificates = {(item.namespace, item.name): item for item in result.certificates}
         self._verified = {"": result.verification}
         self._ended = result.phase
@@ -73,6 +74,14 @@ class Progress:
     def expect(self, step: AnyStep, domain: str) -> None:
         """Announces a step as pending."""
         self._steps[step, domain] = StepStatus(step=step, domain=domain)
+
+    def expects(self, step: AnyStep, domain: str) -> bool:
+        """Whether the step was announced."""
+        return (step, domain) in self._steps
+
+    def arrange(self, in_order: Sequence[AnyStep]) -> None:
+        """Puts steps that were announced one after the other into their order."""
+        self._steps = dict(sorted(self._steps.items(), key=lambda item: in_order.index(item[0][0])))
 
     def start(self, step: AnyStep, domain: str, now: datetime) -> None:
         """The step runs from now."""
