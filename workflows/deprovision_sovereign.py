@@ -1,4 +1,4 @@
-"""`DeprovisionSovereign`: records, Certificates, pool name and zones of a Sovereign, and the proof that they are gone."""
+"""`DeprovisionSovereign`: takes away records, Certificates, pool name and zones, and proves that they are gone."""
 
 from temporalio import workflow
 

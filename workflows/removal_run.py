@@ -25,7 +25,9 @@ _BY_FORCE = "Or start this one with force: that run is then cancelled and waited
 class RemovalRun(SteppedRun):
     """What the workflows that remove have in common; they differ in what is decided."""
 
-    async def _remove_or_hand_over(self, request: Request, progress: Progress, publication: Publication) -> ProvisionResult:
+    async def _remove_or_hand_over(
+        self, request: Request, progress: Progress, publication: Publication
+    ) -> ProvisionResult:
         lock_id = sovereign_workflow_id(request.sovereign_fqdn)
         if workflow.info().workflow_id == lock_id or request.dry_run:
             return await self._remove(request, progress, publication)

@@ -51,6 +51,7 @@ class RemovalSteps:
         self._domains: list[DomainRemoval] = intent.domains
         self._found: list[FoundZone] = []
         self._pool = request.pool if isinstance(request, DeprovisionRequest) else None
+        self._pool_dns_left_behind = False
 
     def announce(self) -> None:
         """Lists what is known before anything was looked for."""
@@ -123,8 +124,23 @@ class RemovalSteps:
         self._progress.arrange(_IN_ORDER)
 
     def _zones_to_remove(self) -> list[FoundZone]:
-        """Those that were made for this Sovereign; also the one that PDM made for a pool name, should it leave it."""
-        return [zone for zone in self._found if zone.made_for_us]
+        """Those that were made for this Sovereign; and the one that PDM has made for its pool name."""
+        made = [zone for zone in self._found if zone.made_for_us]
+        leftover = self._zone_of_pool_name()
+        return [*made, *([leftover] if leftover and leftover.zone not in {zone.zone for zone in made} else [])]
+
+    def _zone_of_pool_name(self) -> FoundZone | None:
+        """PDM removes it itself, unless its PowerDNS fails it."""
+        if self._pool is None or not self._releases_pool_name:
+            return None
+        zone = f"{self._request.sovereign_fqdn}."
+        above = f"{self._pool.domain}."
+        unknown = FoundZone(zone=zone, domain=self._pool.domain, parent_zone=above)
+        return next((found for found in self._found if found.zone == zone), unknown)
+
+    @property
+    def _releases_pool_name(self) -> bool:
+        return isinstance(self._request, DeprovisionRequest) and self._request.release_pool
 
     async def _remove_records(self, zone: FoundZone) -> None:
         what = plain(zone.zone)
@@ -170,7 +186,7 @@ class RemovalSteps:
         """After all records are gone: a released name may be claimed by somebody at once."""
         if not isinstance(self._request, DeprovisionRequest):
             return
-        if self._pool is None or not self._request.release_pool:
+        if self._pool is None or not self._releases_pool_name:
             why = _KEPT_BY_REQUEST if self._pool else "the request names no pool name: PDM has no part in it"
             self._runner.leave_out("pool-release", self._pool_step, why)
             return
@@ -191,14 +207,19 @@ class RemovalSteps:
         if report.change is not None:
             self._progress.add_pool_name(report.change)
         self._progress.add_hazards(report.hazards)
+        self._pool_dns_left_behind = report.dns_left_behind
         self._runner.finish("pool-release", self._pool.domain, report.outcome, dry_run=self._request.dry_run)
 
     async def _remove_zone(self, zone: FoundZone) -> None:
         """After what it holds, and after the zones below it."""
         what = plain(zone.zone)
         others = [plain(other.zone) for other in self._zones_to_remove()]
-        await self._settled("records-remove", self._progress.domains_of("records-remove"))
+        for step in ("records-remove", "pool-release"):
+            await self._settled(step, self._progress.domains_of(step))
         await self._settled("zone-remove", zones_below(what, others))
+        if not zone.made_for_us and not self._pool_dns_left_behind:
+            self._runner.leave_out("zone-remove", what, "PDM removes the zone with its name")
+            return
         report = await self._runner.run(
             "zone-remove",
             what,
@@ -207,10 +228,11 @@ class RemovalSteps:
                 zone=zone.zone,
                 parent_zone=zone.parent_zone,
                 without_parent=not isinstance(self._request, DeprovisionRequest),
+                leftover_of_pool=not zone.made_for_us,
                 dry_run=self._request.dry_run,
             ),
             ZoneReport,
-            summary=f"zone {what}, which was made for this Sovereign",
+            summary=f"zone {what}, which is there for this Sovereign alone",
         )
         assert report is not None  # noqa: S101 (nobody can give it up)
         self._progress.add_records(report.changes)

@@ -1,4 +1,4 @@
-"""`RemoveParentDomain`: a Sovereign is no longer served under one of its parent domains. The registrar is left as it is."""
+"""`RemoveParentDomain`: a Sovereign is served under a parent domain no longer. The registrar is left as it is."""
 
 from temporalio import workflow
 
