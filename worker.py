@@ -188,8 +188,10 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                 on_all_else=[
                     environment.decide_intent,
                     pdm.commit_pool_name,
+                    pdm.release_pool_name,
                     kubernetes.request_certificate,
                     kubernetes.certificate_ready,
+                    kubernetes.delete_certificate,
                     dns.verify_domain,
                     LockActivities().await_lock,
                 ],

@@ -48,6 +48,8 @@ class SteppedRun(ShownRun):
         """Remembers what was perhaps written, should the run end before its step knows."""
         if self._progress is not None:
             self._progress.attempt_changes(attempted.changes)
+            self._progress.attempt_pool_names(attempted.pool_names)
+            self._progress.attempt_certificates(attempted.certificates)
             self._progress.add_zones(attempted.zones)
             self._progress.add_hazards(attempted.hazards)
 
