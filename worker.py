@@ -188,6 +188,7 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                 on_powerdns=[powerdns.create_zone, powerdns.upsert_records, powerdns.compare_records],
                 on_all_else=[
                     environment.decide_intent,
+                    environment.decide_removal,
                     pdm.commit_pool_name,
                     pdm.release_pool_name,
                     kubernetes.request_certificate,
