@@ -27,6 +27,7 @@ from activities.denials import DenialSurvey
 from activities.dns import DNSActivities
 from activities.environment import EnvironmentActivities
 from activities.kubernetes import KubernetesActivities
+from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from service import logs, search_attributes
@@ -188,9 +189,12 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                 on_all_else=[
                     environment.decide_intent,
                     pdm.commit_pool_name,
+                    pdm.release_pool_name,
                     kubernetes.request_certificate,
                     kubernetes.certificate_ready,
+                    kubernetes.delete_certificate,
                     dns.verify_domain,
+                    LockActivities().await_lock,
                 ],
             )
         finally:
