@@ -27,6 +27,7 @@ from activities.environment import EnvironmentActivities
 from activities.kubernetes import KubernetesActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
+from activities.registrar import RegistrarActivities
 from service import logs, search_attributes
 from service.health import HealthServer, PollerCheck
 from service.versioning import deployment_config
@@ -36,8 +37,11 @@ from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.clients.delegations import Delegations
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.public_dns import PublicDNS
+from sovereign_dns.clients.registrars import Registrars
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import POWERDNS_TASK_QUEUE, TASK_QUEUE
+from sovereign_dns.registrar_credentials import RegistrarCredentials
 from sovereign_dns.root_zone import ROOT_TRUST_ANCHORS
 from sovereign_dns.settings import Settings, SettingsError, read_settings
 from workflows.all_workflows import ALL_WORKFLOWS, SANDBOX
@@ -173,8 +177,12 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         )
         pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
         kubernetes = KubernetesActivities(certificates)
-        dns = DNSActivities(
-            AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers, _delegations(settings)
+        delegations = _delegations(settings)
+        dns = DNSActivities(AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers, delegations)
+        registrar = RegistrarActivities(
+            Registrars(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password),
+            RegistrarCredentials(settings.catalyst_registrar_credentials_dir),
+            PublicDNS(delegations, resolvers),
         )
         environment = EnvironmentActivities(
             settings.naming_rules,
@@ -190,6 +198,7 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                     kubernetes.request_certificate,
                     kubernetes.certificate_ready,
                     dns.verify_domain,
+                    registrar.set_nameservers,
                 ],
             )
         finally:

@@ -1,11 +1,12 @@
 """The step `dns-verify`: real answers from every authoritative server, the delegation to them, and resolvers."""
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
 from activities import journal
+from activities.attempt_time import waited_for
 from activities.telling import tell
 from sovereign_dns import answer_verdicts, verification
 from sovereign_dns.answer_verdicts import Answer, Expectation, Probe
@@ -25,6 +26,7 @@ from sovereign_dns.messages import (
     VerifyDomain,
 )
 from sovereign_dns.names import is_at_or_below
+from sovereign_dns.pacing import delegation_kept_for, is_young, pause_after
 
 MOST_NAMESERVERS_TOLD = 16
 
@@ -92,7 +94,7 @@ class DNSActivities:
         if not all(verification.is_delegated(of_zone) for of_zone in found):
             picture = verification.with_delegation(known.authority or VerificationResult(), verdicts)
             await _tell(task, known, picture)
-            raise _not_yet(task, picture)
+            raise _not_yet(task, picture, retry_after=_pause_for_the_registry(verdicts))
         return verdicts
 
     async def _prove_at_resolvers(
@@ -151,6 +153,12 @@ def _look(known: Convergence, resolver: Resolver, questions: list[Expectation], 
     evidence = [answer_verdicts.judge(e, a, from_authority=False) for e, a in zip(questions, said, strict=True)]
     seen = known.seen(resolver.label).changed(nameservers=sorted(delegation.values)[:MOST_NAMESERVERS_TOLD])
     return after_look(seen, evidence, datetime.now(UTC), silent=all(answer.error for answer in answers))
+
+
+def _pause_for_the_registry(verdicts: list[ServerVerdict]) -> float | None:
+    """None at first, when looks follow each other quickly; a registry may take two days."""
+    waited = waited_for(activity.info()) if activity.in_activity() else timedelta()
+    return None if is_young(waited) else pause_after(waited, delegation_kept_for(verdicts)).total_seconds()
 
 
 def _seconds_until(moment: datetime | None) -> float | None:
