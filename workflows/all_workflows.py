@@ -2,10 +2,11 @@
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.add_parent_domain import AddParentDomain
 from workflows.provision_sovereign import ProvisionSovereign
 from workflows.verify_sovereign import VerifySovereign
 
-ALL_WORKFLOWS: list[type] = [ProvisionSovereign, VerifySovereign]
+ALL_WORKFLOWS: list[type] = [ProvisionSovereign, VerifySovereign, AddParentDomain]
 
 SANDBOX = SandboxedWorkflowRunner(
     # It imports its tables when it first needs them, which is when a request is read.

@@ -116,9 +116,7 @@ class DomainSteps:
         report = await self.runner.run(
             "certificate-request",
             domain,
-            RequestCertificate(
-                owner=self.intent.owner, wanted=wanted, takeover=self.takeover, dry_run=self.dry_run
-            ),
+            RequestCertificate(owner=self.intent.owner, wanted=wanted, takeover=self.takeover, dry_run=self.dry_run),
             CertificateReport,
             summary=f"Certificate {wanted.name}",
             deadline=deadline,

@@ -3,6 +3,7 @@
 A run that was started under another id hands over to one with that id, and ends as that one does.
 """
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from temporalio import workflow
@@ -14,8 +15,17 @@ with workflow.unsafe.imports_passed_through():
 Result = TypeVar("Result", bound=Message)
 
 
-async def run_under_lock(lock_id: str, request: StrictMessage, result_type: type[Result], *, summary: str) -> Result:
+async def run_under_lock(
+    lock_id: str,
+    request: StrictMessage,
+    result_type: type[Result],
+    *,
+    summary: str,
+    memo: Mapping[str, str] | None = None,
+) -> Result:
     """Runs the caller's own workflow type again as the holder of the lock; the summary says what for.
+
+    The memo tells that run what it is told by nobody who starts one by hand.
 
     Raises:
         ApplicationError: `AlreadyInProgress` where a run holds the lock; else the failure of the run itself.
@@ -27,6 +37,7 @@ async def run_under_lock(lock_id: str, request: StrictMessage, result_type: type
             id=lock_id,
             result_type=result_type,
             parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+            memo=memo,
             static_summary=f"{summary}, started as {workflow.info().workflow_id}",
         )
     except WorkflowAlreadyStartedError:

@@ -173,4 +173,3 @@ def _hint(registrar: str, nameservers: Sequence[str], glue_ip: str | None) -> st
         f". {registrar} takes no name server that was not registered there with its address, and the address of "
         f"{nameservers[0]} is not known: start the run again with registrar.glueIP"
     )
-
