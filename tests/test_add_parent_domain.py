@@ -166,7 +166,9 @@ async def test_a_domain_is_registered_delegated_and_proved(
         f"t1.{domain}-wildcard-tls": [f"*.t1.{domain}", f"t1.{domain}"],
     }
     assert {c["name"]: c["dnsNames"] for c in result["certificates"] if c["ready"]} == wanted
-    assert {r["name"] for r in result["records"] if r["change"] == "created"} >= {f"{n}." for n in names_of(f"t1.{domain}")}
+    assert {r["name"] for r in result["records"] if r["change"] == "created"} >= {
+        f"{n}." for n in names_of(f"t1.{domain}")
+    }
     assert result["handedOverTo"] is None
 
     again = await (await start(client, request)).result()
@@ -174,7 +176,9 @@ async def test_a_domain_is_registered_delegated_and_proved(
     assert step(again, "nameservers-set")["state"] == "skipped"
     assert "already" in step(again, "nameservers-set")["outcome"]
 
-    everything = "\n".join([*seen, await history_of(client, handle.id, lock_id), worker.log.read_text(encoding="utf-8")])
+    everything = "\n".join(
+        [*seen, await history_of(client, handle.id, lock_id), worker.log.read_text(encoding="utf-8")]
+    )
     assert "DomainNotInAccount" in everything
     for secret in (part for given in tokens.ever for part in given.split()):
         assert secret not in everything

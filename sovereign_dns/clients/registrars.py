@@ -132,6 +132,7 @@ def _failure_of_registrar(answer: _Answer, registrar: str, domain: str, token: R
     """What PDM says in words of its API; None where that is no answer of it."""
     error = answer.refusal.error
     detail = answer.shown(answer.refusal.detail or error)
+    later = http.retry_after(answer.response.headers.get("Retry-After", ""))
     match answer.response.status_code, error:
         case 401, "invalid-token":
             return RegistrarUnauthorized(
@@ -148,12 +149,13 @@ def _failure_of_registrar(answer: _Answer, registrar: str, domain: str, token: R
             return RegistrarUnavailable(
                 f"{registrar} has had too many calls ({detail}), so the name servers of {domain} were not set. "
                 "It is tried again when it takes some again.",
-                retry_after=http.retry_after(answer.response.headers.get("Retry-After", "")),
+                retry_after=later,
             )
         case 502, "api-unavailable":
             return RegistrarUnavailable(
                 f"PDM can't reach {registrar} ({detail}), so the name servers of {domain} were not set. "
-                "It is tried again until it can."
+                "It is tried again until it can.",
+                retry_after=later,
             )
         case 404, "unsupported-registrar":
             known = answer.shown(", ".join(answer.refusal.supported or KNOWN_REGISTRARS))
