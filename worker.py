@@ -21,10 +21,13 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from activities.absence import AbsenceProof
 from activities.classification import ClassifyFailures
+from activities.denials import DenialSurvey
 from activities.dns import DNSActivities
 from activities.environment import EnvironmentActivities
 from activities.kubernetes import KubernetesActivities
+from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from activities.registrar import RegistrarActivities
@@ -166,19 +169,20 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
-        powerdns = PowerDNSActivities(
-            PowerDNS(
-                client,
-                settings.powerdns_api_url,
-                settings.powerdns_api_key,
-                settings.catalyst_powerdns_server_id,
-                writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
-            )
+        api = PowerDNS(
+            client,
+            settings.powerdns_api_url,
+            settings.powerdns_api_key,
+            settings.catalyst_powerdns_server_id,
+            writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
+        powerdns = PowerDNSActivities(api)
         pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
         kubernetes = KubernetesActivities(certificates)
+        authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
         delegations = _delegations(settings)
-        dns = DNSActivities(AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers, delegations)
+        absence = AbsenceProof(DenialSurvey(authoritative, api), resolvers)
+        dns = DNSActivities(authoritative, resolvers, absence, delegations)
         registrar = RegistrarActivities(
             Registrars(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password),
             RegistrarCredentials(settings.catalyst_registrar_credentials_dir),
@@ -195,10 +199,13 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                 on_all_else=[
                     environment.decide_intent,
                     pdm.commit_pool_name,
+                    pdm.release_pool_name,
                     kubernetes.request_certificate,
                     kubernetes.certificate_ready,
+                    kubernetes.delete_certificate,
                     dns.verify_domain,
                     registrar.set_nameservers,
+                    LockActivities().await_lock,
                 ],
             )
         finally:

@@ -1,17 +1,16 @@
 """`add-domain`: one more parent domain for a Sovereign that exists."""
 
 import asyncio
-import secrets
 from typing import Annotated, Any
 
 import typer
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from cli import display, provisioning, request, watching
+from cli import display, planning, provisioning, reading, request, watching
 from cli.connection import connect
 from cli.following import Handle
-from cli.outcome import INTERRUPTED, Json, Wait
+from cli.outcome import DONE, INTERRUPTED, Json, Wait, failed
 from sovereign_dns.contract import ADD_PARENT_DOMAIN, TASK_QUEUE, ProvisionResult
 from sovereign_dns.lifecycle_requests import AddParentDomainRequest, parent_domain_workflow_id
 
@@ -96,19 +95,33 @@ def build_addition(
 def add_domain(wanted: AddParentDomainRequest, *, wait: Wait = True, json: Json = False) -> None:
     """Serve a Sovereign under one more parent domain: zone, records, Certificates, and the registry's delegation."""
     try:
-        code = asyncio.run(_add(wanted, wait=wait, as_json=json))
+        code = asyncio.run(_plan(wanted, as_json=json) if wanted.dry_run else _add(wanted, wait=wait, as_json=json))
     except KeyboardInterrupt:
         display.console(stderr=True).print("interrupted: not followed any further; the run itself goes on")
         code = INTERRUPTED
     raise typer.Exit(code)
 
 
-async def _add(wanted: AddParentDomainRequest, *, wait: bool, as_json: bool) -> int:
-    client = await connect()
+async def _plan(wanted: AddParentDomainRequest, *, as_json: bool) -> int:
+    client, workflow_id = await connect(), planning.plan_id(wanted.sovereign_fqdn)
     try:
-        handle = await _start(client, wanted)
+        result = await planning.result_of(_start(client, wanted, workflow_id), workflow_id, as_json=as_json)
+    except WorkflowFailureError as error:
+        return failed(error)
+    except reading.ReaderGoneError:
+        return INTERRUPTED
+    if as_json:
+        print(result.model_dump_json())
+    else:
+        planning.show(result, display.console())
+    return 0 if result.phase in DONE else 1
+
+
+async def _add(wanted: AddParentDomainRequest, *, wait: bool, as_json: bool) -> int:
+    client, workflow_id = await connect(), parent_domain_workflow_id(wanted.name)
+    try:
+        handle = await _start(client, wanted, workflow_id)
     except WorkflowAlreadyStartedError:
-        workflow_id = parent_domain_workflow_id(wanted.name)
         display.console(stderr=True).print(
             f"AlreadyInProgress: a run already works on {wanted.name}, under the workflow id {workflow_id}. Follow it "
             f"with: sovereign-dns watch {workflow_id}, or stop it with: sovereign-dns cancel {workflow_id}",
@@ -122,15 +135,14 @@ async def _add(wanted: AddParentDomainRequest, *, wait: bool, as_json: bool) -> 
         await watching.show_trouble(handle, display.console(stderr=True))
     else:
         await watching.show_steps(handle, display.console())
-    return await provisioning.report_end_of(handle, as_json=as_json)
+    return await provisioning.report_end_of(handle, as_json=as_json, repeatable=wanted.sovereign_fqdn)
 
 
-async def _start(client: Client, wanted: AddParentDomainRequest) -> Handle:
-    plan_id = f"plan/{wanted.sovereign_fqdn}/{secrets.token_hex(4)}"
+async def _start(client: Client, wanted: AddParentDomainRequest, workflow_id: str) -> Handle:
     return await client.start_workflow(
         ADD_PARENT_DOMAIN,
         wanted,
-        id=plan_id if wanted.dry_run else parent_domain_workflow_id(wanted.name),
+        id=workflow_id,
         task_queue=TASK_QUEUE,
         result_type=ProvisionResult,
         static_summary=f"{wanted.name} for {wanted.sovereign_fqdn}",

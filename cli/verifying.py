@@ -6,7 +6,7 @@ import secrets
 import typer
 from temporalio.client import WorkflowFailureError
 
-from cli import display, following, reading, request, watching
+from cli import display, following, provisioning, reading, request, watching
 from cli.connection import connect
 from cli.following import Handle
 from cli.outcome import INTERRUPTED, Json, failed, report
@@ -15,7 +15,6 @@ from sovereign_dns.contract import (
     VERIFY_SOVEREIGN,
     ProvisionResult,
     VerifyRequest,
-    sovereign_workflow_id,
 )
 
 
@@ -25,10 +24,10 @@ def verify(wanted: VerifyRequest, *, json: Json = False) -> None:
     raise typer.Exit(asyncio.run(_verify(wanted, as_json=json)))
 
 
-def watch(fqdn: request.Fqdn) -> None:
+def watch(fqdn: request.RunName) -> None:
     """Follow a Sovereign's latest run until it has ended."""
     try:
-        code = asyncio.run(_watch(request.normalised(fqdn)))
+        code = asyncio.run(_watch(request.named(fqdn)))
     except KeyboardInterrupt:
         code = INTERRUPTED
     raise typer.Exit(code)
@@ -63,9 +62,6 @@ async def _verify(wanted: VerifyRequest, *, as_json: bool) -> int:
 
 
 async def _watch(fqdn: str) -> int:
-    handle = following.handle_of(await connect(), sovereign_workflow_id(fqdn))
+    handle = following.handle_of(await connect(), following.workflow_id_of(fqdn))
     await watching.show_steps(handle, display.console())
-    try:
-        return report(await handle.result(), as_json=False, repeatable=fqdn)
-    except WorkflowFailureError as error:
-        return failed(error, repeatable=fqdn)
+    return await provisioning.report_end_of(handle, as_json=False, repeatable=fqdn)

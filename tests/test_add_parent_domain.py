@@ -1,4 +1,4 @@
-"""`AddParentDomain` on a private DNS of real servers: told to a registrar, waited for as a registry takes, and proved."""
+"""`AddParentDomain` on a private DNS of real servers: the registrar is told, the registry waited for, all proved."""
 
 import secrets
 from pathlib import Path

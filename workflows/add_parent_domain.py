@@ -82,7 +82,7 @@ class AddParentDomain(SteppedRun):
     ) -> ProvisionResult:
         lock_id = sovereign_workflow_id(request.sovereign_fqdn)
         steps.announce_delegation(
-            after=f"the run {lock_id}, which writes zone, records and Certificates under the lock"
+            waits_for=f"the run {lock_id}, which writes zone, records and Certificates under the Sovereign's lock"
         )
         publication.begin(intent)
         written = await run_under_lock(

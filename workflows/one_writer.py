@@ -3,8 +3,8 @@
 A run that was started under another id hands over to one with that id, and ends as that one does.
 """
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
@@ -21,32 +21,79 @@ async def run_under_lock(
     result_type: type[Result],
     *,
     summary: str,
+    advice: str = "",
     memo: Mapping[str, str] | None = None,
 ) -> Result:
     """Runs the caller's own workflow type again as the holder of the lock; the summary says what for.
 
-    The memo tells that run what it is told by nobody who starts one by hand.
+    `advice` is what may be done besides where a run holds it already. The memo tells the one that is started what it is
+    told by nobody who starts one by hand.
 
     Raises:
         ApplicationError: `AlreadyInProgress` where a run holds the lock; else the failure of the run itself.
     """
     try:
-        result: Result = await workflow.execute_child_workflow(
-            workflow.info().workflow_type,
-            request,
-            id=lock_id,
-            result_type=result_type,
-            parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
-            memo=memo,
-            static_summary=f"{summary}, started as {workflow.info().workflow_id}",
-        )
+        child = await _start_under_lock(lock_id, request, result_type, summary, memo)
     except WorkflowAlreadyStartedError:
         raise ApplicationError(
             f"a run already works on this Sovereign, under the workflow id {lock_id}. Nothing was written by this one. "
-            "Wait for that run, or cancel it, and start again.",
+            f"Wait for that run, or cancel it, and start again.{advice and f' {advice}'}",
             type="AlreadyInProgress",
             non_retryable=True,
         ) from None
+    return await _outcome_of(child)
+
+
+async def run_under_lock_by_force(
+    lock_id: str,
+    request: StrictMessage,
+    result_type: type[Result],
+    *,
+    summary: str,
+    free: Callable[[], Awaitable[None]],
+    started: Callable[[], None],
+) -> Result:
+    """As `run_under_lock`; but a run that holds the lock is ended first, by `free`, however often one does.
+
+    `started` is called as soon as the caller's own run holds it.
+
+    Raises:
+        ApplicationError: the failure of the run itself.
+    """
+    while True:
+        await free()
+        try:
+            child = await _start_under_lock(lock_id, request, result_type, summary)
+        except WorkflowAlreadyStartedError:
+            continue
+        started()
+        return await _outcome_of(child)
+
+
+Child = workflow.ChildWorkflowHandle[Any, Result]
+
+
+async def _start_under_lock(
+    lock_id: str,
+    request: StrictMessage,
+    result_type: type[Result],
+    summary: str,
+    memo: Mapping[str, str] | None = None,
+) -> Child[Result]:
+    return await workflow.start_child_workflow(
+        workflow.info().workflow_type,
+        request,
+        id=lock_id,
+        result_type=result_type,
+        parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+        memo=memo,
+        static_summary=f"{summary}, started as {workflow.info().workflow_id}",
+    )
+
+
+async def _outcome_of(child: Child[Result]) -> Result:
+    try:
+        result: Result = await child
     except ChildWorkflowError as error:
         typed = typed_failure_in(error)
         if typed is None:

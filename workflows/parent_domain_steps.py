@@ -43,9 +43,9 @@ class ParentDomainSteps:
         if not self._request.dry_run:
             self._progress.expect("dns-verify", self._domain.domain)
 
-    def announce_delegation(self, *, after: str | None = None) -> None:
-        """Lists the steps that need no lock, and which run they come after."""
-        self._progress.expect("nameservers-set", self._domain.domain, after=after)
+    def announce_delegation(self, *, waits_for: str | None = None) -> None:
+        """Lists the steps that need no lock, and what they wait for."""
+        self._progress.expect("nameservers-set", self._domain.domain, waits_for=waits_for)
         if not self._request.dry_run:
             self._progress.expect("records-compare", self._domain.domain)
         self._progress.expect("dns-verify", self._domain.domain)
