@@ -30,6 +30,7 @@ from activities.kubernetes import KubernetesActivities
 from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
+from activities.registrar import RegistrarActivities
 from activities.removal import RemovalActivities
 from service import logs, search_attributes
 from service.health import HealthServer, PollerCheck
@@ -40,8 +41,11 @@ from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.clients.delegations import Delegations
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.public_dns import PublicDNS
+from sovereign_dns.clients.registrars import Registrars
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import POWERDNS_TASK_QUEUE, TASK_QUEUE
+from sovereign_dns.registrar_credentials import RegistrarCredentials
 from sovereign_dns.root_zone import ROOT_TRUST_ANCHORS
 from sovereign_dns.settings import Settings, SettingsError, read_settings
 from workflows.all_workflows import ALL_WORKFLOWS, SANDBOX
@@ -178,8 +182,14 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
         kubernetes = KubernetesActivities(certificates)
         authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
+        delegations = _delegations(settings)
         absence = AbsenceProof(DenialSurvey(authoritative, powerdns_api), resolvers)
-        dns = DNSActivities(authoritative, resolvers, absence, _delegations(settings))
+        dns = DNSActivities(authoritative, resolvers, absence, delegations)
+        registrar = RegistrarActivities(
+            Registrars(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password),
+            RegistrarCredentials(settings.catalyst_registrar_credentials_dir),
+            PublicDNS(delegations, resolvers),
+        )
         environment = EnvironmentActivities(
             settings.naming_rules,
             search_attributes_usable=attributes_usable,
@@ -204,6 +214,7 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                     kubernetes.certificate_ready,
                     kubernetes.delete_certificate,
                     dns.verify_domain,
+                    registrar.set_nameservers,
                     LockActivities().await_lock,
                 ],
             )

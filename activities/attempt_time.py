@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
@@ -47,3 +47,8 @@ def is_over() -> bool:
     """Whether it is too late for this attempt to send a further write."""
     deadline = _deadline.get()
     return deadline is not None and asyncio.get_running_loop().time() > deadline
+
+
+def waited_for(info: activity.Info) -> timedelta:
+    """How long ago the step was scheduled, over all of its attempts."""
+    return datetime.now(UTC) - info.scheduled_time

@@ -12,14 +12,15 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities import journal
+from activities.attempt_time import waited_for
 from activities.journal import Journal
 from sovereign_dns.failures import Failure, Kind
 from sovereign_dns.messages import DecideIntent, DecideRemoval, Task
+from sovereign_dns.pacing import pause_after
 
 NEEDS_A_HAND_RETRY = timedelta(seconds=60)
 FIRST_LOOK_AGAIN = timedelta(seconds=1)
 HEARTBEAT_SECONDS = 3.0
-LATEST_LOOK_AGAIN = timedelta(seconds=15)
 
 _log = structlog.get_logger(__name__)
 
@@ -133,7 +134,7 @@ def _own_delay(failure: Failure, info: activity.Info, chance: float) -> timedelt
         case Kind.NEEDS_A_HAND:
             return NEEDS_A_HAND_RETRY
         case Kind.NOT_YET:
-            return min(FIRST_LOOK_AGAIN * 1.5 ** min(info.attempt - 1, 20), LATEST_LOOK_AGAIN)
+            return min(FIRST_LOOK_AGAIN * 1.5 ** min(info.attempt - 1, 20), pause_after(waited_for(info)))
         case _:
             return None
 

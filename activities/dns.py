@@ -1,9 +1,12 @@
 """The step `dns-verify`: real answers from every authoritative server, the delegation to them, and resolvers."""
 
+from datetime import UTC, datetime, timedelta
+
 from temporalio import activity
 
 from activities import journal
 from activities.absence import AbsenceProof
+from activities.attempt_time import waited_for
 from activities.authority_looks import ask_zone, random_name_below
 from activities.proof_under_way import RESOLVERS_LEFT_OUT, not_yet, show
 from activities.resolver_looks import look_at_resolvers
@@ -17,6 +20,7 @@ from sovereign_dns.contract import AnswerEvidence, ServerVerdict, VerificationRe
 from sovereign_dns.convergence import Convergence, resolver_verdict
 from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
 from sovereign_dns.names import is_at_or_below
+from sovereign_dns.pacing import delegation_kept_for, is_young, pause_after
 
 _DELEGATION_LEFT_OUT = (
     "the delegation was not followed: CATALYST_DNS_AUTHORITATIVE names the servers to ask, and "
@@ -88,7 +92,7 @@ class DNSActivities:
         if not all(verification.is_delegated(of_zone) for of_zone in found):
             picture = verification.with_delegation(known.authority or VerificationResult(), verdicts)
             await show(task, known, picture)
-            raise not_yet(task, picture)
+            raise not_yet(task, picture, look_again_at=_next_look_at_the_registry(verdicts))
         return verdicts
 
     async def _prove_at_resolvers(
@@ -122,6 +126,12 @@ class DNSActivities:
             *found.silent,
         ]
         return verification.result("authoritative", verdicts, list(dict.fromkeys(e.name for e in expected)))
+
+
+def _next_look_at_the_registry(verdicts: list[ServerVerdict]) -> datetime | None:
+    """None at first, when looks follow each other quickly; a registry may take two days."""
+    waited = waited_for(activity.info()) if activity.in_activity() else timedelta()
+    return None if is_young(waited) else datetime.now(UTC) + pause_after(waited, delegation_kept_for(verdicts))
 
 
 def _judge_at_resolver(expectation: Expectation, answer: Answer) -> AnswerEvidence:

@@ -17,10 +17,10 @@ RECORDED = (
 )
 
 
-def cancel(fqdn: request.Fqdn, *, wait: Wait = True) -> None:
+def cancel(fqdn: request.RunName, *, wait: Wait = True) -> None:
     """Stop the run that works on a Sovereign, cleanly: what is done stays done, and a new run carries on from it."""
     try:
-        code = asyncio.run(_cancel(request.normalised(fqdn), wait=wait))
+        code = asyncio.run(_cancel(request.named(fqdn), wait=wait))
     except KeyboardInterrupt:
         display.console(stderr=True).print("interrupted: not followed any further; the cancellation stays recorded")
         code = INTERRUPTED

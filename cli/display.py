@@ -62,7 +62,7 @@ def steps(items: Iterable[StepStatus], waiting: Mapping[str, Waiting], *, live: 
     for step in items:
         mark, style = _MARKS[step.state]
         cause = waiting.get(f"{step.step}/{step.domain}") if step.state == "running" else None
-        told = step.outcome or (cause.line(live=live) if cause else "")
+        told = step.outcome or "; ".join(filter(None, [step.waits_for, cause.line(live=live) if cause else None]))
         stalled = "stalled: " if step.stalled else ""
         table.add_row(Text(mark, style), Text(step.step, style), step.domain, escape(stalled + told))
     return table

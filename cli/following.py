@@ -54,13 +54,18 @@ def handle_of(client: Client, workflow_id: str) -> Handle:
     return client.get_workflow_handle(workflow_id, result_type=ProvisionResult)
 
 
+def workflow_id_of(named: str) -> str:
+    """The workflow id of a run that is named by it, or by the Sovereign whose lock it holds."""
+    return named if "/" in named else sovereign_workflow_id(named)
+
+
 async def run_under_way(client: Client, fqdn: str) -> Handle:
-    """The run that holds a Sovereign's lock; not a later one, should it end meanwhile.
+    """The run that holds a Sovereign's lock, or has this workflow id; not a later one, should it end meanwhile.
 
     Raises:
         NoSuchRunError: none does.
     """
-    workflow_id = sovereign_workflow_id(fqdn)
+    workflow_id = workflow_id_of(fqdn)
     try:
         latest = await client.get_workflow_handle(workflow_id).describe()
     except RPCError as error:

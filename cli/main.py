@@ -7,6 +7,7 @@ import sys
 import typer
 from temporalio.service import RPCError
 
+from cli.adding import add_domain
 from cli.cancelling import cancel
 from cli.connection import NoTemporalError
 from cli.deprovisioning import deprovision, remove_domain
@@ -31,6 +32,7 @@ for command in (
     provision,
     plan,
     deprovision,
+    add_domain,
     remove_domain,
     status,
     retry,

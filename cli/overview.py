@@ -50,7 +50,7 @@ def as_json(runs: Iterable[Run]) -> Iterator[str]:
     """One object a line."""
     for run in runs:
         yield SovereignLine(
-            sovereign_fqdn=run.sovereign,
+            sovereign_fqdn=run.sovereign if run.holds_lock else run.fqdn or run.sovereign,
             phase=run.phase,
             phase_is_guessed=run.is_guessed,
             workflow_type=run.workflow_type,
@@ -81,7 +81,8 @@ def show(everyone: Sequence[Run], shown: Sequence[Run], more: int, terminal: Con
 
     `more` is how many were wanted besides.
     """
-    terminal.print(f"{len(everyone):,} Sovereigns: {count_by_phase(everyone)}" if everyone else "no Sovereigns yet")
+    for told in _counts(everyone):
+        terminal.print(told)
     for line in _lines(shown):
         one_line(terminal, line)
     if more:
@@ -90,6 +91,14 @@ def show(everyone: Sequence[Run], shown: Sequence[Run], more: int, terminal: Con
         one_line(terminal, Text(told, "bold yellow"))
     for hint in _hints(shown):
         terminal.print(hint, markup=False)
+
+
+def _counts(everyone: Sequence[Run]) -> Iterator[str]:
+    sovereigns = [run for run in everyone if run.holds_lock]
+    others = [run for run in everyone if not run.holds_lock]
+    yield f"{len(sovereigns):,} Sovereigns: {count_by_phase(sovereigns)}" if sovereigns else "no Sovereigns yet"
+    if others:
+        yield f"{len(others):,} parent domains more: {count_by_phase(others)}"
 
 
 def _lines(runs: Sequence[Run]) -> Iterator[Text]:

@@ -34,6 +34,14 @@ WITHIN_SECONDS = 20
 """Time for one look at every server, and a second one at those that said nothing."""
 
 Fqdn = Annotated[str, typer.Argument(help="The Sovereign's FQDN, such as t110.omani.works.", show_default=False)]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="FQDN",
+        help="The Sovereign's FQDN, or a workflow id such as parent-domain/omani.homes.",
+        show_default=False,
+    ),
+]
 OptionalFqdn = Annotated[str | None, typer.Argument(help="The Sovereign's FQDN.", show_default=False)]
 Ip = Annotated[str | None, typer.Option("--ip", help="IPv4 address of its load balancer.", show_default=False)]
 Ipv6 = Annotated[str | None, typer.Option("--ipv6", help="IPv6 address of its load balancer.", show_default=False)]
@@ -114,19 +122,19 @@ def build_request(
         NothingToRepeatError: there is no recorded input, or today's contract refuses it.
     """
     before = _newest(fqdn, request_file) if again else None
-    body: dict[str, Any] = {"deploymentId": DEPLOYMENT_ID} if request_file is None else _read(request_file)
+    body: dict[str, Any] = {"deploymentId": DEPLOYMENT_ID} if request_file is None else read_body(request_file)
     if before is not None:
         body = dict(before.body)
     body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)
-    body |= _given(deploymentId=deployment_id, removeWildcards=remove_wildcards or None, takeover=takeover)
-    if of_certificate := _given(enabled=certificate, issuer=issuer):
-        body["certificate"] = _over(body.get("certificate"), of_certificate)
+    body |= given(deploymentId=deployment_id, removeWildcards=remove_wildcards or None, takeover=takeover)
+    if of_certificate := given(enabled=certificate, issuer=issuer):
+        body["certificate"] = over(body.get("certificate"), of_certificate)
     if pool is not None:
         named = pool_name(body.get("sovereignFQDN"), pool)
         created_by = f"sovereign-dns-cli-{body.get('deploymentId')}"
-        body["pool"] = _over(body.get("pool"), named, or_new={"createdBy": created_by})
+        body["pool"] = over(body.get("pool"), named, or_new={"createdBy": created_by})
     if token_file is not None:
-        body["pool"] = _over(body.get("pool"), {"reservationToken": _token_in(token_file)})
+        body["pool"] = over(body.get("pool"), {"reservationToken": _token_in(token_file)})
     return read_as(ProvisionRequest, body) if before is None else _read_again(before, body)
 
 
@@ -150,13 +158,13 @@ def build_verification(
         typer.BadParameter: it isn't one; names the field.
         NothingToRepeatError: there is no recorded input.
     """
-    told = {} if request_file is None else _read(request_file)
+    told = {} if request_file is None else read_body(request_file)
     if again:
         told = _newest(fqdn, request_file).body
     only_written = {wire_name(field) for field in ProvisionRequest.model_fields.keys() - VerifyRequest.model_fields}
     body = {key: value for key, value in told.items() if key not in only_written}
     body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)
-    body["verification"] = _over(body.get("verification"), _given(level=level) | {"deadlineSeconds": within})
+    body["verification"] = over(body.get("verification"), given(level=level) | {"deadlineSeconds": within})
     return read_as(VerifyRequest, body)
 
 
@@ -170,7 +178,7 @@ def _names_given(
     ttl: int | None,
 ) -> dict[str, Any]:
     """The fields that say which names a Sovereign has, and where they lead."""
-    return _given(
+    return given(
         sovereignFQDN=fqdn,
         loadBalancerIP=ip,
         loadBalancerIPv6=ipv6,
@@ -181,8 +189,18 @@ def _names_given(
     )
 
 
-def _given(**options: object) -> dict[str, Any]:
+def given(**options: object) -> dict[str, Any]:
+    """Those that are given, by their JSON names."""
     return {key: value for key, value in options.items() if value is not None}
+
+
+def named(run: str) -> str:
+    """What a run is known by: a workflow id as it is, or a Sovereign's FQDN as the contract spells it.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    return run if "/" in run else normalised(run)
 
 
 def normalised(fqdn: str) -> str:
@@ -272,11 +290,11 @@ def built_by(build: Callable[..., Built]) -> Callable[[Callable[Concatenate[Buil
     return decorate
 
 
-def _over(existing: object, given: dict[str, Any], *, or_new: dict[str, Any] | None = None) -> object:
-    """The file's object with what is given. One that is mistyped stays as it is, for the contract to refuse."""
+def over(existing: object, options: dict[str, Any], *, or_new: dict[str, Any] | None = None) -> object:
+    """The file's object with these options. One that is mistyped stays as it is, for the contract to refuse."""
     if existing is None:
-        return (or_new or {}) | given
-    return existing | given if isinstance(existing, dict) else existing
+        return (or_new or {}) | options
+    return existing | options if isinstance(existing, dict) else existing
 
 
 def pool_name(fqdn: object, domain: str) -> dict[str, str]:
@@ -295,7 +313,12 @@ def _token_in(file: Path) -> str:
         raise typer.BadParameter(f"--reservation-token-file {file}: {error}") from error
 
 
-def _read(place: str) -> dict[str, Any]:
+def read_body(place: str) -> dict[str, Any]:
+    """The JSON object in a file, or on standard input where the place is `-`.
+
+    Raises:
+        typer.BadParameter: there is none.
+    """
     try:
         text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
         body = json.loads(text)

@@ -15,16 +15,16 @@ from temporalio.api.enums.v1 import BatchOperationState
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from cli import display, resets, survey
+from cli import display, following, resets, survey
 from cli.choices import among
 from cli.connection import connect
 from cli.following import NoSuchRunError
 from cli.outcome import DONE, INTERRUPTED, how_to_start_again
-from cli.request import normalised
+from cli.request import named
 from cli.resets import Aim, BatchBusyError
 from cli.survey import Run
 from cli.waiting import ERROR_TYPES
-from sovereign_dns.contract import ReadingStep, Step, sovereign_workflow_id
+from sovereign_dns.contract import ReadingStep, Step
 
 HANDFUL = 5
 """More steps are asked about before they are told."""
@@ -95,7 +95,7 @@ def retry(
     selection = Selection(steps or [], error_types or [])
     try:
         if fqdn is not None:
-            code = asyncio.run(_retry_one(normalised(fqdn), selection, yes=yes))
+            code = asyncio.run(_retry_one(named(fqdn), selection, yes=yes))
         else:
             code = asyncio.run(_retry_all(selection, timedelta(seconds=jitter), yes=yes))
     except KeyboardInterrupt:
@@ -106,7 +106,7 @@ def retry(
 
 async def _retry_one(fqdn: str, selection: Selection, *, yes: bool) -> int:
     client = await connect()
-    handle = client.get_workflow_handle(sovereign_workflow_id(fqdn))
+    handle = client.get_workflow_handle(following.workflow_id_of(fqdn))
     try:
         run = await survey.run_of(await handle.describe())
     except RPCError as error:

@@ -21,10 +21,10 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it stays in the resu
 Domain = Annotated[str | None, typer.Option("--domain", help="Only for this parent domain.", show_default="all")]
 
 
-def skip(fqdn: request.Fqdn, step: Step, *, reason: Reason, domain: Domain = None) -> None:
+def skip(fqdn: request.RunName, step: Step, *, reason: Reason, domain: Domain = None) -> None:
     """Give up waiting for a step of the run that is under way. The run goes on, and ends as degraded."""
     wanted = request.read_as(SkipStepRequest, {"step": step, "domain": domain, "reason": reason})
-    raise typer.Exit(asyncio.run(_skip(request.normalised(fqdn), wanted)))
+    raise typer.Exit(asyncio.run(_skip(request.named(fqdn), wanted)))
 
 
 async def _skip(fqdn: str, wanted: SkipStepRequest) -> int:

@@ -13,9 +13,14 @@ from cli.connection import connect
 from cli.following import Look
 from cli.outcome import DONE, Json, how_to_start_again
 from cli.survey import ShownPhase
-from sovereign_dns.contract import sovereign_workflow_id
 
-Fqdn = Annotated[str | None, typer.Argument(help="One Sovereign's FQDN. Without it: all.", show_default=False)]
+Fqdn = Annotated[
+    str | None,
+    typer.Argument(
+        help="One Sovereign's FQDN, or a workflow id such as parent-domain/omani.homes. Without it: all.",
+        show_default=False,
+    ),
+]
 Phases = Annotated[
     list[str] | None,
     typer.Option("--phase", help=f"Only these, repeat: {', '.join(survey.PHASES)}.", callback=among(survey.PHASES)),
@@ -33,7 +38,7 @@ def status(fqdn: Fqdn = None, *, phases: Phases = None, limit: Limit = None, jso
         return
     if phases or limit is not None:
         raise typer.BadParameter("--phase and --limit are for the list of all Sovereigns: leave the FQDN out")
-    raise typer.Exit(asyncio.run(_show_one(request.normalised(fqdn), as_json=json)))
+    raise typer.Exit(asyncio.run(_show_one(request.named(fqdn), as_json=json)))
 
 
 async def _show_all(phases: Sequence[str | ShownPhase], limit: int | None, *, as_json: bool) -> None:
@@ -51,7 +56,7 @@ async def _show_all(phases: Sequence[str | ShownPhase], limit: int | None, *, as
 
 async def _show_one(fqdn: str, *, as_json: bool) -> int:
     client = await connect()
-    handle = following.handle_of(client, sovereign_workflow_id(fqdn))
+    handle = following.handle_of(client, following.workflow_id_of(fqdn))
     seen = await following.look(handle)
     if seen.status is None:
         if not seen.running:  # its input could not be read, so that it knows nothing of itself

@@ -25,6 +25,7 @@ from sovereign_dns.contract import (
     Phase,
     sovereign_workflow_id,
 )
+from sovereign_dns.lifecycle_requests import parent_domain_workflow_id
 from sovereign_dns.messages import HAZARDS_IN_MEMO
 
 ShownPhase = Phase | Literal["waiting", "deprovisioned"]
@@ -57,7 +58,7 @@ LISTED_AT_ONCE = 1000
 DESCRIBED_AT_ONCE = 20
 
 _LOCK = sovereign_workflow_id("")
-_EVERY_SOVEREIGN = f'WorkflowId STARTS_WITH "{_LOCK}"'
+_EVERY_SOVEREIGN = f'WorkflowId STARTS_WITH "{_LOCK}" OR WorkflowId STARTS_WITH "{parent_domain_workflow_id("")}"'
 
 EVERY_RUN_THAT_WORKS = f'TaskQueue = "{TASK_QUEUE}" AND ExecutionStatus = "Running"'
 """By task queue: so it finds runs of every workflow type that there is, or will be."""
@@ -68,7 +69,7 @@ class Run:
     """One run as Temporal knows it.
 
     `published` is the phase in its search attribute, `hazards` are kind and name of those in its memo, where it has
-    them; `failure` is known where it was asked for (`with_failures`).
+    them; `failure` is known where it was asked for (`with_failures`), `fqdn` where a search attribute tells it.
     """
 
     workflow_id: str
@@ -81,11 +82,17 @@ class Run:
     waiting: tuple[Waiting, ...] = ()
     hazards: tuple[str, ...] = ()
     failure: str | None = None
+    fqdn: str | None = None
 
     @property
     def running(self) -> bool:
         """Whether it is under way."""
         return self.status is WorkflowExecutionStatus.RUNNING
+
+    @property
+    def holds_lock(self) -> bool:
+        """Whether it is a Sovereign's one writer; others wait for a registry, without the lock."""
+        return self.workflow_id.startswith(_LOCK)
 
     @property
     def sovereign(self) -> str:
@@ -120,6 +127,7 @@ class Run:
 async def run_of(execution: WorkflowExecution) -> Run:
     """A run as it is listed, or, with what it waits for, as it is described."""
     [published, *_] = execution.search_attributes.get("SovereignPhase") or [None]
+    [fqdn, *_] = execution.search_attributes.get("SovereignFQDN") or [None]
     return Run(
         workflow_id=execution.id,
         run_id=execution.run_id,
@@ -130,11 +138,15 @@ async def run_of(execution: WorkflowExecution) -> Run:
         ended_at=execution.close_time,
         waiting=tuple(waiting_in(execution)) if isinstance(execution, WorkflowExecutionDescription) else (),
         hazards=tuple(await execution.memo_value(HAZARDS_IN_MEMO, default=[], type_hint=list[str])),
+        fqdn=fqdn if isinstance(fqdn, str) else None,
     )
 
 
 async def every_sovereign(client: Client, *, page_size: int = LISTED_AT_ONCE) -> list[Run]:
-    """The newest run of each Sovereign, those that need a person first. Only what is under way is described."""
+    """The newest run of each Sovereign, and of each parent domain that is added, those that need a person first.
+
+    Only what is under way is described.
+    """
     newest: dict[str, Run] = {}
     async for execution in client.list_workflows(_EVERY_SOVEREIGN, page_size=page_size):
         run = await run_of(execution)

@@ -15,7 +15,6 @@ from sovereign_dns.contract import (
     VERIFY_SOVEREIGN,
     ProvisionResult,
     VerifyRequest,
-    sovereign_workflow_id,
 )
 
 
@@ -25,10 +24,10 @@ def verify(wanted: VerifyRequest, *, json: Json = False) -> None:
     raise typer.Exit(asyncio.run(_verify(wanted, as_json=json)))
 
 
-def watch(fqdn: request.Fqdn) -> None:
+def watch(fqdn: request.RunName) -> None:
     """Follow a Sovereign's latest run until it has ended."""
     try:
-        code = asyncio.run(_watch(request.normalised(fqdn)))
+        code = asyncio.run(_watch(request.named(fqdn)))
     except KeyboardInterrupt:
         code = INTERRUPTED
     raise typer.Exit(code)
@@ -63,6 +62,6 @@ async def _verify(wanted: VerifyRequest, *, as_json: bool) -> int:
 
 
 async def _watch(fqdn: str) -> int:
-    handle = following.handle_of(await connect(), sovereign_workflow_id(fqdn))
+    handle = following.handle_of(await connect(), following.workflow_id_of(fqdn))
     await watching.show_steps(handle, display.console())
     return await provisioning.report_end_of(handle, as_json=False, repeatable=fqdn)

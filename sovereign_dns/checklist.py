@@ -186,10 +186,12 @@ def _step(step: StepStatus, runbook_url: str | None) -> str:
         at = f" ({step.finished_at:%H:%M:%S})" if step.finished_at else ""
         entry = error_type_of(step.outcome) if step.state == "failed" else None
         return f"{text}: {_plain(step.outcome)}{at}" + (f" ({pointer(entry, runbook_url)})" if entry else "")
+    waits_for = f": {_plain(step.waits_for)}" if step.waits_for else ""
     if step.state == "running" and step.started_at:
         # With its date: it may have been waiting since yesterday.
-        return f"{text}: {'**stalled**' if step.stalled else 'running'} since {step.started_at:%Y-%m-%d %H:%M:%S}"
-    return text
+        since = f"{'**stalled**' if step.stalled else 'running'} since {step.started_at:%Y-%m-%d %H:%M:%S}"
+        return f"{text}: {since}{waits_for}"
+    return f"{text}{waits_for}"
 
 
 def _hazard(hazard: Hazard) -> str:

@@ -199,7 +199,11 @@ class AwaitStepRequest(StrictMessage):
 
 
 class StepStatus(Message):
-    """One step for one domain."""
+    """One step for one domain.
+
+    `waits_for` is what is waited for in good order, and until when: nobody needs to do anything meanwhile, and the step
+    doesn't count as stalled.
+    """
 
     step: Step | ReadingStep
     domain: str
@@ -208,6 +212,7 @@ class StepStatus(Message):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     stalled: bool = False
+    waits_for: str | None = None
 
 
 class Owner(Message):

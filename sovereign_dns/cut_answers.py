@@ -35,12 +35,16 @@ _ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 @dataclass(frozen=True)
 class CutRead:
-    """A response to the question for NS at a name below a zone. Glue is what lies within that zone."""
+    """A response to the question for NS at a name below a zone. Glue is what lies within that zone.
+
+    `ttl` is how many seconds a resolver may keep what it says, which may be that there is nothing (RFC 2308 §5).
+    """
 
     position: ParentPosition
     reason: str = ""
     nameservers: tuple[dns.name.Name, ...] = ()
     glue: dict[dns.name.Name, tuple[str, ...]] = field(default_factory=dict)
+    ttl: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def read_cut(response: dns.message.Message, zone: dns.name.Name, name: dns.name.
         return CutRead("alias", reason=f"{kind} at {owner}")
     if (denier := _denier(response)) is not None and not denier.is_subdomain(zone):
         return CutRead("lame", reason=f"answers in the name of {name_text(denier)}, a zone further up")
-    return CutRead("nxdomain" if rcode == dns.rcode.NXDOMAIN else "no-data")
+    return CutRead("nxdomain" if rcode == dns.rcode.NXDOMAIN else "no-data", ttl=_negative_ttl(response))
 
 
 def read_ds(response: dns.message.Message, zone: dns.name.Name, name: dns.name.Name, trust: Trust) -> DSRead:
@@ -150,8 +154,16 @@ def _with_servers(
     # Of what lies outside its zone a server knows no more than we do, and may say anything (RFC 2181 §5.4.1).
     found = {host: addresses_in(response.additional, host) for host in hosts if host.is_subdomain(zone)}
     return CutRead(
-        position, nameservers=hosts, glue={host: addresses for host, addresses in found.items() if addresses}
+        position,
+        nameservers=hosts,
+        glue={host: addresses for host, addresses in found.items() if addresses},
+        ttl=rrset.ttl,
     )
+
+
+def _negative_ttl(response: dns.message.Message) -> int | None:
+    soa = next((rrset for rrset in response.authority if rrset.rdtype == dns.rdatatype.SOA), None)
+    return None if soa is None else min(int(soa.ttl), int(soa[0].minimum))
 
 
 def _denier(response: dns.message.Message) -> dns.name.Name | None:

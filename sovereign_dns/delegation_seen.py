@@ -35,6 +35,7 @@ class ParentSaid(Message):
     `reason` says more of a position that is no answer. `ds_silence` is why it is not known whether there is a DS,
     `ds_problem` why what it says of the DS can't be trusted, `ds_unsupported` is set where no DS has an algorithm that
     is known here. `delegation_denied` is set where its answer about the DS shows that nothing is delegated at the name.
+    `ttl` is how many seconds a resolver may keep what it says of the NS.
     """
 
     server: str
@@ -47,6 +48,7 @@ class ParentSaid(Message):
     ds_problem: str | None = None
     ds_unsupported: bool = False
     delegation_denied: bool = False
+    ttl: int | None = None
     latency_ms: float | None = None
     asked_at: datetime | None = None
 

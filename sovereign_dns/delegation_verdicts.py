@@ -76,6 +76,8 @@ def _parent_evidence(seen: Delegation, parent: ParentSaid, findings: Sequence[Fi
                 type=rrtype,
                 state=worst(finding.state for finding in of_this) if of_this else "converged",
                 values=values,
+                ttl=parent.ttl if rrtype == "NS" and values else None,
+                negative_ttl=parent.ttl if rrtype == "NS" and not values else None,
                 detail=_first(of_this).detail if of_this else None,
                 latency_ms=parent.latency_ms,
                 asked_at=parent.asked_at,

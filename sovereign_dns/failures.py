@@ -105,6 +105,10 @@ class PDMUnavailable(Outage):
     """PDM doesn't answer, or not with sense."""
 
 
+class RegistrarUnavailable(Outage):
+    """PDM answers, and says that the domain's registrar doesn't, or has had too many calls."""
+
+
 class KubernetesUnavailable(Outage):
     """The Kubernetes API doesn't answer, or not with sense."""
 
@@ -119,6 +123,18 @@ class PowerDNSUnauthorized(NeedsAHand):
 
 class PDMUnauthorized(NeedsAHand):
     """PDM, or the ingress before it, doesn't accept the credentials."""
+
+
+class RegistrarUnauthorized(NeedsAHand):
+    """The domain's registrar doesn't take the token."""
+
+
+class RegistrarNotConfigured(NeedsAHand):
+    """There is no usable token for the domain's registrar."""
+
+
+class DomainNotInAccount(NeedsAHand):
+    """The token opens an account of the registrar that doesn't hold the domain."""
 
 
 class KubernetesForbidden(NeedsAHand):

@@ -27,6 +27,7 @@ from sovereign_dns.fields import (
     Subdomain,
     TtlSeconds,
 )
+from sovereign_dns.names import is_at_or_below
 from sovereign_dns.wire import StrictMessage
 
 REGISTRY_DEADLINE_SECONDS = 48 * 3600
@@ -134,7 +135,7 @@ class PatientVerificationRequest(VerificationRequest):
 
 
 class AddParentDomainRequest(StrictMessage):
-    """The input of `AddParentDomain`."""
+    """The input of `AddParentDomain`. Without `registrar`, somebody else has the domain delegated."""
 
     name: Fqdn
     role: Literal["primary", "org-pool"] = "org-pool"
@@ -151,3 +152,21 @@ class AddParentDomainRequest(StrictMessage):
     verification: PatientVerificationRequest = PatientVerificationRequest()
     takeover: bool = False
     dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> "AddParentDomainRequest":
+        for field, given in (("nameservers", self.nameservers), ("subdomains", self.subdomains or [])):
+            repeated = sorted({value for value in given if given.count(value) > 1})
+            if repeated:
+                raise ValueError(f"{field}: {repeated[0]} is named twice")
+        if self.certificate.name is not None and not is_at_or_below(self.sovereign_fqdn, self.name):
+            raise ValueError(
+                f"certificate.name: under {self.name} there are several Certificates, each called after its host; "
+                "leave the name out"
+            )
+        return self
+
+
+def parent_domain_workflow_id(name: str) -> str:
+    """The workflow id under which a run adds or removes a parent domain, so that there is one at a time."""
+    return f"parent-domain/{name}"

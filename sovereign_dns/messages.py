@@ -312,7 +312,10 @@ class RestoreZoneRecords(Task):
 
 
 class SetNameservers(Task):
-    """The name servers that a domain's registrar shall delegate it to. The token is read where it is used."""
+    """The name servers that a domain's registrar shall delegate it to. The token is read where it is used.
+
+    `glue_if_ours` is sent as the address of the first one where that has none yet, and is the Sovereign's own.
+    """
 
     domain: str
     registrar: str
@@ -324,6 +327,7 @@ class SetNameservers(Task):
 
 
 class NameserversReport(Message):
-    """What the registrar was told, or why it needed no telling."""
+    """What the registrar was told, or that it needed no telling, since the world is told `already`."""
 
     outcome: str
+    already: bool = False

@@ -18,6 +18,7 @@ from sovereign_dns.contract import (
     VerificationResult,
     ZoneChange,
 )
+from sovereign_dns.registry_wait import owed_by_time
 
 STALLED_AFTER = timedelta(minutes=2)
 """A step that has not succeeded for so long makes the phase `stalled`."""
@@ -42,6 +43,8 @@ class Progress:
         self._verified: dict[str, VerificationResult] = {}
         self._certificates: dict[tuple[str, str], CertificateStatus] = {}
         self._given_up_certificates: set[tuple[str, str]] = set()
+        self._waiting_for_registry: dict[tuple[AnyStep, str], datetime] = {}
+        self._trying_since: dict[tuple[AnyStep, str], datetime] = {}
         self._ended: Phase | None = None
 
     def snapshot(self) -> ProvisionResult:
@@ -73,9 +76,19 @@ class Progress:
         self._ended = result.phase
         return self._result
 
-    def expect(self, step: AnyStep, domain: str) -> None:
-        """Announces a step as pending."""
-        self._steps[step, domain] = StepStatus(step=step, domain=domain)
+    def take_over(self, result: ProvisionResult) -> None:
+        """What another run has done of this one's work, before its own steps, of which those that it knows stay."""
+        before = {key: step for step in result.steps if (key := (step.step, step.domain)) not in self._steps}
+        self._steps = before | self._steps
+        self.add_zones(result.zones)
+        self.add_records(result.records)
+        self.add_hazards(result.hazards)
+        for certificate in result.certificates:
+            self.set_certificate(certificate)
+
+    def expect(self, step: AnyStep, domain: str, *, waits_for: str | None = None) -> None:
+        """Announces a step as pending, and what it waits for where that shows nowhere else."""
+        self._steps[step, domain] = StepStatus(step=step, domain=domain, waits_for=waits_for)
 
     def expects(self, step: AnyStep, domain: str) -> bool:
         """Whether the step was announced."""
@@ -87,19 +100,41 @@ class Progress:
 
     def start(self, step: AnyStep, domain: str, now: datetime) -> None:
         """The step runs from now."""
-        self._change(step, domain, state="running", started_at=now)
+        self._change(step, domain, state="running", started_at=now, waits_for=None)
+
+    def wait_for_registry(self, step: AnyStep, domain: str, until: datetime) -> None:
+        """The step may wait for a registry until then, and doesn't count as stalled as long as that is all."""
+        self._waiting_for_registry[step, domain] = until
+
+    def _keep_waiting(self, owed: str | None, now: datetime) -> None:
+        """What steps wait for in good order, as of now; where that has come, their time to stall begins."""
+        for key, until in self._waiting_for_registry.items():
+            step = self._steps[key]
+            if step.state in _SETTLED:
+                continue
+            if owed is not None:
+                told = f"{owed}; waited for until {until:%Y-%m-%d %H:%M} UTC"
+                self._steps[key] = step.changed(waits_for=told, stalled=False)
+            elif step.waits_for is not None:
+                self._steps[key] = step.changed(waits_for=None)
+                self._trying_since[key] = now
 
     def finish(self, step: AnyStep, domain: str, now: datetime, outcome: str) -> None:
         """The step did what it guarantees."""
-        self._change(step, domain, state="done", outcome=outcome, finished_at=now, stalled=False)
+        self._settle(step, domain, now, state="done", outcome=outcome)
 
     def skip(self, step: AnyStep, domain: str, now: datetime, reason: str) -> None:
         """The step was left out, or given up waiting for."""
-        self._change(step, domain, state="skipped", outcome=reason, finished_at=now, stalled=False)
+        self._settle(step, domain, now, state="skipped", outcome=reason)
 
     def fail(self, step: AnyStep, domain: str, now: datetime, reason: str) -> None:
         """The step's deadline has passed, or it was refused for good."""
-        self._change(step, domain, state="failed", outcome=reason, finished_at=now, stalled=False)
+        self._settle(step, domain, now, state="failed", outcome=reason)
+
+    def _settle(self, step: AnyStep, domain: str, now: datetime, **values: object) -> None:
+        self._change(step, domain, finished_at=now, stalled=False, waits_for=None, **values)
+        if step == "dns-verify":
+            self._keep_waiting(None, now)
 
     def _change(self, step: AnyStep, domain: str, **values: object) -> None:
         self._steps[step, domain] = self._steps[step, domain].changed(**values)
@@ -123,16 +158,23 @@ class Progress:
 
     def next_stall(self) -> datetime | None:
         """When the next running step counts as stalled, if none succeeds before."""
-        started = [
-            s.started_at for s in self._steps.values() if s.state == "running" and not s.stalled and s.started_at
+        began = [
+            since for key, step in self._steps.items() if not step.stalled and (since := self._tries_since(key, step))
         ]
-        return min(started) + STALLED_AFTER if started else None
+        return min(began) + STALLED_AFTER if began else None
 
     def mark_stalled(self, now: datetime) -> None:
         """Marks what has been running for too long."""
         for key, step in self._steps.items():
-            if step.state == "running" and step.started_at and now - step.started_at >= STALLED_AFTER:
+            since = self._tries_since(key, step)
+            if since is not None and now - since >= STALLED_AFTER:
                 self._steps[key] = step.changed(stalled=True)
+
+    def _tries_since(self, key: tuple[AnyStep, str], step: StepStatus) -> datetime | None:
+        """Since when the step should have succeeded; None while it doesn't run, or waits in good order."""
+        if step.state != "running" or step.waits_for is not None:
+            return None
+        return self._trying_since.get(key, step.started_at)
 
     def add_records(self, changes: list[RecordChange]) -> None:
         """Adds what was found or written.
@@ -196,10 +238,11 @@ class Progress:
             seen = f"; when it was last looked at: {known.reason}" if known.reason else ""
             self.set_certificate(known.changed(reason=f"given up waiting for it{seen}"))
 
-    def see_verification(self, domain: str, picture: VerificationResult) -> None:
+    def see_verification(self, domain: str, picture: VerificationResult, now: datetime) -> None:
         """What a verification under way has seen. One that is done has said more."""
         if ("dns-verify", domain) in self._steps and not self.is_settled("dns-verify", domain):
             self.set_verification(domain, picture)
+            self._keep_waiting(owed_by_time(picture), now)
 
     def has_seen(self, domain: str) -> bool:
         """Whether anything was told of a parent domain's answers."""
@@ -221,7 +264,11 @@ class Progress:
         for key, step in self._steps.items():
             if step.state == "running":
                 self._steps[key] = step.changed(
-                    state="failed", outcome=f"stopped, since the run ended: {reason}", finished_at=now, stalled=False
+                    state="failed",
+                    outcome=f"stopped, since the run ended: {reason}",
+                    finished_at=now,
+                    stalled=False,
+                    waits_for=None,
                 )
         self._ended = phase
         self.add_records(list(self._attempted.values()))

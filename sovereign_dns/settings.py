@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     catalyst_pdm_basic_auth_user_file: Path | None = None
     catalyst_pdm_basic_auth_pass: SecretStr | None = None
     catalyst_pdm_basic_auth_pass_file: Path | None = None
+    catalyst_registrar_credentials_dir: Path | None = None
     catalyst_expected_ns: FqdnList = Field(default_factory=lambda: list(DEFAULT_NAMESERVERS), min_length=1)
     catalyst_dns_authoritative: PlaceList = []
     catalyst_dns_root_servers: PlaceList = []

@@ -117,13 +117,22 @@ def sentence(verification: VerificationResult, *, done: bool = True) -> str:
         return "no authoritative server is known that could be asked"
     meaning = "deny the names" if verification.gone else "are as written"
     count = f"{verification.converged} of {verification.total} answers {meaning}"
-    holding_up = [server for server in verification.servers if not (done and _may_be_silent(server, verification))]
-    first = next((server for server in holding_up if server.state != "converged"), None)
+    told = holding_up(verification) if done else [s for s in verification.servers if s.state != "converged"]
+    first = next(iter(told), None)
     if first is None:
         kinds = [_counted(verification, "authoritative"), _counted(verification, "resolver")]
         return f"{count}, from {' and '.join(kind for kind in kinds if kind)}"
     until = f", until {first.until:%H:%M:%S} UTC" if first.until else ""
     return f"{count}; {first.server} is {first.state}{until}: {first.detail}"
+
+
+def holding_up(verification: VerificationResult) -> list[ServerVerdict]:
+    """The servers that the proof waits for, the worst first."""
+    return [
+        server
+        for server in verification.servers
+        if server.state != "converged" and not _may_be_silent(server, verification)
+    ]
 
 
 def _may_be_silent(server: ServerVerdict, verification: VerificationResult) -> bool:

@@ -2,12 +2,19 @@
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.add_parent_domain import AddParentDomain
 from workflows.deprovision_sovereign import DeprovisionSovereign
 from workflows.provision_sovereign import ProvisionSovereign
 from workflows.remove_parent_domain import RemoveParentDomain
 from workflows.verify_sovereign import VerifySovereign
 
-ALL_WORKFLOWS: list[type] = [ProvisionSovereign, VerifySovereign, DeprovisionSovereign, RemoveParentDomain]
+ALL_WORKFLOWS: list[type] = [
+    ProvisionSovereign,
+    VerifySovereign,
+    DeprovisionSovereign,
+    AddParentDomain,
+    RemoveParentDomain,
+]
 
 SANDBOX = SandboxedWorkflowRunner(
     # It imports its tables when it first needs them, which is when a request is read.

@@ -3,7 +3,7 @@
 A run that was started under another id hands over to one with that id, and ends as that one does.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -16,17 +16,24 @@ Result = TypeVar("Result", bound=Message)
 
 
 async def run_under_lock(
-    lock_id: str, request: StrictMessage, result_type: type[Result], *, summary: str, advice: str = ""
+    lock_id: str,
+    request: StrictMessage,
+    result_type: type[Result],
+    *,
+    summary: str,
+    advice: str = "",
+    memo: Mapping[str, str] | None = None,
 ) -> Result:
     """Runs the caller's own workflow type again as the holder of the lock; the summary says what for.
 
-    `advice` is what may be done besides where a run holds it already.
+    `advice` is what may be done besides where a run holds it already. The memo tells the one that is started what it is
+    told by nobody who starts one by hand.
 
     Raises:
         ApplicationError: `AlreadyInProgress` where a run holds the lock; else the failure of the run itself.
     """
     try:
-        child = await _start_under_lock(lock_id, request, result_type, summary)
+        child = await _start_under_lock(lock_id, request, result_type, summary, memo)
     except WorkflowAlreadyStartedError:
         raise ApplicationError(
             f"a run already works on this Sovereign, under the workflow id {lock_id}. Nothing was written by this one. "
@@ -67,7 +74,11 @@ Child = workflow.ChildWorkflowHandle[Any, Result]
 
 
 async def _start_under_lock(
-    lock_id: str, request: StrictMessage, result_type: type[Result], summary: str
+    lock_id: str,
+    request: StrictMessage,
+    result_type: type[Result],
+    summary: str,
+    memo: Mapping[str, str] | None = None,
 ) -> Child[Result]:
     return await workflow.start_child_workflow(
         workflow.info().workflow_type,
@@ -75,6 +86,7 @@ async def _start_under_lock(
         id=lock_id,
         result_type=result_type,
         parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+        memo=memo,
         static_summary=f"{summary}, started as {workflow.info().workflow_id}",
     )
 

@@ -7,22 +7,11 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns import names
-    from sovereign_dns.contract import CertificateStatus, ProvisionRequest, Step
+    from sovereign_dns.contract import ProvisionRequest, Step
     from sovereign_dns.intent import DomainIntent, ProvisioningIntent
-    from sovereign_dns.issuance import WantedCertificate
-    from sovereign_dns.messages import (
-        AwaitCertificate,
-        CertificateReport,
-        CommitPoolName,
-        CreateZone,
-        PoolReport,
-        RecordsReport,
-        RequestCertificate,
-        ServedZone,
-        UpsertRecords,
-        ZoneReport,
-    )
+    from sovereign_dns.messages import CommitPoolName, PoolReport, ServedZone
     from sovereign_dns.progress import Progress
+    from workflows.domain_steps import DomainSteps, wanted_certificate
     from workflows.patches import WAIT_FOR_ZONES_BELOW_THE_HOST
     from workflows.proof import prove
     from workflows.step_runner import StepNotDoneError, StepRunner, all_or_first_failure
@@ -38,6 +27,7 @@ class ProvisioningSteps:
         self._intent = intent
         self._progress = progress
         self._runner = runner
+        self._steps = DomainSteps(intent, request.takeover, request.dry_run, progress, runner)
         self._pool_domain = request.pool.domain if request.pool else intent.primary.domain
 
     def announce(self) -> None:
@@ -67,26 +57,7 @@ class ProvisioningSteps:
     async def _create_zone(self, domain: DomainIntent) -> None:
         """After the zones of this request that lie above it, since they get its delegation."""
         await self._settled("zone-create", [d for d in self._requested_lineage(domain.domain) if d != domain.domain])
-        report = await self._runner.run(
-            "zone-create",
-            domain.domain,
-            CreateZone(
-                owner=self._intent.owner,
-                domain=domain.domain,
-                names=list(dict.fromkeys([*(rrset.name for rrset in domain.rrsets), *domain.remove_wildcards])),
-                nameservers=self._intent.nameservers,
-                may_create=domain.may_create_zone,
-                takeover=self._request.takeover,
-                dry_run=self._request.dry_run,
-            ),
-            ZoneReport,
-            summary=f"zone {domain.domain} in PowerDNS",
-        )
-        if report is not None:
-            self._progress.add_zones(report.zones)
-            self._progress.add_records(report.changes)
-            self._progress.add_hazards(report.hazards)
-            self._runner.finish("zone-create", domain.domain, report.outcome, dry_run=self._request.dry_run)
+        await self._steps.create_zone(domain)
 
     async def _commit_pool_name(self) -> None:
         """The name is claimed before it is published."""
@@ -120,25 +91,9 @@ class ProvisioningSteps:
         """Records, once the name is claimed and every zone that could answer for it is there; then the proof."""
         await self._settled("zone-create", self._domains_answering_for(domain))
         await self._settled("pool-commit", [self._pool_domain])
-        report = await self._runner.run(
-            "records-upsert",
-            domain.domain,
-            UpsertRecords(
-                owner=self._intent.owner,
-                intent=domain,
-                zones_to_come=self._zones_to_come(),
-                takeover=self._request.takeover,
-                dry_run=self._request.dry_run,
-            ),
-            RecordsReport,
-            summary=f"{domain.host} and {len(domain.rrsets) - 1} rrsets more",
-        )
-        if report is None:
-            return
-        self._progress.add_records(report.changes)
-        self._progress.add_hazards(report.hazards)
-        self._runner.finish("records-upsert", domain.domain, report.outcome, dry_run=self._request.dry_run)
-        await self._prove(domain, report.zones)
+        zones = await self._steps.write_records(domain, zones_to_come=self._zones_to_come())
+        if zones is not None:
+            await self._prove(domain, zones)
 
     async def _prove(self, domain: DomainIntent, zones: list[ServedZone]) -> None:
         if self._request.dry_run:
@@ -158,58 +113,20 @@ class ProvisioningSteps:
             if await self._request_certificate(domain, give_up_at - workflow.now()):
                 await self._await_certificate(domain, max(give_up_at - workflow.now(), timedelta(seconds=1)))
         except StepNotDoneError as late:
-            for seen in late.evidence:
-                self._progress.set_certificate(CertificateStatus.model_validate(seen))
+            self._steps.keep_evidence(late)
         if not self._progress.is_settled("certificate-ready", domain.domain):
             self._runner.leave_out("certificate-ready", domain.domain, "the certificate could not be asked for")
 
     async def _request_certificate(self, domain: DomainIntent, deadline: timedelta) -> bool:
-        report = await self._runner.run(
-            "certificate-request",
-            domain.domain,
-            RequestCertificate(
-                owner=self._intent.owner,
-                wanted=WantedCertificate(
-                    name=domain.certificate_name,
-                    namespace=self._request.certificate.namespace,
-                    issuer=self._request.certificate.issuer,
-                    dns_names=domain.dns_names,
-                    owner=self._intent.owner,
-                ),
-                takeover=self._request.takeover,
-                dry_run=self._request.dry_run,
-            ),
-            CertificateReport,
-            summary=f"Certificate {domain.certificate_name}",
-            deadline=deadline,
-        )
-        if report is not None:
-            self._progress.set_certificate(report.certificate)
-            self._runner.finish("certificate-request", domain.domain, report.outcome, dry_run=self._request.dry_run)
+        wanted = wanted_certificate(domain.certificate_name, domain.dns_names, self._request.certificate, self._intent)
+        await self._steps.request_certificate(domain.domain, wanted, deadline)
         if self._request.dry_run:
             self._runner.leave_out("certificate-ready", domain.domain, "dry run: nothing was asked for")
         return not self._request.dry_run
 
     async def _await_certificate(self, domain: DomainIntent, deadline: timedelta) -> None:
-        """Looked for even where asking was given up: the Certificate may be there from before."""
-        report = await self._runner.run(
-            "certificate-ready",
-            domain.domain,
-            AwaitCertificate(
-                owner=self._intent.owner,
-                name=domain.certificate_name,
-                namespace=self._request.certificate.namespace,
-            ),
-            CertificateReport,
-            summary=f"Certificate {domain.certificate_name} issued",
-            deadline=deadline,
-        )
-        if report is None:
-            namespace = self._request.certificate.namespace
-            self._progress.stop_waiting_for_certificate(namespace, domain.certificate_name)
-            return
-        self._progress.set_certificate(report.certificate)
-        self._runner.finish("certificate-ready", domain.domain, report.outcome)
+        namespace = self._request.certificate.namespace
+        await self._steps.await_certificate(domain.domain, namespace, domain.certificate_name, deadline)
 
     def _domains_answering_for(self, domain: DomainIntent) -> list[str]:
         """The parent domains of this request whose zones answer for one of the domain's names."""

@@ -55,5 +55,5 @@ class ShownRun:
     def verification_seen(self, seen: VerificationSeen) -> None:
         """Shows what a verification that is not done yet has seen."""
         if self._progress is not None and self._publication is not None:
-            self._progress.see_verification(seen.domain, seen.verification)
+            self._progress.see_verification(seen.domain, seen.verification, workflow.now())
             self._publication.update()

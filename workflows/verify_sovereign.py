@@ -9,9 +9,9 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import VERIFY_SOVEREIGN, ProvisionRequest, ProvisionResult, VerifyRequest
     from sovereign_dns.intent import DomainIntent, ProvisioningIntent
-    from sovereign_dns.messages import RecordsReport, UpsertRecords
     from sovereign_dns.progress import Progress
     from workflows.decision import decide
+    from workflows.domain_steps import DomainSteps
     from workflows.proof import prove
     from workflows.publication import Publication
     from workflows.shown_run import ShownRun
@@ -66,23 +66,13 @@ class VerifySovereign(ShownRun):
         progress: Progress,
         runner: StepRunner,
     ) -> None:
+        steps = DomainSteps(intent, takeover=False, dry_run=True, progress=progress, runner=runner)
         try:
-            report = await runner.run(
-                "records-compare",
-                domain.domain,
-                UpsertRecords(owner=intent.owner, intent=domain, dry_run=True),
-                RecordsReport,
-                summary=f"what PowerDNS holds of {domain.host}",
-                deadline=timedelta(seconds=request.verification.deadline_seconds),
-            )
+            zones = await steps.compare_records(domain, timedelta(seconds=request.verification.deadline_seconds))
         except StepNotDoneError:
             runner.leave_out("dns-verify", domain.domain, "PowerDNS could not say which servers to ask")
             return
-        assert report is not None  # noqa: S101 (nobody can give it up)
-        progress.add_records(report.changes)
-        progress.add_hazards(report.hazards)
-        runner.finish("records-compare", domain.domain, report.outcome)
-        await prove(domain, report.zones, intent, request.verification, progress, runner)
+        await prove(domain, zones, intent, request.verification, progress, runner)
 
 
 def _read_only(request: VerifyRequest) -> ProvisionRequest:

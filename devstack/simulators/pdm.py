@@ -156,7 +156,7 @@ async def _identify(request: web.Request) -> Target:
 
 def _fault_answer(_request: web.Request, target: Target, fault: Fault) -> web.Response:
     if target.call in {"set-ns", "validate"}:
-        refusal = registrar_error(fault.status, target.name or "", target.scope or "")
+        refusal = registrar_error(fault.status, target.name or "", target.scope or "", fault.message)
         return web.json_response(refusal.body, status=refusal.status)
     if target.call == "healthz":
         return web.json_response({"status": "unhealthy", "db": "connection refused"}, status=fault.status)

@@ -26,11 +26,12 @@ class RegistrarRefusalError(Exception):
         self.body = {"error": error, "detail": detail, **more}
 
 
-def registrar_error(status: int, registrar: str, domain: str) -> RegistrarRefusalError:
+def registrar_error(status: int, registrar: str, domain: str, detail: str | None = None) -> RegistrarRefusalError:
     """Return PDM's answer when a registrar fails; a status that PDM has no word for reads as 500."""
     about = {"registrar": registrar, "domain": domain}
-    error, detail = ERRORS.get(status, UNKNOWN_ERROR)
-    return RegistrarRefusalError(status if status in ERRORS else 500, error, detail.format(**about), **about)
+    error, usual = ERRORS.get(status, UNKNOWN_ERROR)
+    told = usual.format(**about) if detail is None else detail
+    return RegistrarRefusalError(status if status in ERRORS else 500, error, told, **about)
 
 
 @dataclass(frozen=True, slots=True)

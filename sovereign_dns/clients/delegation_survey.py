@@ -127,6 +127,7 @@ class DelegationSurvey:
             ds_problem=found.problem,
             ds_unsupported=found.unsupported,
             delegation_denied=found.denied,
+            ttl=cut.ttl,
             latency_ms=ns.latency_ms,
             asked_at=ns.asked_at,
         )

@@ -14,9 +14,11 @@ from sovereign_dns.chain_of_trust import DS
 from sovereign_dns.clients.authoritative import PORT, Server, split_host_port
 from sovereign_dns.clients.delegation_survey import DelegationSurvey
 from sovereign_dns.clients.exchange import ATTEMPT_TIMEOUTS_SECONDS
-from sovereign_dns.clients.inquiry import Inquiry
+from sovereign_dns.clients.inquiry import Heard, Inquiry
 from sovereign_dns.clients.referrals import Referrals
+from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import ServerVerdict
+from sovereign_dns.cut_answers import read_cut
 from sovereign_dns.delegation_verdicts import verdicts
 from sovereign_dns.root_zone import ROOT_SERVERS, ROOT_TRUST_ANCHORS
 
@@ -71,6 +73,31 @@ class Delegations:
             referrals = Referrals(inquiry, self._root, self._port)
             seen = await DelegationSurvey(inquiry, referrals, apex.canonicalize(), self._anchors).look(expected)
         return verdicts(seen)
+
+    async def nameservers(self, zone: str) -> list[frozenset[str]]:
+        """To which name servers each server of the zone above delegates the zone; those that don't say are left out.
+
+        Quicker than `check`, and proves less. An empty set says that there is no delegation.
+        """
+        apex = dns.name.from_text(names.absolute(names.relative_to_root(zone))).canonicalize()
+        async with Inquiry(self._attempt_timeouts) as inquiry:
+            referrals = Referrals(inquiry, self._root, self._port)
+            parent = (await referrals.above(apex)).lowest
+            servers, _ = await referrals.all_servers(parent)
+            heard = await side_by_side(inquiry.heard(server, apex, dns.rdatatype.NS) for server in servers)
+        said = [read_cut(item.message, parent.name, apex) for item in heard if isinstance(item, Heard)]
+        return [
+            frozenset(names.relative_to_root(host.to_text().lower()) for host in cut.nameservers)
+            for cut in said
+            if cut.position not in {"lame", "refuses"}
+        ]
+
+    async def addresses(self, host: str) -> list[str]:
+        """The addresses of a host, as its zone's own servers say; none where they can't be asked."""
+        name = dns.name.from_text(names.absolute(host)).canonicalize()
+        async with Inquiry(self._attempt_timeouts) as inquiry:
+            servers, _ = await Referrals(inquiry, self._root, self._port).servers([name], {})
+        return [server.address for server in servers]
 
 
 def _iana_servers(port: int) -> list[Server]:

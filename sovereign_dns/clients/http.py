@@ -59,16 +59,28 @@ async def call(
         Outage: refused connection, timeout, 5xx or 429; with `retry_after` where the answer said so.
         NeedsAHand: the credentials are not accepted.
     """
+    response = await send(client, backend, method, url, doing=doing, **options)
+    return decided(response, backend, doing=doing)
+
+
+async def send(
+    client: httpx.AsyncClient, backend: Backend, method: str, url: str, *, doing: str, **options: Any
+) -> httpx.Response:
+    """As `call`, and returns whatever answer comes.
+
+    Raises:
+        Outage: no answer came.
+        NeedsAHand: the credentials can't be sent.
+    """
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise backend.unavailable(
             f"{backend.name}'s URL is not valid ({error}): {backend.url.how_to_mend('URL')}", sent=False
         ) from error
-    # Of the URL only this much is shown: another part could hold a password.
-    at = f"{parsed.scheme}://{parsed.netloc.decode()}"
+    at = _place(parsed)
     try:
-        response = await client.request(method, parsed, **options)
+        return await client.request(method, parsed, **options)
     except (httpx.LocalProtocolError, UnicodeEncodeError):
         # Without its cause and its text, which holds the header, and so the secret.
         raise backend.unauthorized(
@@ -82,17 +94,32 @@ async def call(
             f"Its URL comes from {backend.url.where}.",
             sent=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout),
         ) from error
+
+
+def decided(response: httpx.Response, backend: Backend, *, doing: str, shown: str | None = None) -> httpx.Response:
+    """The answer, where it is the backend's own decision; `shown` is what of it may be shown, where not its beginning.
+
+    Raises:
+        Outage: 5xx or 429; with `retry_after` where the answer said so.
+        NeedsAHand: the credentials are not accepted.
+    """
+    at = _place(response.request.url)
     if response.status_code in backend.unauthorized_statuses:
         raise backend.unauthorized(
             f"{backend.name} at {at} answered {response.status_code} while {doing}: {backend.mend_unauthorized()}"
         )
     if response.status_code >= 500 or response.status_code == 429:
         raise backend.unavailable(
-            f"{backend.name} at {at} answered {response.status_code} while {doing}: {excerpt(response)}. "
-            "It is tried again until it works.",
+            f"{backend.name} at {at} answered {response.status_code} while {doing}: "
+            f"{excerpt(response) if shown is None else shown}. It is tried again until it works.",
             retry_after=retry_after(response.headers.get("Retry-After", "")),
         )
     return response
+
+
+def _place(url: httpx.URL) -> str:
+    """Of a URL only this much is shown: another part could hold a password."""
+    return f"{url.scheme}://{url.netloc.decode()}"
 
 
 def json_of(response: httpx.Response, backend: Backend, *, doing: str) -> Any:

@@ -39,8 +39,28 @@ class _Reservation(Message):
     reservation_token: str
 
 
+def backend_of_pdm(url: MountedURL, user: Secret, password: Secret) -> http.Backend:
+    """PDM as its clients know it; a 401 without words of PDM's own is that of its ingress."""
+    return http.Backend(
+        name="PDM",
+        url=url,
+        unavailable=PDMUnavailable,
+        unauthorized=PDMUnauthorized,
+        unauthorized_statuses=frozenset({401}),
+        mend_unauthorized=lambda: (
+            f"its ingress wants basic auth; {user.how_to_mend('user')}, and {password.how_to_mend('password')}"
+        ),
+    )
+
+
+def basic_auth(user: Secret, password: Secret) -> httpx.BasicAuth | None:
+    """The credentials of PDM's ingress as they are now, where it is used."""
+    name = user.read()
+    return httpx.BasicAuth(name, password.read()) if name else None
+
+
 class PDM:
-    """A client of PDM.
+    """A client of PDM's pool names.
 
     Every method raises `PDMUnavailable` (connection, timeout, 5xx, 429, no JSON) and `PDMUnauthorized` (401).
     """
@@ -49,16 +69,7 @@ class PDM:
         self._client = client
         self._user = user
         self._password = password
-        self._backend = http.Backend(
-            name="PDM",
-            url=url,
-            unavailable=PDMUnavailable,
-            unauthorized=PDMUnauthorized,
-            unauthorized_statuses=frozenset({401}),
-            mend_unauthorized=lambda: (
-                f"its ingress wants basic auth; {user.how_to_mend('user')}, and {password.how_to_mend('password')}"
-            ),
-        )
+        self._backend = backend_of_pdm(url, user, password)
 
     async def claim(self, claim: Claim) -> tuple[Claimed, Allocation | None]:
         """Makes PDM hold the name as active for this Sovereign, whatever happened before.
@@ -227,10 +238,8 @@ class PDM:
 
     async def _send(self, method: str, pool_domain: str, verb: str, *, doing: str, **options: Any) -> httpx.Response:
         url = f"{self._backend.address(doing=doing)}/api/v1/pool/{urllib.parse.quote(pool_domain, safe='')}/{verb}"
-        user = self._user.read()
-        if user:
-            options["auth"] = httpx.BasicAuth(user, self._password.read())
-        return await http.call(self._client, self._backend, method, url, doing=doing, **options)
+        auth = basic_auth(self._user, self._password)
+        return await http.call(self._client, self._backend, method, url, doing=doing, auth=auth, **options)
 
     def _parsed(self, adapter: TypeAdapter[Parsed], response: httpx.Response, *, doing: str) -> Parsed:
         try:

@@ -1,0 +1,190 @@
+"""`AddParentDomain` on a private DNS of real servers: the registrar is told, the registry waited for, all proved."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from tests.conftest import StartWorker
+from tests.dns_bench import API_KEY, HOST_1, NAMESERVERS, ROOT, TLD, TOP, Bench, delegation
+from tests.eventually import eventually
+from tests.runs import Handle, step, waiting_with
+from tests.test_outages import attempt_now
+from tests.world import LOAD_BALANCER, World, names_of
+
+NS = NAMESERVERS[0]
+
+
+class Registry:
+    """Where a test's domain is registered: the top-level domain of the private DNS."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.domain = f"d{secrets.token_hex(4)}.{TOP}"
+        self._bench = bench
+
+    def delegate(self, *, signed: bool = True) -> None:
+        ds = self._bench.hosts[0].ds(self.domain) if signed else []
+        self._bench.servers[TLD].write(TOP, *delegation(self.domain, [NS], ds=ds))
+
+
+@pytest.fixture
+def registry(bench: Bench) -> Registry:
+    return Registry(bench)
+
+
+class Tokens:
+    """The folder of registrars' tokens, and every token that was ever in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ever: list[str] = []
+
+    def put(self, name: str, token: str) -> str:
+        self.ever.append(token.strip())
+        (self.folder / name).write_text(token, encoding="utf-8")
+        return token
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    folder = tmp_path / "registrars"
+    folder.mkdir()
+    return Tokens(folder)
+
+
+def settings_on(bench: Bench, tokens: Tokens) -> dict[str, str]:
+    return {
+        "CATALYST_POWERDNS_API_URL": bench.hosts[0].api_url.replace("127.0.0.1", HOST_1),
+        "CATALYST_POWERDNS_API_KEY": API_KEY,
+        "CATALYST_POWERDNS_API_KEY_FILE": "",
+        "CATALYST_DNS_AUTHORITATIVE": f"{HOST_1}:{bench.port}",
+        "CATALYST_DNS_ROOT_SERVERS": f"{ROOT}:{bench.port}",
+        "CATALYST_DNS_TRUST_ANCHORS": ",".join(bench.trust_anchors),
+        "CATALYST_DNS_PROPAGATION_RESOLVERS": "",
+        "CATALYST_EXPECTED_NS": NS,
+        "CATALYST_REGISTRAR_CREDENTIALS_DIR": str(tokens.folder),
+        "SOVEREIGN_DNS_LOG_LEVEL": "DEBUG",
+    }
+
+
+def request_for(world: World, domain: str, **fields: Any) -> dict[str, Any]:
+    """For a Sovereign that nobody else works on."""
+    return {
+        "name": domain,
+        "sovereignFQDN": f"t1.{world.parent}",
+        "deploymentId": "d1",
+        "loadBalancerIP": LOAD_BALANCER,
+        "certificate": {"namespace": f"ns-{world.unique}"},
+    } | fields
+
+
+async def start(client: Client, request: dict[str, Any], *, workflow_id: str | None = None) -> Handle:
+    return await client.start_workflow(
+        "AddParentDomain",
+        request,
+        id=workflow_id or f"parent-domain/{request['name']}",
+        task_queue="sovereign-dns",
+    )
+
+
+async def status_where(handle: Handle, name: str, domain: str, **wanted: Any) -> dict[str, Any]:
+    async def seen() -> dict[str, Any] | None:
+        status = await handle.query("status")
+        found = [s for s in status["steps"] if (s["step"], s["domain"]) == (name, domain)] if status else []
+        return status if found and all(found[0][key] == value for key, value in wanted.items()) else None
+
+    return await eventually(seen)
+
+
+async def history_of(client: Client, *workflow_ids: str) -> str:
+    """Everything that Temporal keeps of these runs: histories, what pending activities say, memo, heartbeats."""
+    kept = []
+    for workflow_id in workflow_ids:
+        handle = client.get_workflow_handle(workflow_id)
+        kept += [(await handle.fetch_history()).to_json(), str((await handle.describe()).raw_description)]
+    return "\n".join(kept)
+
+
+async def test_a_domain_is_registered_delegated_and_proved(
+    bench: Bench, registry: Registry, tokens: Tokens, special_temporal: Client, start_worker: StartWorker, world: World
+) -> None:
+    domain, client = registry.domain, special_temporal
+    worker = start_worker(**settings_on(bench, tokens))
+    request = request_for(world, domain, registrar={"kind": "dynadot", "credentialsRef": "dynadot"})
+    lock_id, activity_id = f"sovereign/{request['sovereignFQDN']}", f"nameservers-set/{domain}"
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="challenge-stuck")
+    handle = await start(client, request)
+    seen: list[str] = []
+
+    async def told(*words: str) -> None:
+        said = await waiting_with(handle, activity_id, *words)
+        seen.append(said + await history_of(client, handle.id))
+
+    async def again_with(**fault: Any) -> None:
+        if fault:
+            await world.fault(world.pdm, pool=domain, call="set-ns", times=1, **fault)
+        await attempt_now(world, client, handle, activity_id)
+
+    token_file = str(tokens.folder / "dynadot")
+    await told("RegistrarNotConfigured: ", token_file, "can't be read")
+    tokens.put("dynadot", f"invalid-{secrets.token_hex(12)}\n{secrets.token_hex(12)}")
+    await again_with()
+    await told("RegistrarUnauthorized: dynadot doesn't take the token", token_file)
+    token = tokens.put("dynadot", f" {secrets.token_hex(20)}\n").strip()
+    await again_with(kind="status", status=403, message=f"the account of {token} lacks it")
+    await told("DomainNotInAccount: ", token_file, "[redacted]")
+    await again_with(kind="status", status=429, message=token, retryAfter=3000)
+    await told("RegistrarUnavailable: dynadot has had too many calls")
+    await again_with(kind="status", status=502, message=f"{token[:25]} {token[20:]}", retryAfter=3000)
+    await told("RegistrarUnavailable: PDM can't reach dynadot")
+    await again_with()
+
+    status = await status_where(handle, "nameservers-set", domain, state="done")
+    assert NS in step(status, "nameservers-set")["outcome"]
+    assert f"with the address {HOST_1}" in step(status, "nameservers-set")["outcome"], "Dynadot wants one"
+    assert "resolvers may know the former name servers" in step(status, "nameservers-set")["outcome"]
+    assert (await client.get_workflow_handle(lock_id).result())["phase"] == "complete", "the lock is free again"
+
+    status = await status_where(handle, "certificate-ready", domain, state="running")
+    waiting = await eventually(lambda: waits_for(handle, "dns-verify", domain))
+    assert waiting.startswith("the registry doesn't lead to the expected name servers yet; waited for until ")
+    assert await waits_for(handle, "certificate-ready", domain)
+    assert step(status, "certificate-request", domain)["state"] == "done"
+
+    registry.delegate()
+    await world.mend(world.kubernetes, namespace=f"ns-{world.unique}")
+    result = await handle.result()
+
+    assert result["phase"] == "complete", result
+    assert result["verification"]["level"] == "delegated"
+    assert "no resolver was asked" in result["verification"]["notes"][0]
+    assert [s["step"] for s in result["steps"]][:2] == ["zone-create", "certificate-request"]
+    wanted = {
+        f"{domain}-wildcard-tls": [f"*.{domain}", domain],
+        f"t1.{domain}-wildcard-tls": [f"*.t1.{domain}", f"t1.{domain}"],
+    }
+    assert {c["name"]: c["dnsNames"] for c in result["certificates"] if c["ready"]} == wanted
+    assert {r["name"] for r in result["records"] if r["change"] == "created"} >= {
+        f"{n}." for n in names_of(f"t1.{domain}")
+    }
+    assert result["handedOverTo"] is None
+
+    again = await (await start(client, request)).result()
+    assert again["phase"] == "complete"
+    assert step(again, "nameservers-set")["state"] == "skipped"
+    assert "already" in step(again, "nameservers-set")["outcome"]
+
+    everything = "\n".join(
+        [*seen, await history_of(client, handle.id, lock_id), worker.log.read_text(encoding="utf-8")]
+    )
+    assert "DomainNotInAccount" in everything
+    for secret in (part for given in tokens.ever for part in given.split()):
+        assert secret not in everything
+        assert not any(secret[at : at + 12] in everything for at in range(len(secret) - 12))
+
+
+async def waits_for(handle: Handle, name: str, domain: str) -> str | None:
+    waited: str | None = step(await handle.query("status"), name, domain)["waitsFor"]
+    return waited

@@ -1,0 +1,151 @@
+"""The steps of one parent domain, for whichever workflow publishes a Sovereign there."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from sovereign_dns.contract import CertificateRequest, CertificateStatus
+    from sovereign_dns.intent import DomainIntent, ProvisioningIntent
+    from sovereign_dns.issuance import WantedCertificate
+    from sovereign_dns.messages import (
+        AwaitCertificate,
+        CertificateReport,
+        CreateZone,
+        RecordsReport,
+        RequestCertificate,
+        ServedZone,
+        UpsertRecords,
+        ZoneReport,
+    )
+    from sovereign_dns.progress import Progress
+    from workflows.step_runner import StepNotDoneError, StepRunner
+
+
+def wanted_certificate(
+    name: str, dns_names: list[str], asked: CertificateRequest, intent: ProvisioningIntent
+) -> WantedCertificate:
+    """A Certificate as the request wants it."""
+    return WantedCertificate(
+        name=name, namespace=asked.namespace, issuer=asked.issuer, dns_names=dns_names, owner=intent.owner
+    )
+
+
+@dataclass(frozen=True)
+class DomainSteps:
+    """Runs steps as the decided intent says, and adds what they report to the progress."""
+
+    intent: ProvisioningIntent
+    takeover: bool
+    dry_run: bool
+    progress: Progress
+    runner: StepRunner
+
+    async def create_zone(self, domain: DomainIntent) -> None:
+        """The zone, delegated from the hosted zone above it."""
+        report = await self.runner.run(
+            "zone-create",
+            domain.domain,
+            CreateZone(
+                owner=self.intent.owner,
+                domain=domain.domain,
+                names=list(dict.fromkeys([*(rrset.name for rrset in domain.rrsets), *domain.remove_wildcards])),
+                nameservers=self.intent.nameservers,
+                may_create=domain.may_create_zone,
+                takeover=self.takeover,
+                dry_run=self.dry_run,
+            ),
+            ZoneReport,
+            summary=f"zone {domain.domain} in PowerDNS",
+        )
+        if report is not None:
+            self.progress.add_zones(report.zones)
+            self.progress.add_records(report.changes)
+            self.progress.add_hazards(report.hazards)
+            self.runner.finish("zone-create", domain.domain, report.outcome, dry_run=self.dry_run)
+
+    async def write_records(self, domain: DomainIntent, *, zones_to_come: list[str]) -> list[ServedZone] | None:
+        """The records. Returns the zones that serve them, or None where somebody gave the step up."""
+        report = await self.runner.run(
+            "records-upsert",
+            domain.domain,
+            UpsertRecords(
+                owner=self.intent.owner,
+                intent=domain,
+                zones_to_come=zones_to_come,
+                takeover=self.takeover,
+                dry_run=self.dry_run,
+            ),
+            RecordsReport,
+            summary=f"{domain.host} and {len(domain.rrsets) - 1} rrsets more",
+        )
+        if report is None:
+            return None
+        self.progress.add_records(report.changes)
+        self.progress.add_hazards(report.hazards)
+        self.runner.finish("records-upsert", domain.domain, report.outcome, dry_run=self.dry_run)
+        return report.zones
+
+    async def compare_records(self, domain: DomainIntent, deadline: timedelta) -> list[ServedZone]:
+        """What PowerDNS holds of the records, and in which zones. Writes nothing.
+
+        Raises:
+            StepNotDoneError: its deadline has passed.
+        """
+        report = await self.runner.run(
+            "records-compare",
+            domain.domain,
+            UpsertRecords(owner=self.intent.owner, intent=domain, dry_run=True),
+            RecordsReport,
+            summary=f"what PowerDNS holds of {domain.host}",
+            deadline=deadline,
+        )
+        assert report is not None  # noqa: S101 (nobody can give it up)
+        self.progress.add_records(report.changes)
+        self.progress.add_hazards(report.hazards)
+        self.runner.finish("records-compare", domain.domain, report.outcome)
+        return report.zones
+
+    async def request_certificate(self, domain: str, wanted: WantedCertificate, deadline: timedelta) -> None:
+        """The Certificate, asked for. `domain` is what its steps are known by.
+
+        Raises:
+            StepNotDoneError: its deadline has passed.
+        """
+        report = await self.runner.run(
+            "certificate-request",
+            domain,
+            RequestCertificate(owner=self.intent.owner, wanted=wanted, takeover=self.takeover, dry_run=self.dry_run),
+            CertificateReport,
+            summary=f"Certificate {wanted.name}",
+            deadline=deadline,
+        )
+        if report is not None:
+            self.progress.set_certificate(report.certificate)
+            self.runner.finish("certificate-request", domain, report.outcome, dry_run=self.dry_run)
+
+    async def await_certificate(self, domain: str, namespace: str, name: str, deadline: timedelta) -> None:
+        """The Certificate, issued. Looked for even where asking was given up: it may be there from before.
+
+        Raises:
+            StepNotDoneError: its deadline has passed.
+        """
+        report = await self.runner.run(
+            "certificate-ready",
+            domain,
+            AwaitCertificate(owner=self.intent.owner, name=name, namespace=namespace),
+            CertificateReport,
+            summary=f"Certificate {name} issued",
+            deadline=deadline,
+        )
+        if report is None:
+            self.progress.stop_waiting_for_certificate(namespace, name)
+            return
+        self.progress.set_certificate(report.certificate)
+        self.runner.finish("certificate-ready", domain, report.outcome)
+
+    def keep_evidence(self, late: StepNotDoneError) -> None:
+        """What the last attempt of a certificate's step saw."""
+        for seen in late.evidence:
+            self.progress.set_certificate(CertificateStatus.model_validate(seen))
