@@ -116,10 +116,11 @@ class Inventory(Message):
 class InventoryReader(Protocol):
     """Who knows what is ours."""
 
-    async def read(self, request: AuditRequest, zones: list[str]) -> Inventory:
-        """All sources that the request asks for, each failure told in `sources` and none raised.
+    async def read(self, request: AuditRequest, zones: list[str], *, tell_outages: bool = True) -> Inventory:
+        """All sources that the request asks for, each failure told in `sources`.
 
-        `zones` are those that PowerDNS hosts, without their dots: a pool is one of them.
+        `zones` are those that PowerDNS hosts, without their dots: a pool is one of them. With `tell_outages` off, what
+        a further try may mend is raised instead.
         """
         ...
 
