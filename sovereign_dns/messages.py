@@ -3,6 +3,7 @@
 An activity's type is the name of its step. All of it stands in the run's history, so none of it holds a secret.
 """
 
+from sovereign_dns.audit_contract import FixFindingRequest
 from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,
@@ -191,6 +192,16 @@ class DecideRemoval(Message):
     """The request that is to be decided."""
 
     request: DeprovisionRequest | RemoveParentDomainRequest
+
+
+DECIDE_FIX = "decide-fix"
+"""The activity in which the environment has its say about what a finding names, once for a run."""
+
+
+class DecideFix(Message):
+    """The request that is to be decided."""
+
+    request: FixFindingRequest
 
 
 class AwaitLock(Task):
