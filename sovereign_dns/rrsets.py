@@ -1,4 +1,4 @@
-"""Resource record sets as PowerDNS' API holds them, and what our comment on each says: the owner, and what was written."""
+"""Resource record sets as PowerDNS' API holds them, and what our comment on each says: whose, and what was written."""
 
 import hashlib
 import ipaddress
