@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
-from sovereign_dns import names
 from sovereign_dns.audit_contract import AuditRequest, InventorySource, SourceRead
 from sovereign_dns.wire import Message
 
@@ -130,8 +129,3 @@ def _canonical(address: str) -> str:
         return str(ipaddress.ip_address(address))
     except ValueError:
         return address
-
-
-def is_directly_below(name: str, pool: str) -> bool:
-    """Whether PDM could hand the name out."""
-    return names.parent_of(name) == pool

@@ -1,7 +1,9 @@
-"""Resource record sets as PowerDNS' API holds them, and the owner that our comment on each names."""
+"""Resource record sets as PowerDNS' API holds them, and what our comment on each says: whose, and what was written."""
 
+import hashlib
 import ipaddress
 import re
+from collections.abc import Iterable
 
 from sovereign_dns import names
 from sovereign_dns.contract import Comment, Owner
@@ -12,7 +14,10 @@ ADDRESS_TYPES = frozenset({"A", "AAAA", "CNAME", "ALIAS", "LUA"})
 
 COMMENT_ACCOUNT = "sovereign-dns"
 
-_OWNER_COMMENT = re.compile(r"sovereign=(?P<fqdn>\S+) deployment=(?P<deployment>\S+)")
+_OWNER_COMMENT = re.compile(
+    r"sovereign=(?P<fqdn>\S+) deployment=(?P<deployment>\S+)(?: written=(?P<written>[0-9a-f]{16}))?(?: \S+=\S+)*"
+)
+"""What later versions add is passed over; comments from before there were digests have none."""
 
 
 class Record(Message):
@@ -47,6 +52,14 @@ class RRset(Message):
         return next(filter(None, map(_owner_in, self.comments)), None)
 
     @property
+    def is_as_written(self) -> bool | None:
+        """Whether it still is what we wrote, as our comment's digest says; None where the comment has none."""
+        told = next(filter(None, map(_owner_comment_in, self.comments)), None)
+        if told is None or told["written"] is None:
+            return None
+        return not self.disabled and told["written"] == written_digest(self.type, self.ttl, self.served)
+
+    @property
     def foreign_comments(self) -> list[Comment]:
         """What others noted on it, to be kept."""
         return [comment for comment in self.comments if _owner_in(comment) is None]
@@ -57,15 +70,19 @@ class RRset(Message):
         return mine == {canonical_content(self.type, value) for value in values} and not self.disabled
 
 
+def _owner_comment_in(comment: Comment) -> re.Match[str] | None:
+    return _OWNER_COMMENT.fullmatch(comment.content) if comment.account == COMMENT_ACCOUNT else None
+
+
 def _owner_in(comment: Comment) -> Owner | None:
-    matched = _OWNER_COMMENT.fullmatch(comment.content)
-    if comment.account != COMMENT_ACCOUNT or matched is None:
+    matched = _owner_comment_in(comment)
+    if matched is None:
         return None
     return Owner(sovereign_fqdn=matched["fqdn"], deployment_id=matched["deployment"])
 
 
 def owner_comment(owner: Owner) -> Comment:
-    """The comment that says whose an rrset is."""
+    """The comment that says whose an rrset is; `RRsetWrite` adds the digest of what is written."""
     return Comment(
         content=f"sovereign={owner.sovereign_fqdn} deployment={owner.deployment_id}", account=COMMENT_ACCOUNT
     )
@@ -79,6 +96,12 @@ def canonical_content(rrtype: str, content: str) -> str:
         except ValueError:
             return content
     return content.lower() if rrtype in {"NS", "DS", "CNAME", "ALIAS"} else content
+
+
+def written_digest(rrtype: str, ttl: int, values: Iterable[str]) -> str:
+    """What an rrset is, in 16 characters: by it somebody else's later change is noticed."""
+    told = [rrtype, str(ttl), *sorted({canonical_content(rrtype, value) for value in values})]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
 class RRsetWrite(Message):
@@ -100,8 +123,14 @@ class RRsetWrite(Message):
             "ttl": self.ttl,
             "records": [{"content": value, "disabled": False} for value in self.values],
             "comments": [
-                {"content": comment.content, "account": comment.account}
+                {"content": self._told(comment), "account": comment.account}
                 | ({"modified_at": comment.modified_at} if comment.modified_at else {})
                 for comment in self.comments
             ],
         }
+
+    def _told(self, comment: Comment) -> str:
+        owner = _owner_in(comment)
+        if owner is None:
+            return comment.content
+        return f"{owner_comment(owner).content} written={written_digest(self.type, self.ttl, self.values)}"

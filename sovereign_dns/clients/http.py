@@ -1,6 +1,7 @@
 """One HTTP call to a backend, with its failures told apart. No retries: those happen in one place, Temporal's."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -65,29 +66,55 @@ async def call(
         Outage: refused connection, timeout, 5xx or 429; with `retry_after` where the answer said so.
         NeedsAHand: the credentials are not accepted.
     """
+    with _told_apart(backend, url, doing) as parsed:
+        response = await client.request(method, parsed, **options)
+    return _checked(backend, response, doing)
+
+
+@asynccontextmanager
+async def streamed(
+    client: httpx.AsyncClient, backend: Backend, method: str, url: str, *, doing: str, **options: Any
+) -> AsyncIterator[httpx.Response]:
+    """As `call`, but the body of a success is left to be read while it comes; where it breaks off, that is an outage.
+
+    Raises:
+        Outage: as `call` does, also while the body is read.
+        NeedsAHand: as `call` does.
+    """
+    with _told_apart(backend, url, doing) as parsed:
+        async with client.stream(method, parsed, **options) as response:
+            if not response.is_success:
+                await response.aread()
+            yield _checked(backend, response, doing)
+
+
+@contextmanager
+def _told_apart(backend: Backend, url: str, doing: str) -> Iterator[httpx.URL]:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise backend.unavailable(
             f"{backend.name}'s URL is not valid ({error}): {backend.url.how_to_mend('URL')}", sent=False
         ) from error
-    # Of the URL only this much is shown: another part could hold a password.
-    at = f"{parsed.scheme}://{parsed.netloc.decode()}"
     try:
-        response = await client.request(method, parsed, **options)
+        yield parsed
     except (httpx.LocalProtocolError, UnicodeEncodeError):
         # Without its cause and its text, which holds the header, and so the secret.
         raise backend.unauthorized(
-            f"nothing was sent to {backend.name} at {at} while {doing}, since the credentials hold a line break or "
-            f"another character that no HTTP header may hold: {backend.mend_unauthorized()}"
+            f"nothing was sent to {backend.name} at {_place(parsed)} while {doing}, since the credentials hold a line "
+            f"break or another character that no HTTP header may hold: {backend.mend_unauthorized()}"
         ) from None
     except httpx.HTTPError as error:
         raise backend.unavailable(
-            f"{backend.name} at {at} doesn't answer ({_cause(error)}) while {doing}. "
+            f"{backend.name} at {_place(parsed)} doesn't answer ({_cause(error)}) while {doing}. "
             "It is tried again until it does; look whether it runs and can be reached from the worker. "
             f"Its URL comes from {backend.url.where}.",
             sent=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout),
         ) from error
+
+
+def _checked(backend: Backend, response: httpx.Response, doing: str) -> httpx.Response:
+    at = _place(response.request.url)
     if response.status_code in backend.unauthorized_statuses:
         raise backend.unauthorized(
             f"{backend.name} at {at} answered {response.status_code} while {doing}: {backend.mend_unauthorized()}"
@@ -99,6 +126,11 @@ async def call(
             retry_after=backend.ask_again_after(response),
         )
     return response
+
+
+def _place(url: httpx.URL) -> str:
+    """Of a URL only this much is shown: another part could hold a password."""
+    return f"{url.scheme}://{url.netloc.decode()}"
 
 
 def json_of(response: httpx.Response, backend: Backend, *, doing: str) -> Any:

@@ -2,9 +2,10 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from sovereign_dns.contract import Comment, Owner
-from sovereign_dns.rrsets import RRsetWrite, canonical_content, owner_comment
+from sovereign_dns.rrsets import Record, RRset, RRsetWrite, canonical_content, owner_comment
 from tests.unit.builders import FQDN, LOAD_BALANCER, NEIGHBOUR, OWNER, STRANGER, rrset
 from tests.unit.strategies import DEPLOYMENTS, FQDNS
 
@@ -59,6 +60,41 @@ def test_a_comment_of_anyone_else_names_no_owner_and_is_kept(comment: Comment) -
     found = rrset(FQDN, "A", LOAD_BALANCER, comments=(comment, NOTE))
     assert found.owner is None
     assert found.foreign_comments == [comment, NOTE]
+
+
+def _as_powerdns_keeps(write: RRsetWrite) -> RRset:
+    sent = write.as_powerdns()
+    return RRset.model_validate(sent | {"name": write.name})
+
+
+@given(FQDNS, DEPLOYMENTS, st.integers(1, 86400))
+def test_an_owned_write_says_what_was_written_and_is_recognised_as_that(fqdn: str, deployment: str, ttl: int) -> None:
+    owner = Owner(sovereign_fqdn=fqdn, deployment_id=deployment)
+    values = ["2001:DB8::1", "2001:db8::2"]
+    write = RRsetWrite(name=FQDN, type="AAAA", ttl=ttl, values=values, comments=[NOTE, owner_comment(owner)])
+
+    kept = _as_powerdns_keeps(write)
+
+    assert kept.owner == owner
+    assert kept.foreign_comments == [NOTE]
+    assert kept.is_as_written is True
+    spelled_otherwise = [Record(content="2001:db8:0::2"), Record(content="2001:db8::1")]
+    assert kept.changed(records=spelled_otherwise).is_as_written is True
+    assert kept.changed(ttl=ttl + 1).is_as_written is False
+    assert kept.changed(records=kept.records[:1]).is_as_written is False
+    assert kept.changed(records=[*kept.records, Record(content="2001:db8::3", disabled=True)]).is_as_written is False
+
+
+def test_what_was_written_before_there_were_digests_cannot_be_compared() -> None:
+    assert rrset(FQDN, "A", LOAD_BALANCER, owner=OWNER).is_as_written is None
+    assert rrset(FQDN, "A", LOAD_BALANCER).is_as_written is None
+
+
+def test_an_owner_that_a_later_version_wrote_is_read() -> None:
+    told = "sovereign=t1.omani.works deployment=d1 written=0123456789abcdef by=sovereign-dns-9"
+    found = rrset(FQDN, "A", LOAD_BALANCER, comments=(Comment(content=told, account="sovereign-dns"),))
+    assert found.owner == Owner(sovereign_fqdn="t1.omani.works", deployment_id="d1")
+    assert found.is_as_written is False
 
 
 def test_an_owners_comment_is_not_foreign_whoever_it_is() -> None:
