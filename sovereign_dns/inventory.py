@@ -80,7 +80,12 @@ class Inventory(Message):
         label = self._labels.get(str(value))
         if label is not None:
             return label
-        return next((known.label for network, known in self._networks if value in network), None)
+        networks = (
+            ipaddress.ip_network((value, length), strict=False)
+            for length in self._prefix_lengths
+            if length <= value.max_prefixlen
+        )
+        return next((self._networks[network] for network in networks if network in self._networks), None)
 
     def pool_row(self, name: str) -> PoolRow | None:
         """PDM's row of a name such as `otech5.omani.works`."""
@@ -100,8 +105,13 @@ class Inventory(Message):
         return of_rows | {_canonical(owned.address): owned.label for owned in self.addresses}
 
     @cached_property
-    def _networks(self) -> list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, OwnedNetwork]]:
-        return [(ipaddress.ip_network(owned.network), owned) for owned in self.networks]
+    def _networks(self) -> dict[ipaddress.IPv4Network | ipaddress.IPv6Network, str]:
+        return {ipaddress.ip_network(owned.network): owned.label for owned in self.networks}
+
+    @cached_property
+    def _prefix_lengths(self) -> list[int]:
+        """A cloud project has thousands of networks, and a zone more addresses: they are looked up, not gone through."""
+        return sorted({network.prefixlen for network in self._networks}, reverse=True)
 
     @cached_property
     def _rows(self) -> dict[str, PoolRow]:

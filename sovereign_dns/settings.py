@@ -3,6 +3,7 @@
 A secret, or the URL of PowerDNS or PDM, also comes as `<NAME>_FILE`, a path that is read afresh at each use.
 """
 
+import ipaddress
 import os
 import re
 import ssl
@@ -42,6 +43,15 @@ def _split(value: Any) -> Any:
 
 def _checked_place(text: str) -> str:
     split_host_port(text)
+    return text
+
+
+def _checked_listening_place(text: str) -> str:
+    host, _ = split_host_port(text)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"{text[:80]!r} is not an IP address and a port, such as 0.0.0.0:9092") from None
     return text
 
 
@@ -140,7 +150,7 @@ class Settings(BaseSettings):
     sovereign_dns_powerdns_activities_per_second: Annotated[float, Field(ge=0.1, le=1000)] = 20
     sovereign_dns_powerdns_writes_at_once: Annotated[int, Field(gt=0)] = WRITES_AT_ONCE
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
-    sovereign_dns_metrics_address: Annotated[str, AfterValidator(_checked_place)] | None = None
+    sovereign_dns_metrics_address: Annotated[str, AfterValidator(_checked_listening_place)] | None = None
     sovereign_dns_runbook_url: Annotated[str, AfterValidator(_checked_page)] | None = None
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 

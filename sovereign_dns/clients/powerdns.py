@@ -331,15 +331,14 @@ class PowerDNS:
     @asynccontextmanager
     async def streamed(self, path: str, *, doing: str) -> AsyncIterator[httpx.Response]:
         """An answer that may be long, to be read while it comes. One at a time: the other turns are left to others."""
-        async with self._one_stream, self._turn(self._reads, doing):
-            async with http.streamed(
-                self._client, self._backend, "GET", self._url(path, doing), doing=doing,
-                headers=self._headers(), timeout=STREAM_TIMEOUT,
-            ) as response:  # fmt: skip
-                if response.status_code not in {200, 404, 422}:
-                    await response.aread()
-                    raise self._unexpected(response, doing)
-                yield response
+        async with self._one_stream, self._turn(self._reads, doing), http.streamed(
+            self._client, self._backend, "GET", self._url(path, doing), doing=doing,
+            headers=self._headers(), timeout=STREAM_TIMEOUT,
+        ) as response:  # fmt: skip
+            if response.status_code not in {200, 404, 422}:
+                await response.aread()
+                raise self._unexpected(response, doing)
+            yield response
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
         async with self._turn(self._reads, doing):
