@@ -219,7 +219,7 @@ class PowerDNS:
     async def delete_zone(self, name: str) -> bool:
         """Deletes a zone with all that it holds, in a `turn_to_write`. Returns False where it was gone already."""
         doing = f"deleting zone {name}"
-        response = await self._send("DELETE", _zone_path(name), doing=doing)
+        response = await self._send("DELETE", zone_path(name), doing=doing)
         match response.status_code:
             case 200 | 204:
                 return True
