@@ -2,8 +2,9 @@
 
 from temporalio import activity
 
+from sovereign_dns.fix_intent import FixIntent, derive_fix
 from sovereign_dns.intent import NamingRules, ProvisioningIntent, derive_intent
-from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
+from sovereign_dns.messages import DECIDE_FIX, DECIDE_INTENT, DecideFix, DecideIntent
 
 
 class EnvironmentActivities:
@@ -18,4 +19,10 @@ class EnvironmentActivities:
     async def decide_intent(self, task: DecideIntent) -> ProvisioningIntent:
         """Decides hosts, records and certificates of a request, or refuses it."""
         intent = derive_intent(task.request, self._rules)
+        return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)
+
+    @activity.defn(name=DECIDE_FIX)
+    async def decide_fix(self, task: DecideFix) -> FixIntent:
+        """Decides what is removed for a finding, or refuses it."""
+        intent = derive_fix(task.request, self._rules)
         return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)

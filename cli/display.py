@@ -23,6 +23,7 @@ PHASE_STYLES = {
     "planned": "bold green",
     "provisioning": "cyan",
     "verifying": "cyan",
+    "fixing": "cyan",
     "stalled": "bold yellow",
     "waiting": "yellow",
     "degraded": "bold yellow",

@@ -7,6 +7,7 @@ import sys
 import typer
 from temporalio.service import RPCError
 
+from cli.auditing import audit
 from cli.cancelling import cancel
 from cli.connection import NoTemporalError
 from cli.explaining import explain
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for command in (provision, plan, status, retry, skip, cancel, verify, watch, explain, schema):
     app.command()(command)
+app.add_typer(audit, name="audit")
 
 # The embedded stack is no part of the worker's image, where operators have the other commands at hand.
 if importlib.util.find_spec("devstack") is not None:

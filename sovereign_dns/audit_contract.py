@@ -112,7 +112,11 @@ class AuditResult(Message):
 
 
 class FixFindingRequest(StrictMessage):
-    """The input of `FixFinding`: a finding as an audit has told it. Refused where what it names has changed since."""
+    """The input of `FixFinding`: a finding as an audit has told it. Refused where what it names has changed since.
+
+    `together_with` are findings at the same name that are removed in the same write: the DS of a delegation with its NS.
+    """
 
     finding: Finding
+    together_with: Annotated[list[Finding], Field(max_length=10)] = []
     dry_run: bool = False

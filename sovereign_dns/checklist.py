@@ -29,6 +29,7 @@ _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "
 _WORDS = {
     "provisioning": "is being provisioned",
     "verifying": "is being verified",
+    "fixing": "is being rid of what an audit found",
     "stalled": "is **stalled**: a step has not succeeded for two minutes",
     "complete": "is complete, and proved by DNS",
     "degraded": "is **degraded**: not everything was proved",
@@ -37,7 +38,7 @@ _WORDS = {
     "cancelled": "was cancelled; what is done stays done, and a new run carries on from it",
 }
 
-_UNDER_WAY = {"provisioning", "verifying"}
+_UNDER_WAY = {"provisioning", "verifying", "fixing"}
 
 
 def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: str | None = None) -> str:

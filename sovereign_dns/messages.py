@@ -3,7 +3,11 @@
 An activity's type is the name of its step. All of it stands in the run's history, so none of it holds a secret.
 """
 
+<<<<<<< HEAD
 from sovereign_dns.audit_contract import AuditRequest, AuditResult
+=======
+from sovereign_dns.audit_contract import FixFindingRequest
+>>>>>>> 8b319447a8bb584a7c9f5717aba9186b700eabed
 from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,
@@ -192,6 +196,16 @@ class DecideRemoval(Message):
     """The request that is to be decided."""
 
     request: DeprovisionRequest | RemoveParentDomainRequest
+
+
+DECIDE_FIX = "decide-fix"
+"""The activity in which the environment has its say about what a finding names, once for a run."""
+
+
+class DecideFix(Message):
+    """The request that is to be decided."""
+
+    request: FixFindingRequest
 
 
 class AwaitLock(Task):

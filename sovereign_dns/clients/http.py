@@ -18,9 +18,14 @@ TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
 
+def retry_after_of(response: httpx.Response) -> float | None:
+    """In how many seconds the server wants to be asked again, by its header Retry-After."""
+    return retry_after(response.headers.get("Retry-After", ""))
+
+
 @dataclass(frozen=True)
 class Backend:
-    """Who is called, and which error types speak for it."""
+    """Who is called, which error types speak for it, and how it says when to ask again."""
 
     name: str
     url: MountedURL
@@ -28,6 +33,7 @@ class Backend:
     unauthorized: type[NeedsAHand]
     unauthorized_statuses: frozenset[int]
     mend_unauthorized: Callable[[], str]
+    ask_again_after: Callable[[httpx.Response], float | None] = retry_after_of
 
     def address(self, *, doing: str) -> str:
         """The URL as it is now.
@@ -117,7 +123,7 @@ def _checked(backend: Backend, response: httpx.Response, doing: str) -> httpx.Re
         raise backend.unavailable(
             f"{backend.name} at {at} answered {response.status_code} while {doing}: {excerpt(response)}. "
             "It is tried again until it works.",
-            retry_after=retry_after(response.headers.get("Retry-After", "")),
+            retry_after=backend.ask_again_after(response),
         )
     return response
 
@@ -143,9 +149,20 @@ def json_of(response: httpx.Response, backend: Backend, *, doing: str) -> Any:
 
 
 def excerpt(response: httpx.Response) -> str:
-    """The beginning of an answer's body on one line, for an error message."""
+    """The beginning of an answer's body on one line, for an error message. Credentials that it repeats are left out."""
     text = " ".join(response.text.split())
+    for credentials in _credentials_of(response):
+        text = text.replace(credentials, "...")
     return (text[:200] + "...") if len(text) > 200 else text or "no body"
+
+
+def _credentials_of(response: httpx.Response) -> list[str]:
+    """What the request proved itself with: a proxy or a debugging server may show the request in its answer."""
+    try:
+        sent = response.request.headers
+    except RuntimeError:  # an answer to no request
+        return []
+    return [sent[name].split()[-1] for name in ("Authorization", "X-API-Key") if sent.get(name, "").strip()]
 
 
 def _cause(error: httpx.HTTPError) -> str:

@@ -34,6 +34,10 @@ class _Allocations(Message):
     allocations: list[Allocation] | None = None
 
 
+class _Health(Message):
+    managed_domains: list[str] | None = None
+
+
 class _Reservation(Message):
     reservation_token: str
 
@@ -112,12 +116,30 @@ class PDM:
 
     async def find(self, pool_domain: str, subdomain: str) -> Allocation | None:
         """PDM's row of a name, or None where there is none."""
+        response, doing = await self._list(pool_domain)
+        return next((row for row in self._rows(response, doing) if row.subdomain == subdomain), None)
+
+    async def rows(self, pool_domain: str) -> list[Allocation] | None:
+        """Every name of a pool that PDM holds, reserved or active; None where it doesn't manage the pool."""
+        response, doing = await self._list(pool_domain)
+        return None if response.status_code == 422 else self._rows(response, doing)
+
+    async def _list(self, pool_domain: str) -> tuple[httpx.Response, str]:
         doing = f"listing the names of pool {pool_domain}"
-        response = await self._send("GET", pool_domain, "list", doing=doing)
+        return await self._send("GET", pool_domain, "list", doing=doing), doing
+
+    def _rows(self, response: httpx.Response, doing: str) -> list[Allocation]:
         if response.status_code != 200:
             raise self._unexpected(response, doing)
-        listed = self._parsed(TypeAdapter(_Allocations), response, doing=doing)
-        return next((row for row in listed.allocations or [] if row.subdomain == subdomain), None)
+        return self._parsed(TypeAdapter(_Allocations), response, doing=doing).allocations or []
+
+    async def managed_domains(self) -> list[str]:
+        """The pool domains of which PDM hands out names."""
+        doing = "asking which pool domains it manages"
+        response = await self._call("GET", f"{self._backend.address(doing=doing)}/healthz", doing=doing)
+        if response.status_code != 200:
+            raise self._unexpected(response, doing)
+        return self._parsed(TypeAdapter(_Health), response, doing=doing).managed_domains or []
 
     async def availability(self, pool_domain: str, subdomain: str) -> Availability:
         """Whether the name could be reserved, and why not."""
@@ -196,6 +218,9 @@ class PDM:
 
     async def _send(self, method: str, pool_domain: str, verb: str, *, doing: str, **options: Any) -> httpx.Response:
         url = f"{self._backend.address(doing=doing)}/api/v1/pool/{urllib.parse.quote(pool_domain, safe='')}/{verb}"
+        return await self._call(method, url, doing=doing, **options)
+
+    async def _call(self, method: str, url: str, *, doing: str, **options: Any) -> httpx.Response:
         user = self._user.read()
         if user:
             options["auth"] = httpx.BasicAuth(user, self._password.read())
