@@ -3,11 +3,7 @@
 An activity's type is the name of its step. All of it stands in the run's history, so none of it holds a secret.
 """
 
-<<<<<<< HEAD
-from sovereign_dns.audit_contract import AuditRequest, AuditResult
-=======
-from sovereign_dns.audit_contract import FixFindingRequest
->>>>>>> 8b319447a8bb584a7c9f5717aba9186b700eabed
+from sovereign_dns.audit_contract import AuditRequest, AuditResult, FixFindingRequest
 from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,

@@ -335,7 +335,6 @@ class PowerDNS:
     @asynccontextmanager
     async def streamed(self, path: str, *, doing: str) -> AsyncIterator[httpx.Response]:
         """An answer that may be long, to be read while it comes. One at a time: the other turns are left to others."""
-<<<<<<< HEAD
         url, headers = self._url(path, doing), self._headers()
         async with (
             self._one_stream,
@@ -344,12 +343,6 @@ class PowerDNS:
                 self._client, self._backend, "GET", url, doing=doing, headers=headers, timeout=STREAM_TIMEOUT
             ) as response,
         ):
-=======
-        async with self._one_stream, self._turn(self._reads, doing), http.streamed(
-            self._client, self._backend, "GET", self._url(path, doing), doing=doing,
-            headers=self._headers(), timeout=STREAM_TIMEOUT,
-        ) as response:  # fmt: skip
->>>>>>> 8b319447a8bb584a7c9f5717aba9186b700eabed
             if response.status_code not in {200, 404, 422}:
                 await response.aread()
                 raise self._unexpected(response, doing)
