@@ -8,6 +8,7 @@ from sovereign_dns.rrsets import ADDRESS_TYPES, RRset, canonical_content
 from sovereign_dns.zone_survey import Survey
 
 MOST_ADDRESSES_TOLD = 5
+NOBODY = "in nobody's inventory"
 
 
 def nobodys(rrset: RRset, survey: Survey) -> list[str]:
@@ -58,8 +59,8 @@ def shadowing(rrset: RRset, survey: Survey, shadowed: Mapping[str, str], *, comp
         severity=severity,
         rrset=rrset,
         message=(
-            f"{rrset.name} {rrset.type} answers {listed(rrset.served)} for every name below {below} that has no records, "
-            "also for a Sovereign whose records are not written yet, or were removed: its users then reach "
+            f"{rrset.name} {rrset.type} answers {listed(rrset.served)} for every name below {below} that has no "
+            "records, also for a Sovereign whose records are not written yet, or were removed: its users then reach "
             + ("a stranger" if strangers else "something else")
             + ". Remove it, and give the names that need it records of their own"
         ),
@@ -86,7 +87,7 @@ def _whose(rrset: RRset, survey: Survey) -> list[str]:
     told = [f"owner comment: Sovereign {rrset.owner.sovereign_fqdn}" if rrset.owner else "no owner comment"]
     if rrset.type in {"A", "AAAA"}:
         told += [
-            f"{content}: {survey.owner_of_address(canonical_content(rrset.type, content)) or 'in nobody’s inventory'}"
+            f"{content}: {survey.owner_of_address(canonical_content(rrset.type, content)) or NOBODY}"
             for content in rrset.served[:MOST_ADDRESSES_TOLD]
         ]
     return told

@@ -61,9 +61,9 @@ def _to_no_zone(ns: RRset) -> Found:
         severity="warning",
         rrset=ns,
         message=(
-            f"{ns.name} is delegated to {listed(ns.served)}, which are our own name servers, and no such zone is hosted "
-            "here: every name at and below it is refused. Whoever may create zones here can take it. Create the zone, or "
-            "remove the delegation"
+            f"{ns.name} is delegated to {listed(ns.served)}, which are our own name servers, and no such zone is "
+            "hosted here: every name at and below it is refused. Whoever may create zones here can take it. Create the "
+            "zone, or remove the delegation"
         ),
         evidence=[f"PowerDNS hosts no zone {ns.name}"],
     )

@@ -1,7 +1,7 @@
 """What an audit has found so far, within bounds, and the result that becomes of it. Pure."""
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -42,62 +42,103 @@ class _Kept:
         return rank(self.finding) > rank(other.finding)
 
 
-class Ledger:
+class Page:
     """Takes findings as they come, and keeps the most severe ones."""
 
     def __init__(self, known: Mapping[str, Finding], started_at: datetime) -> None:
         self._known = known
         self._started_at = started_at
-        self._kept: list[_Kept] = []
-        self._left_out = 0
-        self._found_again: set[str] = set()
+        self._heap: list[_Kept] = []
+        self.left_out = 0
+        self.found_again: set[str] = set()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Those that are kept."""
+        return [kept.finding for kept in self._heap]
+
+    @property
+    def count(self) -> int:
+        """Of all, also of those that are not kept."""
+        return len(self._heap) + self.left_out
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """More findings; whether they are new, and since when they are known, is told here."""
+        for finding in findings:
+            earlier = self._known.get(finding.id)
+            if earlier is not None:
+                self.found_again.add(finding.id)
+            self._keep(
+                finding.changed(
+                    first_seen=earlier.first_seen if earlier else self._started_at, news="same" if earlier else "new"
+                )
+            )
+
+    def take_over(self, other: "Page") -> None:
+        """All that another page has."""
+        self.left_out += other.left_out
+        self.found_again |= other.found_again
+        for finding in other.findings:
+            self._keep(finding)
+
+    def drop(self, ids: set[str]) -> list[Finding]:
+        """Takes findings back. Returns them."""
+        dropped = [finding for finding in self.findings if finding.id in ids]
+        self._heap = [kept for kept in self._heap if kept.finding.id not in ids]
+        heapq.heapify(self._heap)
+        return dropped
+
+    def _keep(self, finding: Finding) -> None:
+        heapq.heappush(self._heap, _Kept(finding))
+        if len(self._heap) > MOST_FINDINGS:
+            heapq.heappop(self._heap)
+            self.left_out += 1
+
+
+class Ledger:
+    """Everything that an audit has found, a page for each zone, bound together when it was read to its end."""
+
+    def __init__(self, known: Mapping[str, Finding], started_at: datetime) -> None:
+        self._known = known
+        self._started_at = started_at
+        self._bound = self.page()
         self._zones: dict[str, AuditedZone] = {}
 
-    def add(self, finding: Finding) -> None:
-        """One more finding."""
-        earlier = self._known.get(finding.id)
-        if earlier is not None:
-            self._found_again.add(finding.id)
-        told = finding.changed(
-            first_seen=earlier.first_seen if earlier else self._started_at, news="same" if earlier else "new"
-        )
-        heapq.heappush(self._kept, _Kept(told))
-        if len(self._kept) > MOST_FINDINGS:
-            heapq.heappop(self._kept)
-            self._left_out += 1
-        if (zone := self._zones.get(finding.zone)) is not None:
-            zone.findings += 1
+    def page(self) -> Page:
+        """An empty one."""
+        return Page(self._known, self._started_at)
 
-    def looked_through(self, zone: str, rrsets: int, found: list[Finding]) -> None:
-        """A zone was read to its end."""
-        self._zones[absolute(zone)] = AuditedZone(zone=absolute(zone), rrsets=rrsets, findings=0)
-        for finding in found:
-            self.add(finding)
+    def turn(self, page: Page, zone: str, rrsets: int) -> None:
+        """The zone of this page was read to its end."""
+        self._zones[absolute(zone)] = AuditedZone(zone=absolute(zone), rrsets=rrsets, findings=page.count)
+        self._bound.take_over(page)
+
+    def add(self, finding: Finding) -> None:
+        """A finding about no record."""
+        self._bound.add([finding])
 
     @property
     def new(self) -> list[Finding]:
         """What no earlier audit has found, of what is kept."""
-        return [kept.finding for kept in self._kept if kept.finding.news == "new"]
+        return [finding for finding in self._bound.findings if finding.news == "new"]
 
     def drop(self, ids: set[str]) -> None:
         """Takes back what a second look did not confirm."""
-        for kept in self._kept:
-            if kept.finding.id in ids and (zone := self._zones.get(kept.finding.zone)) is not None:
-                zone.findings -= 1
-        self._kept = [kept for kept in self._kept if kept.finding.id not in ids]
-        heapq.heapify(self._kept)
+        for finding in self._bound.drop(ids):
+            if (zone := self._zones.get(finding.zone)) is not None:
+                self._zones[finding.zone] = zone.changed(findings=zone.findings - 1)
 
     def result(
-        self, *, scope: list[str], sources: list[SourceRead], notes: list[str], finished_at: datetime
+        self, *, scope: list[str], sources: list[SourceRead], partial: bool, notes: list[str], finished_at: datetime
     ) -> AuditResult:
         """All of it, below 1 MB."""
-        findings = sorted((kept.finding for kept in self._kept), key=rank)
+        findings = sorted(self._bound.findings, key=rank)
         shown = _that_fit(findings, MOST_BYTES_OF_FINDINGS)
         zones = sorted(self._zones.values(), key=lambda zone: (-zone.findings, zone.zone))
         told = AuditResult(
             started_at=self._started_at,
             finished_at=finished_at,
-            partial=any(read.state == "unreadable" for read in sources),
+            partial=partial,
             scope=_names_that_fit(scope),
             inventory=[
                 read.changed(detail=cut(read.detail, LONGEST_MESSAGE) if read.detail else None) for read in sources
@@ -106,13 +147,13 @@ class Ledger:
             zones_total=len(zones),
             rrsets_total=sum(zone.rrsets for zone in zones),
             findings=shown,
-            left_out=self._left_out + len(findings) - len(shown),
+            left_out=self._bound.left_out + len(findings) - len(shown),
             notes=[cut(note, LONGEST_EVIDENCE) for note in notes],
         )
         gone = [
             finding
             for finding in self._known.values()
-            if finding.id not in self._found_again and looked_for(told.changed(findings=findings), finding)
+            if finding.id not in self._bound.found_again and looked_for(told.changed(findings=findings), finding)
         ]
         return told.changed(gone=_that_fit(sorted(gone, key=rank), MOST_BYTES_OF_GONE))
 

@@ -94,8 +94,8 @@ def drift(rrset: RRset, survey: Survey, *, complete: bool) -> Found | None:
         message=(
             f"{rrset.name} {rrset.type} is not what Sovereign {owner.sovereign_fqdn} wrote: {now}"
             + (f", and nobody is known to have {listed(strangers)}" if strangers else "")
-            + ". Somebody changed it past the workflow. If that was meant, provision the Sovereign with it; else have it "
-            "written again"
+            + ". Somebody changed it past the workflow. If that was meant, provision the Sovereign with it; else have "
+            "it written again"
         ),
         evidence=[
             f"written by deployment {owner.deployment_id}",

@@ -32,7 +32,7 @@ class Found:
 
 def finding_id(kind: FindingKind, zone: str, name: str, rrtype: str) -> str:
     """The same in every audit, and short enough to be typed. `zone` and `name` are without their dots."""
-    return hashlib.sha256("\n".join([kind, zone, name, rrtype]).encode()).hexdigest()[:10]
+    return hashlib.sha256(f"{kind}\n{zone}\n{name}\n{rrtype}".encode()).hexdigest()[:10]
 
 
 def as_finding(zone: str, found: Found) -> Finding:
@@ -74,8 +74,8 @@ def unreadable_zone(zone: str, reason: str) -> Finding:
         name=absolute(zone),
         type="",
         message=(
-            f"zone {zone} could not be read, so nothing in it was judged, and nothing anywhere is called an orphan: its "
-            "Sovereigns' addresses are not known"
+            f"zone {zone} could not be read, so nothing in it was judged, and nothing anywhere is called an orphan: "
+            "its Sovereigns' addresses are not known"
         ),
         evidence=[cut(reason, LONGEST_EVIDENCE)],
         mend=f"pdnsutil check-zone {zone}; then sovereign-dns audit run",
@@ -92,7 +92,7 @@ def unreadable_source(source: str, reason: str) -> Finding:
         zone="",
         name=source,
         type="",
-        message=f"the inventory's source {source} could not be read, so nothing is called an orphan: it may be known there",
+        message=f"the inventory's source {source} could not be read, so nothing is called an orphan",
         evidence=[cut(reason, LONGEST_EVIDENCE)],
         mend="mend what the evidence names; then sovereign-dns audit run",
         first_seen=UNSEEN,

@@ -6,7 +6,7 @@ Pure. Whoever reads it answers with an `Inventory`; what the owner comments in t
 import ipaddress
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from sovereign_dns.audit_contract import AuditRequest, InventorySource, SourceRead
 from sovereign_dns.wire import Message
@@ -61,6 +61,10 @@ class Inventory(Message):
     live: list[str] = []
     gone: list[GoneSovereign] = []
     sources: list[SourceRead] = []
+
+    def changed(self, **values: Any) -> Self:
+        """A copy with some fields replaced, and without what was looked up in the old ones."""
+        return type(self)(**({name: getattr(self, name) for name in type(self).model_fields} | values))
 
     @property
     def is_partial(self) -> bool:

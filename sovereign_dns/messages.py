@@ -3,7 +3,7 @@
 An activity's type is the name of its step. All of it stands in the run's history, so none of it holds a secret.
 """
 
-from sovereign_dns.audit_contract import FixFindingRequest
+from sovereign_dns.audit_contract import AuditRequest, AuditResult, FixFindingRequest
 from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,
@@ -300,6 +300,33 @@ class RestoreZoneRecords(Task):
     records: list[RecordChange]
     takeover: bool = False
     dry_run: bool = False
+
+
+AUDIT = "audit-zones"
+"""The activity that looks through the zones."""
+
+
+class LookThroughZones(Message):
+    """Which zones, and against which inventory."""
+
+    request: AuditRequest
+
+
+class AuditReport(Message):
+    """What was found, and where this installation's people read what to do about it."""
+
+    result: AuditResult
+    runbook_url: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """One line of the log."""
+        found, gone = len(self.result.findings) + self.result.left_out, len(self.result.gone)
+        return f"{found} findings in {self.result.zones_total} zones, {gone} gone"
+
+
+AUDIT_IN_MEMO = "findings"
+"""The memo field in which an audit tells a list of audits what it found, in a line."""
 
 
 class SetNameservers(Task):

@@ -2,10 +2,11 @@
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.audit_zones import AuditZones
 from workflows.provision_sovereign import ProvisionSovereign
 from workflows.verify_sovereign import VerifySovereign
 
-ALL_WORKFLOWS: list[type] = [ProvisionSovereign, VerifySovereign]
+ALL_WORKFLOWS: list[type] = [ProvisionSovereign, VerifySovereign, AuditZones]
 
 SANDBOX = SandboxedWorkflowRunner(
     # It imports its tables when it first needs them, which is when a request is read.

@@ -228,15 +228,19 @@ class PowerDNS:
             case _:
                 raise self._unexpected(response, doing)
 
-    async def rrsets(self, zone: str, at_names: Iterable[str], rrtype: str | None = None) -> list[RRset]:
+    async def rrsets(
+        self, zone: str, at_names: Iterable[str], rrtype: str | None = None, *, with_lone_comments: bool = False
+    ) -> list[RRset]:
         """The rrsets of the zone at these names, read side by side.
+
+        Those without records are comments that were left alone, and left out, unless they are asked for.
 
         Raises:
             ZoneMissing: the zone is not hosted here.
         """
         wanted = list(dict.fromkeys(at_names))
         found = await side_by_side(self._rrsets_at(zone, name, rrtype) for name in wanted)
-        return [rrset for rrsets in found for rrset in rrsets]
+        return [rrset for rrsets in found for rrset in rrsets if rrset.records or with_lone_comments]
 
     async def nameservers(self, zone: str) -> list[str]:
         """The zone's own NS set, names with their dots.
@@ -261,7 +265,7 @@ class PowerDNS:
         return [
             rrset.changed(name=names.relative_to_root(rrset.name))
             for rrset in content.rrsets
-            if rrset.name == names.absolute(name) and rrset.records
+            if rrset.name == names.absolute(name)
         ]
 
     async def _found(self, pattern: str, kind: str, most: int, doing: str) -> list[Found]:
@@ -304,15 +308,18 @@ class PowerDNS:
     @asynccontextmanager
     async def streamed(self, path: str, *, doing: str) -> AsyncIterator[httpx.Response]:
         """An answer that may be long, to be read while it comes. One at a time: the other turns are left to others."""
-        async with self._one_stream, self._turn(self._reads, doing):
-            async with http.streamed(
-                self._client, self._backend, "GET", self._url(path, doing), doing=doing,
-                headers=self._headers(), timeout=STREAM_TIMEOUT,
-            ) as response:  # fmt: skip
-                if response.status_code not in {200, 404, 422}:
-                    await response.aread()
-                    raise self._unexpected(response, doing)
-                yield response
+        url, headers = self._url(path, doing), self._headers()
+        async with (
+            self._one_stream,
+            self._turn(self._reads, doing),
+            http.streamed(
+                self._client, self._backend, "GET", url, doing=doing, headers=headers, timeout=STREAM_TIMEOUT
+            ) as response,
+        ):
+            if response.status_code not in {200, 404, 422}:
+                await response.aread()
+                raise self._unexpected(response, doing)
+            yield response
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
         async with self._turn(self._reads, doing):
