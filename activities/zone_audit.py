@@ -46,16 +46,17 @@ class ZoneAudit:
         self._unread: dict[str, str] = {}
         self._without_digest = 0
 
-    async def run(self) -> AuditResult:
-        """The result.
+    async def run(self, *, tell_outages: bool = True) -> AuditResult:
+        """The result. With `tell_outages` off, a part of the inventory that is away for now is not told, but raised.
 
         Raises:
+            Outage: a part of the inventory is away for now.
             PowerDNSUnavailable: PowerDNS is away; where it only fails to tell one zone, that is a finding.
             InvalidInput: a zone that is asked for is not hosted.
         """
         zones = await self._stream.zones()
         _insist_on_hosted(self._request.zones, zones)
-        inventory = await self._inventory.read(self._request, zones)
+        inventory = await self._inventory.read(self._request, zones, tell_outages=tell_outages)
         survey = Survey(set(zones), inventory)
         for zone in zones:
             await self._see_owners(zone, survey)

@@ -262,7 +262,8 @@ class CertificateSpec(Message):
 class CertificateStatus(Message):
     """A cert-manager Certificate. `reason` is the deepest known one why it is not ready.
 
-    `before` is what it asked for where this run replaced or removed it.
+    `before` is what it asked for where this run replaced or removed it. `unconfirmed` where the run ended before it
+    knew whether what it had sent was done.
     """
 
     name: str
@@ -273,6 +274,7 @@ class CertificateStatus(Message):
     reason: str | None = None
     change: Change | None = None
     before: CertificateSpec | None = None
+    unconfirmed: bool = False
 
 
 class ZoneChange(Message):
@@ -285,12 +287,16 @@ class ZoneChange(Message):
 
 
 class PoolNameChange(Message):
-    """A pool name that this run had PDM hold as active, or release; `load_balancer_ip` is what PDM's row said."""
+    """A pool name that this run had PDM hold as active, or release; `load_balancer_ip` is what PDM's row said.
+
+    `unconfirmed` where the run ended before it knew whether PDM had done it.
+    """
 
     domain: str
     subdomain: str
     change: Literal["committed", "released"]
     load_balancer_ip: str | None = None
+    unconfirmed: bool = False
 
 
 class AnswerEvidence(Message):
