@@ -33,6 +33,7 @@ from activities.kubernetes import KubernetesActivities
 from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
+from activities.removal import RemovalActivities
 from service import logs, search_attributes, telemetry
 from service.audit_metrics import AuditMetrics
 from service.health import HealthServer, PollerCheck
@@ -178,19 +179,20 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
-        api = PowerDNS(
+        powerdns_api = PowerDNS(
             client,
             settings.powerdns_api_url,
             settings.powerdns_api_key,
             settings.catalyst_powerdns_server_id,
             writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
-        powerdns = PowerDNSActivities(api)
+        powerdns = PowerDNSActivities(powerdns_api)
+        removal = RemovalActivities(powerdns_api)
         pool_domains = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
         pdm = PDMActivities(pool_domains)
         kubernetes = KubernetesActivities(certificates)
         authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
-        absence = AbsenceProof(DenialSurvey(authoritative, api), resolvers)
+        absence = AbsenceProof(DenialSurvey(authoritative, powerdns_api), resolvers)
         dns = DNSActivities(authoritative, resolvers, absence, _delegations(settings))
         inventory = InventorySources(
             pool_domains,
@@ -199,7 +201,7 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
             temporal,
         )
         audit = AuditActivities(
-            api, inventory, settings.catalyst_expected_ns, runbook_url=settings.sovereign_dns_runbook_url
+            powerdns_api, inventory, settings.catalyst_expected_ns, runbook_url=settings.sovereign_dns_runbook_url
         )
         environment = EnvironmentActivities(
             settings.naming_rules,
@@ -208,7 +210,14 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
         )
         try:
             yield Activities(
-                on_powerdns=[powerdns.create_zone, powerdns.upsert_records, powerdns.compare_records],
+                on_powerdns=[
+                    powerdns.create_zone,
+                    powerdns.upsert_records,
+                    powerdns.compare_records,
+                    removal.find_records,
+                    removal.remove_records,
+                    removal.remove_zone,
+                ],
                 on_all_else=[
                     environment.decide_intent,
                     environment.decide_removal,
