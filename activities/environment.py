@@ -2,8 +2,16 @@
 
 from temporalio import activity
 
+from sovereign_dns.fix_intent import FixIntent, derive_fix
 from sovereign_dns.intent import NamingRules, ProvisioningIntent, derive_intent
-from sovereign_dns.messages import DECIDE_INTENT, DECIDE_REMOVAL, DecideIntent, DecideRemoval
+from sovereign_dns.messages import (
+    DECIDE_FIX,
+    DECIDE_INTENT,
+    DECIDE_REMOVAL,
+    DecideFix,
+    DecideIntent,
+    DecideRemoval,
+)
 from sovereign_dns.removal_intent import RemovalIntent, derive_removal
 
 
@@ -25,4 +33,10 @@ class EnvironmentActivities:
     async def decide_removal(self, task: DecideRemoval) -> RemovalIntent:
         """Decides what a request takes away, or refuses it."""
         intent = derive_removal(task.request, self._rules)
+        return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)
+
+    @activity.defn(name=DECIDE_FIX)
+    async def decide_fix(self, task: DecideFix) -> FixIntent:
+        """Decides what is removed for a finding, or refuses it."""
+        intent = derive_fix(task.request, self._rules)
         return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)

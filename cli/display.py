@@ -23,6 +23,7 @@ PHASE_STYLES = {
     "planned": "bold green",
     "provisioning": "cyan",
     "verifying": "cyan",
+    "fixing": "cyan",
     "deprovisioning": "cyan",
     "deprovisioned": "green",
     "stalled": "bold yellow",

@@ -8,6 +8,7 @@ import typer
 from temporalio.service import RPCError
 
 from cli.adding import add_domain
+from cli.auditing import audit
 from cli.cancelling import cancel
 from cli.connection import NoTemporalError
 from cli.deprovisioning import deprovision, remove_domain
@@ -44,6 +45,7 @@ for command in (
     schema,
 ):
     app.command()(command)
+app.add_typer(audit, name="audit")
 
 # The embedded stack is no part of the worker's image, where operators have the other commands at hand.
 if importlib.util.find_spec("devstack") is not None:

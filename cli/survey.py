@@ -47,6 +47,7 @@ PHASES: list[ShownPhase] = [
     "cancelled",
     "provisioning",
     "verifying",
+    "fixing",
     "deprovisioning",
     "planned",
     "complete",

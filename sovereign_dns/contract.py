@@ -80,9 +80,9 @@ Step = Literal[
 ReadingStep = Literal["records-compare", "records-find", "lock-await"]
 SkippableStep = Literal["certificate-request", "certificate-ready", "dns-verify"]
 StepState = Literal["pending", "running", "done", "skipped", "failed"]
-UnderWay = Literal["provisioning", "verifying", "deprovisioning", "restoring"]
+UnderWay = Literal["provisioning", "verifying", "deprovisioning", "restoring", "fixing"]
 Phase = Literal[
-    "provisioning", "verifying", "deprovisioning", "restoring",
+    "provisioning", "verifying", "deprovisioning", "restoring", "fixing",
     "stalled", "complete", "degraded", "planned", "failed", "cancelled",
 ]  # fmt: skip
 Change = Literal["created", "replaced", "removed", "unchanged"]

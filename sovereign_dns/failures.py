@@ -90,7 +90,7 @@ class OwnershipConflict(Refused):
 
 
 class FindingChanged(Refused):
-    """What an audit found is not what stands there by now."""
+    """What a finding of an audit names is no longer as the audit found it, so nothing was removed."""
 
 
 class ZoneRejected(Refused):
@@ -113,8 +113,12 @@ class KubernetesUnavailable(Outage):
     """The Kubernetes API doesn't answer, or not with sense."""
 
 
+class HetznerUnavailable(Outage):
+    """The Hetzner Cloud API doesn't answer, or not with sense, or a project's requests are used up."""
+
+
 class TemporalUnavailable(Outage):
-    """Temporal could not be told what is about to be changed, so nothing was."""
+    """Temporal could not be told what is about to be changed, so nothing was; or not be asked for its runs."""
 
 
 class PowerDNSUnauthorized(NeedsAHand):
@@ -135,6 +139,10 @@ class RegistrarNotConfigured(NeedsAHand):
 
 class DomainNotInAccount(NeedsAHand):
     """The token opens an account of the registrar that doesn't hold the domain."""
+
+
+class HetznerUnauthorized(NeedsAHand):
+    """The Hetzner Cloud API doesn't accept the token."""
 
 
 class KubernetesForbidden(NeedsAHand):

@@ -3,6 +3,7 @@
 An activity's type is the name of its step. All of it stands in the run's history, so none of it holds a secret.
 """
 
+from sovereign_dns.audit_contract import AuditRequest, AuditResult, FixFindingRequest
 from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,
@@ -206,6 +207,16 @@ class DecideRemoval(Message):
     request: DeprovisionRequest | RemoveParentDomainRequest
 
 
+DECIDE_FIX = "decide-fix"
+"""The activity in which the environment has its say about what a finding names, once for a run."""
+
+
+class DecideFix(Message):
+    """The request that is to be decided."""
+
+    request: FixFindingRequest
+
+
 class AwaitLock(Task):
     """A run that is cancelled and waited for, since another one shall follow it under its lock."""
 
@@ -225,11 +236,15 @@ class FindRecords(Task):
 
 
 class RRsetToRemove(Message):
-    """One rrset. With `expected` it is removed only where it still holds exactly that, whoever owns it."""
+    """One rrset. With `expected` it is removed only where it still holds exactly that, whoever owns it.
+
+    `expected_owner` is the Sovereign whose it must be besides; where it is empty, nobody's.
+    """
 
     name: str
     type: str
     expected: list[str] | None = None
+    expected_owner: str | None = None
 
 
 class FoundZone(Message):
@@ -309,6 +324,33 @@ class RestoreZoneRecords(Task):
     records: list[RecordChange]
     takeover: bool = False
     dry_run: bool = False
+
+
+AUDIT = "audit-zones"
+"""The activity that looks through the zones."""
+
+
+class LookThroughZones(Message):
+    """Which zones, and against which inventory."""
+
+    request: AuditRequest
+
+
+class AuditReport(Message):
+    """What was found, and where this installation's people read what to do about it."""
+
+    result: AuditResult
+    runbook_url: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """One line of the log."""
+        found, gone = len(self.result.findings) + self.result.left_out, len(self.result.gone)
+        return f"{found} findings in {self.result.zones_total} zones, {gone} gone"
+
+
+AUDIT_IN_MEMO = "findings"
+"""The memo field in which an audit tells a list of audits what it found, in a line."""
 
 
 class SetNameservers(Task):

@@ -221,7 +221,15 @@ def changed_since(zone: str, wanted: Iterable[RRsetToRemove], present: Iterable[
     changed = []
     for item in wanted:
         rrset = there.get((names.relative_to_root(item.name), item.type))
-        if rrset is not None and item.expected is not None and not _serves(rrset, item.expected):
+        if rrset is None or item.expected is None:
+            continue
+        owner = rrset.owner.sovereign_fqdn if rrset.owner else ""
+        if item.expected_owner is not None and owner != item.expected_owner:
+            changed.append(
+                f"{rrset.name} {rrset.type} in zone {zone} belongs to {owner or 'nobody'} by now, and no longer to "
+                f"{item.expected_owner or 'nobody'}"
+            )
+        elif not _serves(rrset, item.expected):
             changed.append(
                 f"{rrset.name} {rrset.type} in zone {zone} is {', '.join(rrset.served) or 'disabled'} by now, and no "
                 f"longer {', '.join(item.expected) or 'disabled'}"

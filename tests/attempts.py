@@ -46,9 +46,7 @@ class Attempts:
         report: Report = await environment.run(begun)
         return report
 
-    async def until_done(
-        self, activity: Callable[[Task], Awaitable[Report]], task: Task, *, most: int = 20
-    ) -> Report:
+    async def until_done(self, activity: Callable[[Task], Awaitable[Report]], task: Task, *, most: int = 20) -> Report:
         """The report of the first attempt that has one. Waits as long as a failure says, and not otherwise."""
         for _ in range(most):
             try:
@@ -78,14 +76,14 @@ class _Temporal:
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
 
-    def get_async_activity_handle(self, *, task_token: bytes) -> Self:
+    def get_async_activity_handle(self, **_: Any) -> Self:
         return self
 
-    def get_workflow_handle(self, workflow_id: str, *, run_id: str | None) -> Self:
+    def get_workflow_handle(self, *_: Any, **__: Any) -> Self:
         return self
 
     async def heartbeat(self, notes: dict[str, list[Any]]) -> None:
         self._attempts.note(notes)
 
-    async def signal(self, name: str, message: Any) -> None:
+    async def signal(self, _: str, message: Any) -> None:
         self._attempts.told.append(message)

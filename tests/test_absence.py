@@ -114,7 +114,7 @@ async def not_yet(proof: AbsenceProof, task: VerifyDomain) -> NotYetConverged:
     return caught.value
 
 
-def server_in(failure: NotYet, server: str) -> ServerVerdict:
+def server_in(failure: Failure, server: str) -> ServerVerdict:
     (verdict,) = [one for one in failure.evidence.servers if one.server == server]  # type: ignore[attr-defined]
     found: ServerVerdict = verdict
     return found

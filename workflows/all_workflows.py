@@ -3,7 +3,9 @@
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.add_parent_domain import AddParentDomain
+from workflows.audit_zones import AuditZones
 from workflows.deprovision_sovereign import DeprovisionSovereign
+from workflows.fix_finding import FixFinding
 from workflows.provision_sovereign import ProvisionSovereign
 from workflows.remove_parent_domain import RemoveParentDomain
 from workflows.verify_sovereign import VerifySovereign
@@ -14,6 +16,8 @@ ALL_WORKFLOWS: list[type] = [
     DeprovisionSovereign,
     AddParentDomain,
     RemoveParentDomain,
+    AuditZones,
+    FixFinding,
 ]
 
 SANDBOX = SandboxedWorkflowRunner(

@@ -32,15 +32,15 @@ class Publication:
         self._runbook_url: str | None = None
 
     def begin(self, decided: ProvisioningIntent | RemovalIntent) -> None:
-        """Says whose run this is."""
+        """Says whose run this is. What nobody owns is no Sovereign's, and a removal may be of every deployment."""
         self._runbook_url = decided.runbook_url
         self._search_attributes_usable = decided.search_attributes_usable
         if self._search_attributes_usable:
             self._published_phase = self._progress.phase
-            deployment = decided.owner.deployment_id
+            fqdn, deployment = decided.owner.sovereign_fqdn, decided.owner.deployment_id
             workflow.upsert_search_attributes(
                 [
-                    SOVEREIGN_FQDN.value_set(decided.owner.sovereign_fqdn),
+                    *([SOVEREIGN_FQDN.value_set(fqdn)] if fqdn else []),
                     *([SOVEREIGN_DEPLOYMENT.value_set(deployment)] if deployment else []),
                     SOVEREIGN_PHASE.value_set(self._progress.phase),
                 ]
