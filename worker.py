@@ -21,9 +21,11 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from activities.audit import AuditActivities
 from activities.classification import ClassifyFailures
 from activities.dns import DNSActivities
 from activities.environment import EnvironmentActivities
+from activities.inventory import InventorySources
 from activities.kubernetes import KubernetesActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
@@ -34,6 +36,7 @@ from sovereign_dns.clients import http
 from sovereign_dns.clients.authoritative import PORT, AuthoritativeServers, split_host_port
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.clients.delegations import Delegations
+from sovereign_dns.clients.hetzner import Hetzner
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.resolvers import Resolvers
@@ -99,7 +102,7 @@ async def _serve(
     # Unlike any earlier process' in the same container: the health check must not mistake its pollers for ours.
     identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
     deployment = deployment_config(settings)
-    async with _activities(settings, attributes_usable=attributes_usable) as activities:
+    async with _activities(settings, client, attributes_usable=attributes_usable) as activities:
         workers = _workers(client, settings, activities, identity, deployment)
         health.check = PollerCheck(client, identity)
         _log.info(
@@ -157,21 +160,21 @@ def _workers(
 
 
 @asynccontextmanager
-async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIterator[Activities]:
+async def _activities(settings: Settings, temporal: Client, *, attributes_usable: bool) -> AsyncIterator[Activities]:
     """Every activity, on clients that share their connections."""
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
-        powerdns = PowerDNSActivities(
-            PowerDNS(
-                client,
-                settings.powerdns_api_url,
-                settings.powerdns_api_key,
-                settings.catalyst_powerdns_server_id,
-                writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
-            )
+        powerdns_api = PowerDNS(
+            client,
+            settings.powerdns_api_url,
+            settings.powerdns_api_key,
+            settings.catalyst_powerdns_server_id,
+            writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
-        pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
+        pdm_api = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
+        powerdns = PowerDNSActivities(powerdns_api)
+        pdm = PDMActivities(pdm_api)
         kubernetes = KubernetesActivities(certificates)
         dns = DNSActivities(
             AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers, _delegations(settings)
@@ -179,6 +182,17 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         environment = EnvironmentActivities(
             settings.naming_rules,
             search_attributes_usable=attributes_usable,
+            runbook_url=settings.sovereign_dns_runbook_url,
+        )
+        audit = AuditActivities(
+            powerdns_api,
+            InventorySources(
+                pdm_api,
+                Hetzner(client, settings.hetzner_url, settings.hetzner_tokens),
+                settings.catalyst_owned_networks,
+                temporal,
+            ),
+            settings.catalyst_expected_ns,
             runbook_url=settings.sovereign_dns_runbook_url,
         )
         try:
@@ -190,6 +204,7 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                     kubernetes.request_certificate,
                     kubernetes.certificate_ready,
                     dns.verify_domain,
+                    audit.audit_zones,
                 ],
             )
         finally:
