@@ -13,6 +13,10 @@ from sovereign_dns.inventory import InventoryReader
 from sovereign_dns.messages import AUDIT, AuditReport, LookThroughZones
 
 
+ATTEMPTS_FOR_THE_WHOLE_INVENTORY = 4
+"""So often a source that is away for now is asked, over some seconds, before the audit makes do without it."""
+
+
 def _nobody(result: AuditResult) -> None:
     """Told of a result, does nothing."""
 
@@ -39,7 +43,14 @@ class AuditActivities:
     async def audit_zones(self, task: LookThroughZones) -> AuditReport:
         """Everything that is wrong in the zones, and what of it is new."""
         known = known_from(await earlier_audits())
-        audit = ZoneAudit(self._powerdns, self._inventory, self._expected_nameservers, task.request, known)
+        audit = ZoneAudit(
+            self._powerdns,
+            self._inventory,
+            self._expected_nameservers,
+            task.request,
+            known,
+            tell_outages=activity.info().attempt >= ATTEMPTS_FOR_THE_WHOLE_INVENTORY,
+        )
         result = await audit.run()
         self._told(result)
         return AuditReport(result=result, runbook_url=self._runbook_url)

@@ -14,7 +14,7 @@ from sovereign_dns.clients.zone_stream import RRsetsOfName, ZoneStream
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.failures import InvalidInput, PowerDNSUnavailable, ZoneMissing
 from sovereign_dns.finding import unreadable_source, unreadable_zone
-from sovereign_dns.inventory import InventoryReader
+from sovereign_dns.inventory import Inventory, InventoryReader
 from sovereign_dns.zone_survey import Survey
 
 CALLS_AT_ONCE = 3
@@ -36,6 +36,8 @@ class ZoneAudit:
         expected_nameservers: list[str],
         request: AuditRequest,
         known: dict[str, Finding],
+        *,
+        tell_outages: bool = True,
     ) -> None:
         self._powerdns = powerdns
         self._stream = ZoneStream(powerdns)
@@ -45,17 +47,19 @@ class ZoneAudit:
         self._ledger = Ledger(known, datetime.now(UTC))
         self._unread: dict[str, str] = {}
         self._without_digest = 0
+        self._tell_outages = tell_outages
 
     async def run(self) -> AuditResult:
         """The result.
 
         Raises:
             PowerDNSUnavailable: PowerDNS is away; where it only fails to tell one zone, that is a finding.
+            Outage: a part of the inventory is away, and `tell_outages` is off.
             InvalidInput: a zone that is asked for is not hosted.
         """
         zones = await self._stream.zones()
         _insist_on_hosted(self._request.zones, zones)
-        inventory = await self._inventory.read(self._request, zones)
+        inventory = await self._read_inventory(zones)
         survey = Survey(set(zones), inventory)
         for zone in zones:
             await self._see_owners(zone, survey)
@@ -67,6 +71,9 @@ class ZoneAudit:
         if self._ledger.new:
             sources = await self._look_again(survey, zones, sources)
         return self._result(sources)
+
+    async def _read_inventory(self, zones: list[str]) -> Inventory:
+        return await self._inventory.read(self._request, zones, tell_outages=self._tell_outages)
 
     def _judge(self, survey: Survey, sources: list[SourceRead]) -> Judge:
         complete = all(read.state != "unreadable" for read in sources)
@@ -120,7 +127,7 @@ class ZoneAudit:
         Returns the sources of the inventory as they were read the second time.
         """
         new = self._ledger.new
-        survey.inventory = await self._inventory.read(self._request, zones)
+        survey.inventory = await self._read_inventory(zones)
         sources = [*survey.inventory.sources, *(read for read in sources if read.source == "owners")]
         survey.zones |= await self._powerdns.hosted(
             {names.relative_to_root(finding.name) for finding in new if finding.type in {"NS", "DS"}}
