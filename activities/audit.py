@@ -12,7 +12,6 @@ from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.inventory import InventoryReader
 from sovereign_dns.messages import AUDIT, AuditReport, LookThroughZones
 
-
 ATTEMPTS_FOR_THE_WHOLE_INVENTORY = 4
 """So often a source that is away for now is asked, over some seconds, before the audit makes do without it."""
 
