@@ -1,27 +1,20 @@
 """The activity that looks through the zones."""
 
-from collections.abc import Callable
-
 from temporalio import activity
 
 from activities.earlier_audits import earlier_audits
 from activities.zone_audit import ZoneAudit
-from sovereign_dns.audit_contract import AuditResult
 from sovereign_dns.audit_news import known_from
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.inventory import InventoryReader
 from sovereign_dns.messages import AUDIT, AuditReport, LookThroughZones
 
-ATTEMPTS_FOR_THE_WHOLE_INVENTORY = 4
-"""So often a source that is away for now is asked, over some seconds, before the audit makes do without it."""
-
-
-def _nobody(result: AuditResult) -> None:
-    """Told of a result, does nothing."""
+TRIES_OF_THE_INVENTORY = 3
+"""Attempts. What is away for longer is told as unreadable: the rest of the audit is worth more than waiting."""
 
 
 class AuditActivities:
-    """Reads only. `told` is called with every result in this process, for a metric."""
+    """Reads only."""
 
     def __init__(
         self,
@@ -30,26 +23,16 @@ class AuditActivities:
         expected_nameservers: list[str],
         *,
         runbook_url: str | None = None,
-        told: Callable[[AuditResult], None] = _nobody,
     ) -> None:
         self._powerdns = powerdns
         self._inventory = inventory
         self._expected_nameservers = expected_nameservers
         self._runbook_url = runbook_url
-        self._told = told
 
     @activity.defn(name=AUDIT)
     async def audit_zones(self, task: LookThroughZones) -> AuditReport:
         """Everything that is wrong in the zones, and what of it is new."""
         known = known_from(await earlier_audits())
-        audit = ZoneAudit(
-            self._powerdns,
-            self._inventory,
-            self._expected_nameservers,
-            task.request,
-            known,
-            tell_outages=activity.info().attempt >= ATTEMPTS_FOR_THE_WHOLE_INVENTORY,
-        )
-        result = await audit.run()
-        self._told(result)
+        audit = ZoneAudit(self._powerdns, self._inventory, self._expected_nameservers, task.request, known)
+        result = await audit.run(tell_outages=activity.info().attempt >= TRIES_OF_THE_INVENTORY)
         return AuditReport(result=result, runbook_url=self._runbook_url)

@@ -24,19 +24,27 @@ async def earlier_audits() -> list[AuditResult]:
     """
     if not activity.in_activity():
         return []
-    client = activity.client()
-    results: list[AuditResult] = []
     try:
-        for run in await _completed(client):
-            result = await _result_of(client, run)
-            results += [result] if result else []
-            if result is not None and settles_everything(result):
-                break
+        return await audits_that_tell(activity.client())
     except RPCError as error:
         raise TemporalUnavailable(
             f"Temporal didn't tell what earlier audits found ({error.message}), so what is new could not be told; "
             "tried again"
         ) from error
+
+
+async def audits_that_tell(client: Client) -> list[AuditResult]:
+    """Newest first, as far back as they say anything of now.
+
+    Raises:
+        RPCError: they can't be read now.
+    """
+    results: list[AuditResult] = []
+    for run in await _completed(client):
+        result = await _result_of(client, run)
+        results += [result] if result else []
+        if result is not None and settles_everything(result):
+            break
     return results
 
 

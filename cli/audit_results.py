@@ -7,15 +7,13 @@ from datetime import datetime
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from sovereign_dns.audit_contract import AUDIT_SCHEDULE_ID, AUDIT_ZONES, AuditResult, Finding
+from sovereign_dns.audit_contract import AUDIT_ZONES, AuditResult, Finding
 from sovereign_dns.audit_news import known_from, settles_everything
 
-MOST_READ = 50
-"""Results. One that is whole settles what all before it have found."""
+MOST_READ = 10
+"""Results: as many as an audit itself looks at to tell what is new."""
 
-_COMPLETED = (
-    f'WorkflowType = "{AUDIT_ZONES}" AND WorkflowId STARTS_WITH "{AUDIT_SCHEDULE_ID}" AND ExecutionStatus = "Completed"'
-)
+_COMPLETED = f'WorkflowType = "{AUDIT_ZONES}" AND ExecutionStatus = "Completed"'
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,8 @@ class CompletedAudit:
 
 async def completed_audits(client: Client) -> AsyncIterator[CompletedAudit]:
     """The latest ones, newest first."""
-    async for execution in client.list_workflows(_COMPLETED, limit=MOST_READ):
+    listed = [execution async for execution in client.list_workflows(_COMPLETED, limit=MOST_READ)]
+    for execution in sorted(listed, key=lambda execution: execution.start_time, reverse=True):
         handle = client.get_workflow_handle(execution.id, run_id=execution.run_id, result_type=AuditResult)
         try:
             result = await handle.result()

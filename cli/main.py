@@ -10,6 +10,7 @@ from temporalio.service import RPCError
 from cli.auditing import audit
 from cli.cancelling import cancel
 from cli.connection import NoTemporalError
+from cli.deprovisioning import deprovision, remove_domain
 from cli.explaining import explain
 from cli.following import NoSuchRunError
 from cli.provisioning import plan, provision
@@ -27,7 +28,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (provision, plan, status, retry, skip, cancel, verify, watch, explain, schema):
+for command in (
+    provision,
+    plan,
+    deprovision,
+    remove_domain,
+    status,
+    retry,
+    skip,
+    cancel,
+    verify,
+    watch,
+    explain,
+    schema,
+):
     app.command()(command)
 app.add_typer(audit, name="audit")
 

@@ -69,12 +69,16 @@ def derive_fix(request: FixFindingRequest, rules: NamingRules) -> FixIntent:
         raise InvalidInput(f"finding.type: the {finding.type} of {zone} itself is what makes it a zone")
     _refuse_outside(name, rules.allowed_parent_domains)
     _refuse_protected(name, (one.type for one in together), rules.protected_fqdns)
+    owner = finding.owner or NOBODY
     return FixIntent(
-        owner=finding.owner or NOBODY,
+        owner=owner,
         nameservers=rules.nameservers,
         domains=[],
         zone=finding.zone,
-        rrsets=[RRsetToRemove(name=finding.name, type=one.type, expected=one.content) for one in together],
+        rrsets=[
+            RRsetToRemove(name=finding.name, type=one.type, expected=one.content, expected_owner=owner.sovereign_fqdn)
+            for one in together
+        ],
     )
 
 

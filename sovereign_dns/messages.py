@@ -87,11 +87,16 @@ class CommitPoolName(Task):
 
 
 class PoolReport(Message):
-    """What was found or done for a pool name."""
+    """What was found or done for a pool name.
+
+    `dns_left_behind` where PDM holds the name no longer, and hasn't said that its DNS is gone: its child zone, and the
+    delegation to it, may be there still. PDM doesn't look after them any more.
+    """
 
     outcome: str
     change: PoolNameChange | None = None
     hazards: list[Hazard] = []
+    dns_left_behind: bool = False
 
 
 CHANGES_ATTEMPTED = "changes-attempted"
@@ -99,11 +104,13 @@ CHANGES_ATTEMPTED = "changes-attempted"
 
 
 class ChangesAttempted(Message):
-    """What was sent, and perhaps written; and what it hides, where it was a zone."""
+    """What was sent, and perhaps done; and what it hides, where it was a zone."""
 
     zones: list[ZoneChange] = []
     changes: list[RecordChange] = []
     hazards: list[Hazard] = []
+    certificates: list[CertificateStatus] = []
+    pool_names: list[PoolNameChange] = []
 
 
 class UpsertRecords(Task):
@@ -135,7 +142,9 @@ class RecordsReport(Message):
 class VerifyDomain(Task):
     """The names of one parent domain, and the zones that answer for them.
 
-    With `gone`, none of the intent's names may be answered any more; its values are what they led to.
+    With `gone`, none of the intent's names may be answered any more; its values are what they led to. The step then
+    asks PowerDNS itself which zones answer for them by now. `zones` are those that were removed, with the name servers
+    that they had: asked where no hosted zone is left.
     """
 
     intent: DomainIntent
@@ -160,10 +169,14 @@ class VerificationSeen(Message):
 
 
 class VerificationReport(Message):
-    """The proof; `hazards` are wildcards that answer for names that are gone."""
+    """The proof; `hazards` are wildcards that answer for names that are gone.
+
+    `taken_over` says who answers for such names, where waiting would change nothing: then it is none.
+    """
 
     outcome: str
     verification: VerificationResult
+    taken_over: str | None = None
     hazards: list[Hazard] = []
 
 
@@ -223,23 +236,31 @@ class FindRecords(Task):
 
 
 class RRsetToRemove(Message):
-    """One rrset. With `expected` it is removed only where it still holds exactly that, whoever owns it."""
+    """One rrset. With `expected` it is removed only where it still holds exactly that, whoever owns it.
+
+    `expected_owner` is the Sovereign whose it must be besides; where it is empty, nobody's.
+    """
 
     name: str
     type: str
     expected: list[str] | None = None
+    expected_owner: str | None = None
 
 
 class FoundZone(Message):
     """A zone that holds some of a Sovereign's rrsets, or that was made for it.
 
-    `made_for_us` where its apex says that it was created for this Sovereign; `parent_zone` is the hosted zone above it.
+    `made_for_us` where its apex says that it was created for this Sovereign, `delegated_for_us` where the zone above it
+    says so of its delegation, `made_by_pdm` where it is the one that PDM makes for a pool name: in these cases there is
+    something for `zone-remove` to do. `parent_zone` is the hosted zone above it.
     """
 
     zone: str
     domain: str
     rrsets: list[RRsetToRemove] = []
     made_for_us: bool = False
+    delegated_for_us: bool = False
+    made_by_pdm: bool = False
     parent_zone: str | None = None
 
 
@@ -267,13 +288,16 @@ class RemoveZone(Task):
     """A zone that was made for the Sovereign, with its delegation; it stays where it holds anything of others.
 
     `without_parent` allows it also where no hosted zone lies above it. `leftover_of_pool` where PDM made it, and has
-    released its name.
+    released its name; `nameservers` are those that it delegates to. In a dry run nothing has been removed before: what
+    is the owner's, or leads only to `addresses`, counts as gone.
     """
 
     zone: str
     parent_zone: str | None = None
     without_parent: bool = False
     leftover_of_pool: bool = False
+    nameservers: list[str] = []
+    addresses: list[str] = []
     dry_run: bool = False
 
 

@@ -88,6 +88,14 @@ def owner_comment(owner: Owner) -> Comment:
     )
 
 
+def owners_pattern(sovereign_fqdn: str) -> str:
+    """What PowerDNS' search finds every comment by that names a Sovereign as the owner, of whatever deployment.
+
+    `?` stands for the space: PowerDNS does not read the `+` by which a space is sent in a URL.
+    """
+    return f"sovereign={sovereign_fqdn}?deployment=*"
+
+
 def canonical_content(rrtype: str, content: str) -> str:
     """One spelling for equal contents: addresses by value, names in lower case."""
     if rrtype in {"A", "AAAA"}:

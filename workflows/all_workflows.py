@@ -3,10 +3,20 @@
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.audit_zones import AuditZones
+from workflows.deprovision_sovereign import DeprovisionSovereign
+from workflows.fix_finding import FixFinding
 from workflows.provision_sovereign import ProvisionSovereign
+from workflows.remove_parent_domain import RemoveParentDomain
 from workflows.verify_sovereign import VerifySovereign
 
-ALL_WORKFLOWS: list[type] = [ProvisionSovereign, VerifySovereign, AuditZones]
+ALL_WORKFLOWS: list[type] = [
+    ProvisionSovereign,
+    VerifySovereign,
+    DeprovisionSovereign,
+    RemoveParentDomain,
+    AuditZones,
+    FixFinding,
+]
 
 SANDBOX = SandboxedWorkflowRunner(
     # It imports its tables when it first needs them, which is when a request is read.

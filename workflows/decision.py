@@ -7,7 +7,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import ProvisionRequest
     from sovereign_dns.intent import ProvisioningIntent
-    from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
+    from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
+    from sovereign_dns.messages import DECIDE_INTENT, DECIDE_REMOVAL, DecideIntent, DecideRemoval
+    from sovereign_dns.removal_intent import RemovalIntent
     from workflows.step_runner import PATIENT
 
 
@@ -21,6 +23,23 @@ async def decide(request: ProvisionRequest) -> ProvisioningIntent:
         DECIDE_INTENT,
         DecideIntent(request=request),
         result_type=ProvisioningIntent,
+        start_to_close_timeout=timedelta(seconds=10),
+        retry_policy=PATIENT,
+        summary="what this installation makes of the request",
+    )
+    return intent
+
+
+async def decide_removal(request: DeprovisionRequest | RemoveParentDomainRequest) -> RemovalIntent:
+    """What shall be gone.
+
+    Raises:
+        ActivityError: the request is refused.
+    """
+    intent: RemovalIntent = await workflow.execute_local_activity(
+        DECIDE_REMOVAL,
+        DecideRemoval(request=request),
+        result_type=RemovalIntent,
         start_to_close_timeout=timedelta(seconds=10),
         retry_policy=PATIENT,
         summary="what this installation makes of the request",

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.step_runner import PATIENT, StepRunner
     from workflows.stepped_run import SteppedRun
 
-PROOF = VerificationRequest(level="authoritative", deadline_seconds=600)
+PROOF = VerificationRequest(level="authoritative", deadlineSeconds=600)
 """What resolvers have cached runs out by itself; nobody waits for it to be fixed."""
 
 PROVED_BY_ANSWERS = {"A", "AAAA", "CNAME", "ALIAS", "LUA"}

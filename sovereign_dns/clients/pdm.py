@@ -24,6 +24,7 @@ from sovereign_dns.pool_names import (
     reserved_by_another,
     token_of_our_reservation,
 )
+from sovereign_dns.pool_release import Released
 from sovereign_dns.secrets import Secret
 from sovereign_dns.wire import Message
 
@@ -141,11 +142,31 @@ class PDM:
             raise self._unexpected(response, doing)
         return self._parsed(TypeAdapter(_Health), response, doing=doing).managed_domains or []
 
+    async def release(self, pool_domain: str, subdomain: str) -> Released:
+        """Has PDM forget the name, whosever it is and in whatever state: its row must be looked at before."""
+        doing = f"releasing {subdomain}.{pool_domain}"
+        response = await self._send("DELETE", pool_domain, "release", doing=doing, params={"sub": subdomain})
+        match response.status_code:
+            case 200:
+                return Released.WITH_ITS_DNS
+            case 202:
+                return Released.WITHOUT_ITS_DNS
+            case 404:
+                return Released.NOT_HELD
+            case 422:
+                return Released.UNMANAGED
+            case _:
+                raise self._unexpected(response, doing)
+
     async def availability(self, pool_domain: str, subdomain: str) -> Availability:
         """Whether the name could be reserved, and why not."""
         doing = f"checking {subdomain}.{pool_domain}"
         response = await self._send("GET", pool_domain, "check", doing=doing, params={"sub": subdomain})
         return self._parsed(TypeAdapter(Availability), response, doing=doing)
+
+    async def is_active(self, pool_domain: str, subdomain: str) -> bool:
+        """Whether PDM holds the name as active, for whomever."""
+        return (await self.availability(pool_domain, subdomain)).reason == "active-state"
 
     async def _commit(self, claim: Claim, token: str) -> int | None:
         """The status of a commit (200, 202, 409), or None where its reservation is gone (403, 404, 410)."""
