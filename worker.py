@@ -27,6 +27,7 @@ from activities.environment import EnvironmentActivities
 from activities.kubernetes import KubernetesActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
+from activities.restoring import RestoringActivities
 from service import logs, search_attributes
 from service.health import HealthServer, PollerCheck
 from service.versioning import deployment_config
@@ -162,15 +163,14 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
-        powerdns = PowerDNSActivities(
-            PowerDNS(
-                client,
-                settings.powerdns_api_url,
-                settings.powerdns_api_key,
-                settings.catalyst_powerdns_server_id,
-                writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
-            )
+        powerdns_api = PowerDNS(
+            client,
+            settings.powerdns_api_url,
+            settings.powerdns_api_key,
+            settings.catalyst_powerdns_server_id,
+            writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
+        powerdns, restoring = PowerDNSActivities(powerdns_api), RestoringActivities(powerdns_api)
         pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
         kubernetes = KubernetesActivities(certificates)
         dns = DNSActivities(
@@ -183,9 +183,10 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         )
         try:
             yield Activities(
-                on_powerdns=[powerdns.create_zone, powerdns.upsert_records, powerdns.compare_records],
+                on_powerdns=[powerdns.create_zone, powerdns.upsert_records, powerdns.compare_records, restoring.restore_records],
                 on_all_else=[
                     environment.decide_intent,
+                    environment.decide_restoring,
                     pdm.commit_pool_name,
                     kubernetes.request_certificate,
                     kubernetes.certificate_ready,

@@ -3,7 +3,8 @@
 from temporalio import activity
 
 from sovereign_dns.intent import NamingRules, ProvisioningIntent, derive_intent
-from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
+from sovereign_dns.messages import DECIDE_INTENT, DECIDE_RESTORING, DecideIntent, DecideRestoring
+from sovereign_dns.restoring_intent import RestoringIntent, derive_restoring
 
 
 class EnvironmentActivities:
@@ -18,4 +19,10 @@ class EnvironmentActivities:
     async def decide_intent(self, task: DecideIntent) -> ProvisioningIntent:
         """Decides hosts, records and certificates of a request, or refuses it."""
         intent = derive_intent(task.request, self._rules)
+        return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)
+
+    @activity.defn(name=DECIDE_RESTORING)
+    async def decide_restoring(self, task: DecideRestoring) -> RestoringIntent:
+        """Decides what is put back, or refuses it."""
+        intent = derive_restoring(task.request, self._rules)
         return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)

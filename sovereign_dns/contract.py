@@ -230,7 +230,7 @@ class RecordChange(Message):
 
     `before_owner` is whose that was, as its comment said, and `before_comments` what others had noted on an rrset that
     is removed; one that is replaced keeps them. Where others wrote between two attempts, `before` holds all of it, and
-    TTL and owner are those of what stood there first.
+    TTL and owner are those of what stood there first. `after_disabled` is what was put back, and is not served.
 
     `unconfirmed` where the run ended before it knew whether what it had sent was written.
     """
@@ -241,6 +241,7 @@ class RecordChange(Message):
     ttl: int
     before: list[str] = []
     after: list[str] = []
+    after_disabled: list[str] = []
     change: Change
     before_ttl: int | None = None
     before_disabled: list[str] = []

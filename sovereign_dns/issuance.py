@@ -28,12 +28,14 @@ NAMES_SHOWN = 3
 
 
 class WantedCertificate(Message):
-    """The Certificate of one host; its Secret has the same name."""
+    """The Certificate of one host; its Secret has the same name, where no other one is named."""
 
     name: str
     namespace: str
     issuer: str
+    issuer_kind: str = "ClusterIssuer"
     dns_names: list[str]
+    secret_name: str | None = None
     owner: Owner
 
 
@@ -55,9 +57,9 @@ def manifest(wanted: WantedCertificate) -> dict[str, Any]:
             },
         },
         "spec": {
-            "secretName": wanted.name,
+            "secretName": wanted.secret_name or wanted.name,
             "dnsNames": wanted.dns_names,
-            "issuerRef": {"name": wanted.issuer, "kind": "ClusterIssuer", "group": "cert-manager.io"},
+            "issuerRef": {"name": wanted.issuer, "kind": wanted.issuer_kind, "group": "cert-manager.io"},
         },
     }
 
@@ -77,15 +79,17 @@ def differences(certificate: KubernetesObject, wanted: WantedCertificate) -> lis
 
 def _differences(spec: Mapping[str, Any], wanted: WantedCertificate) -> Iterator[str]:
     issuer = spec.get("issuerRef") or {}
-    if issuer.get("kind") != "ClusterIssuer" and issuer:
-        yield f"issuer {issuer.get('kind') or 'Issuer'} {issuer.get('name')} -> ClusterIssuer {wanted.issuer}"
+    kind = issuer.get("kind") or "Issuer"
+    if kind != wanted.issuer_kind and issuer:
+        yield f"issuer {kind} {issuer.get('name')} -> {wanted.issuer_kind} {wanted.issuer}"
     elif issuer.get("name") != wanted.issuer:
         yield f"issuer {issuer.get('name') or 'none'} -> {wanted.issuer}"
     names = spec.get("dnsNames") or []
     if sorted(names) != sorted(wanted.dns_names):
         yield f"dnsNames {_some_of(names)} -> {_some_of(wanted.dns_names)}"
-    if spec.get("secretName") != wanted.name:
-        yield f"secretName {spec.get('secretName') or 'none'} -> {wanted.name}"
+    secret_name = wanted.secret_name or wanted.name
+    if spec.get("secretName") != secret_name:
+        yield f"secretName {spec.get('secretName') or 'none'} -> {secret_name}"
 
 
 def _some_of(names: Sequence[str]) -> str:

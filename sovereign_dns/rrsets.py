@@ -3,7 +3,7 @@
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sovereign_dns import names
 from sovereign_dns.contract import Comment, Owner
@@ -64,10 +64,13 @@ class RRset(Message):
         """What others noted on it, to be kept."""
         return [comment for comment in self.comments if _owner_in(comment) is None]
 
-    def holds_exactly(self, values: list[str]) -> bool:
-        """Whether it serves these contents, no others, and holds nothing disabled."""
-        mine = {canonical_content(self.type, content) for content in self.served}
-        return mine == {canonical_content(self.type, value) for value in values} and not self.disabled
+    def holds_exactly(self, values: list[str], disabled: Sequence[str] = ()) -> bool:
+        """Whether it serves these contents and no others, and what it holds disabled is just this."""
+        return self._same(self.served, values) and self._same(self.disabled, disabled)
+
+    def _same(self, held: Sequence[str], values: Sequence[str]) -> bool:
+        mine = {canonical_content(self.type, content) for content in held}
+        return mine == {canonical_content(self.type, value) for value in values}
 
 
 def _owner_comment_in(comment: Comment) -> re.Match[str] | None:
@@ -105,23 +108,30 @@ def written_digest(rrtype: str, ttl: int, values: Iterable[str]) -> str:
 
 
 class RRsetWrite(Message):
-    """One entry of a PATCH: the whole rrset as it shall be, or, without records, its deletion."""
+    """One entry of a PATCH: the whole rrset as it shall be, or, without records, its deletion.
+
+    `disabled` are contents that are kept, and not served.
+    """
 
     name: str
     type: str
     ttl: int = 0
     values: list[str] = []
+    disabled: list[str] = []
     comments: list[Comment] = []
 
     def as_powerdns(self) -> dict[str, object]:
         """The JSON of PowerDNS' API. An empty REPLACE would delete, so a deletion is always said by name."""
         named: dict[str, object] = {"name": names.absolute(self.name), "type": self.type}
-        if not self.values:
+        if not self.values and not self.disabled:
             return named | {"changetype": "DELETE"}
         return named | {
             "changetype": "REPLACE",
             "ttl": self.ttl,
-            "records": [{"content": value, "disabled": False} for value in self.values],
+            "records": [
+                *({"content": value, "disabled": False} for value in self.values),
+                *({"content": value, "disabled": True} for value in self.disabled),
+            ],
             "comments": [
                 {"content": self._told(comment), "account": comment.account}
                 | ({"modified_at": comment.modified_at} if comment.modified_at else {})

@@ -3,9 +3,10 @@
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.provision_sovereign import ProvisionSovereign
+from workflows.restore_records import RestoreRecords
 from workflows.verify_sovereign import VerifySovereign
 
-ALL_WORKFLOWS: list[type] = [ProvisionSovereign, VerifySovereign]
+ALL_WORKFLOWS: list[type] = [ProvisionSovereign, VerifySovereign, RestoreRecords]
 
 SANDBOX = SandboxedWorkflowRunner(
     # It imports its tables when it first needs them, which is when a request is read.

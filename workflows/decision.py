@@ -7,7 +7,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import ProvisionRequest
     from sovereign_dns.intent import ProvisioningIntent
-    from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
+    from sovereign_dns.lifecycle_requests import RestoreRequest
+    from sovereign_dns.messages import DECIDE_INTENT, DECIDE_RESTORING, DecideIntent, DecideRestoring
+    from sovereign_dns.restoring_intent import RestoringIntent
     from workflows.step_runner import PATIENT
 
 
@@ -21,6 +23,23 @@ async def decide(request: ProvisionRequest) -> ProvisioningIntent:
         DECIDE_INTENT,
         DecideIntent(request=request),
         result_type=ProvisioningIntent,
+        start_to_close_timeout=timedelta(seconds=10),
+        retry_policy=PATIENT,
+        summary="what this installation makes of the request",
+    )
+    return intent
+
+
+async def decide_restoring(request: RestoreRequest) -> RestoringIntent:
+    """What is put back, and by which step.
+
+    Raises:
+        ActivityError: the request is refused.
+    """
+    intent: RestoringIntent = await workflow.execute_local_activity(
+        DECIDE_RESTORING,
+        DecideRestoring(request=request),
+        result_type=RestoringIntent,
         start_to_close_timeout=timedelta(seconds=10),
         retry_policy=PATIENT,
         summary="what this installation makes of the request",

@@ -1,0 +1,65 @@
+"""The step `records-restore`, on PowerDNS' API."""
+
+from collections.abc import Iterable
+
+from temporalio import activity
+
+from activities.attempt_time import in_time
+from activities.powerdns import PowerDNSActivities, _too_late
+from sovereign_dns import names
+from sovereign_dns.concurrency import side_by_side
+from sovereign_dns.contract import RecordChange
+from sovereign_dns.failures import OwnershipConflict, ZoneMissing
+from sovereign_dns.messages import RecordsReport, RestoreZoneRecords, ServedZone
+from sovereign_dns.records import ZonePlan, summary
+from sovereign_dns.restoring import plan_restoring
+
+
+class RestoringActivities(PowerDNSActivities):
+    """Puts back what a run removed or replaced: reads what stands there by now, and sends only differences."""
+
+    @activity.defn(name="records-restore")
+    async def restore_records(self, task: RestoreZoneRecords) -> RecordsReport:
+        """Makes one zone hold again what it held, in one atomic PATCH; or finds that it does."""
+        async with in_time(_too_late(task.zone)), self._powerdns.sole_writer([task.zone]):
+            plan, served = await self._plan_restoring(task)
+            _refuse_conflicts(plan)
+            changes = await self._apply([plan], dry_run=task.dry_run)
+        return RecordsReport(
+            outcome=summary(changes, planned=task.dry_run), changes=changes, hazards=plan.hazards, zones=[served]
+        )
+
+    async def _plan_restoring(self, task: RestoreZoneRecords) -> tuple[ZonePlan, ServedZone]:
+        at_names = list(dict.fromkeys(names.relative_to_root(change.name) for change in task.records))
+        try:
+            existing = await self._powerdns.rrsets(task.zone, at_names)
+            nameservers = await self._powerdns.nameservers(task.zone)
+        except ZoneMissing:
+            if not task.dry_run:
+                raise
+            existing, nameservers = [], []  # the real run has made the zone by now
+        plan = plan_restoring(
+            task.zone,
+            task.records,
+            existing,
+            task.owner.sovereign_fqdn,
+            zones_below=await self._zones_below(task.zone, task.records),
+            pool_address=task.pool_address,
+            takeover=task.takeover,
+        )
+        return plan, ServedZone(zone=task.zone, nameservers=nameservers, names=at_names)
+
+    async def _zones_below(self, zone: str, records: Iterable[RecordChange]) -> set[str]:
+        """Those that would answer in this one's place for a name that is put back into it."""
+        lineages = (names.lineage(names.relative_to_root(change.name), zone) for change in records)
+        return await self._powerdns.hosted({name for lineage in lineages for name in lineage if "*" not in name} - {zone})
+
+
+def _refuse_conflicts(plan: ZonePlan) -> None:
+    if not plan.conflicts:
+        return
+    shown = "; ".join(plan.conflicts[:5]) + (f"; and {len(plan.conflicts) - 5} more" if len(plan.conflicts) > 5 else "")
+    raise OwnershipConflict(
+        f"{shown}. That is neither what the run left there, nor what was there before: somebody wrote it since. Nothing "
+        f'was put back into {plan.zone}. If it shall give way, send "takeover": true; it then stays in this run\'s result.'
+    )
