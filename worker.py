@@ -183,7 +183,12 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         )
         try:
             yield Activities(
-                on_powerdns=[powerdns.create_zone, powerdns.upsert_records, powerdns.compare_records, restoring.restore_records],
+                on_powerdns=[
+                    powerdns.create_zone,
+                    powerdns.upsert_records,
+                    powerdns.compare_records,
+                    restoring.restore_records,
+                ],
                 on_all_else=[
                     environment.decide_intent,
                     environment.decide_restoring,

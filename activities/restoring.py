@@ -7,7 +7,6 @@ from temporalio import activity
 from activities.attempt_time import in_time
 from activities.powerdns import PowerDNSActivities, _too_late
 from sovereign_dns import names
-from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import RecordChange
 from sovereign_dns.failures import OwnershipConflict, ZoneMissing
 from sovereign_dns.messages import RecordsReport, RestoreZoneRecords, ServedZone
@@ -52,7 +51,9 @@ class RestoringActivities(PowerDNSActivities):
     async def _zones_below(self, zone: str, records: Iterable[RecordChange]) -> set[str]:
         """Those that would answer in this one's place for a name that is put back into it."""
         lineages = (names.lineage(names.relative_to_root(change.name), zone) for change in records)
-        return await self._powerdns.hosted({name for lineage in lineages for name in lineage if "*" not in name} - {zone})
+        return await self._powerdns.hosted(
+            {name for lineage in lineages for name in lineage if "*" not in name} - {zone}
+        )
 
 
 def _refuse_conflicts(plan: ZonePlan) -> None:
@@ -60,6 +61,7 @@ def _refuse_conflicts(plan: ZonePlan) -> None:
         return
     shown = "; ".join(plan.conflicts[:5]) + (f"; and {len(plan.conflicts) - 5} more" if len(plan.conflicts) > 5 else "")
     raise OwnershipConflict(
-        f"{shown}. That is neither what the run left there, nor what was there before: somebody wrote it since. Nothing "
-        f'was put back into {plan.zone}. If it shall give way, send "takeover": true; it then stays in this run\'s result.'
+        f"{shown}. That is neither what the run left there, nor what was there before: somebody wrote it since. "
+        f'Nothing was put back into {plan.zone}. If it shall give way, send "takeover": true; what was there stays in '
+        "the result."
     )

@@ -23,6 +23,7 @@ PHASE_STYLES = {
     "planned": "bold green",
     "provisioning": "cyan",
     "verifying": "cyan",
+    "restoring": "cyan",
     "stalled": "bold yellow",
     "waiting": "yellow",
     "degraded": "bold yellow",
@@ -40,7 +41,7 @@ _CHANGE_MARKS = {
 def whole_status(status: ProvisionResult, waiting: Mapping[str, Waiting], *, live: bool = False) -> RenderableType:
     """Phase, steps with what they wait for, and hazards; `live` where it is shown anew all the time."""
     parts: list[RenderableType] = [
-        Text.assemble((status.sovereign_fqdn, "bold"), "  ", (status.phase, PHASE_STYLES[status.phase])),
+        Text.assemble((status.subject, "bold"), "  ", (status.phase, PHASE_STYLES[status.phase])),
         *([Text(status.failure, "bold red")] if status.failure else []),
         steps(status.steps, waiting, live=live),
     ]

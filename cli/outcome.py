@@ -59,7 +59,7 @@ def report(result: ProvisionResult, *, as_json: bool, repeatable: str | None = N
             for hazard in result.hazards:
                 terminal.print(display.HazardNotice(hazard))
             terminal.print(display.proof(result.verification))
-        terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
+        terminal.print(f"{result.subject} is {result.phase}")
     if result.phase in DONE:
         return 0
     if repeatable is not None:

@@ -31,6 +31,7 @@ PHASES: list[ShownPhase] = [
     "cancelled",
     "provisioning",
     "verifying",
+    "restoring",
     "planned",
     "complete",
 ]

@@ -41,6 +41,7 @@ _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "
 _WORDS = {
     "provisioning": "is being provisioned",
     "verifying": "is being verified",
+    "restoring": "is being restored: what another run removed or replaced is put back",
     "stalled": "is **stalled**: a step has not succeeded for two minutes",
     "complete": "is complete, and proved by DNS",
     "degraded": "is **degraded**: not everything was proved",
@@ -49,7 +50,7 @@ _WORDS = {
     "cancelled": "was cancelled; what is done stays done, and a new run carries on from it",
 }
 
-_UNDER_WAY = {"provisioning", "verifying"}
+_UNDER_WAY = {"provisioning", "verifying", "restoring"}
 
 
 def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: str | None = None) -> str:
@@ -65,7 +66,7 @@ def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: 
         elsewhere = [_handed_over(status.sovereign_fqdn, status.handed_over_to)]
         if status.phase in _UNDER_WAY:
             return elsewhere[0]
-    parts = [f"### {_plain(status.sovereign_fqdn)} {_WORDS[status.phase]}", *elsewhere]
+    parts = [f"### {_plain(status.subject)} {_WORDS[status.phase]}", *elsewhere]
     if status.failure:
         parts.append(_plain(status.failure))
     if status.phase == "stalled":

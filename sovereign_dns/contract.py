@@ -385,6 +385,11 @@ class ProvisionResult(Message):
     hazards: list[Hazard] = []
     handed_over_to: str | None = None
 
+    @property
+    def subject(self) -> str:
+        """What the run is about, in words: records may be no Sovereign's."""
+        return self.sovereign_fqdn or "what is no Sovereign's"
+
 
 class ResolverPropagation(Message):
     """One resolver in the panel of catalyst-api."""

@@ -28,7 +28,11 @@ NAMES_SHOWN = 3
 
 
 class WantedCertificate(Message):
-    """The Certificate of one host; its Secret has the same name, where no other one is named."""
+    """The Certificate of one host; its Secret has the same name, where no other one is named.
+
+    With `in_place_of`, one that is there and asks for something else is changed only where it names exactly these: none
+    of them where none may be there.
+    """
 
     name: str
     namespace: str
@@ -37,6 +41,7 @@ class WantedCertificate(Message):
     dns_names: list[str]
     secret_name: str | None = None
     owner: Owner
+    in_place_of: list[str] | None = None
 
 
 def manifest(wanted: WantedCertificate) -> dict[str, Any]:
@@ -96,6 +101,13 @@ def _some_of(names: Sequence[str]) -> str:
     more = len(names) - NAMES_SHOWN
     shown = ", ".join(names[:NAMES_SHOWN]) or "none"
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def may_be_changed(certificate: KubernetesObject, wanted: WantedCertificate) -> bool:
+    """Whether what is wanted may take its place; whose it is stands on another page."""
+    if wanted.in_place_of is None or is_as_wanted(certificate, wanted):
+        return True
+    return sorted(_spec(certificate).get("dnsNames") or []) == sorted(wanted.in_place_of)
 
 
 def owner_of(certificate: KubernetesObject) -> str | None:

@@ -108,7 +108,7 @@ class _Restoring:
         never_together = rrset.type == "CNAME" or "CNAME" in lost
         if addresses_together and ((made and self._is_as_left(rrset, made)) or self._is_of_pool(rrset)):
             plan_removal(self.plan, rrset, self._owner, takeover=True)
-        elif never_together or (addresses_together and (made or self._is_anothers(rrset))):
+        elif never_together or (addresses_together and made):
             if rrset.type in _NEVER_GIVES_WAY or not self._takeover:
                 self._refuse(rrset)
             else:

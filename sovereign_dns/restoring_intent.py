@@ -48,13 +48,6 @@ class PoolNameToRestore(Message):
         return f"{self.subdomain}.{self.domain}"
 
 
-class CertificateToRestore(Message):
-    """What a Certificate asked for, and the DNS names of the one that the run left in its place; none where it left none."""
-
-    wanted: WantedCertificate
-    left: list[str]
-
-
 class RestoringIntent(Message):
     """What shall be put back. Zones are in the order in which they can be created: those above before those below."""
 
@@ -63,7 +56,7 @@ class RestoringIntent(Message):
     zones: list[ZoneToRestore] = []
     records: list[RecordsToRestore] = []
     pool_names: list[PoolNameToRestore] = []
-    certificates: list[CertificateToRestore] = []
+    certificates: list[WantedCertificate] = []
     search_attributes_usable: bool = True
     runbook_url: str | None = None
 
@@ -102,7 +95,9 @@ def derive_restoring(request: RestoreRequest, rules: NamingRules) -> RestoringIn
             ZoneToRestore(
                 domain=domain,
                 nameservers=[relative_to_root(server) for server in removed[domain].nameservers] or rules.nameservers,
-                names=list(dict.fromkeys(relative_to_root(c.name) for c in records if relative_to_root(c.zone) == domain)),
+                names=list(
+                    dict.fromkeys(relative_to_root(c.name) for c in records if relative_to_root(c.zone) == domain)
+                ),
                 may_create=not any(is_at_or_below(protected, domain) for protected in rules.protected_fqdns),
             )
             for domain in sorted(removed.keys() - of_pools, key=lambda name: (name.count("."), name))
@@ -155,26 +150,26 @@ def _by_zone(records: Iterable[RecordChange], pool_names: Iterable[PoolNameToRes
     ]
 
 
-def _certificate(status: CertificateStatus, owner: Owner) -> CertificateToRestore:
+def _certificate(status: CertificateStatus, owner: Owner) -> WantedCertificate:
     spec = status.before
     assert spec is not None  # noqa: S101 (others are none that was lost)
-    return CertificateToRestore(
-        wanted=WantedCertificate(
-            name=status.name,
-            namespace=status.namespace,
-            issuer=spec.issuer,
-            issuer_kind=spec.issuer_kind,
-            dns_names=spec.dns_names,
-            secret_name=spec.secret_name,
-            owner=spec.owner or owner,
-        ),
-        left=[] if status.change == "removed" else status.dns_names,
+    return WantedCertificate(
+        name=status.name,
+        namespace=status.namespace,
+        issuer=spec.issuer,
+        issuer_kind=spec.issuer_kind,
+        dns_names=spec.dns_names,
+        secret_name=spec.secret_name,
+        owner=spec.owner or owner,
+        in_place_of=[] if status.change == "removed" else status.dns_names,
     )
 
 
 def _refuse_what_cannot_be(request: RestoreRequest, intent: RestoringIntent) -> None:
     if request.sovereign_fqdn is None and (intent.zones or intent.pool_names or intent.certificates):
-        raise InvalidInput("sovereignFQDN: is required where zones, pool names or certificates are put back: whose are they?")
+        raise InvalidInput(
+            "sovereignFQDN: is required where zones, pool names or certificates are put back: whose are they?"
+        )
     for name in intent.pool_names:
         if name.fqdn != request.sovereign_fqdn:
             raise InvalidInput(f"poolNames: {name.fqdn} is not the sovereignFQDN {request.sovereign_fqdn}")
@@ -201,7 +196,7 @@ def _refuse_outside(intent: RestoringIntent, allowed: list[str]) -> None:
 
 def _refuse_protected(intent: RestoringIntent, protected_fqdns: list[str]) -> None:
     touched = {relative_to_root(change.name) for part in intent.records for change in part.records}
-    touched |= {name for certificate in intent.certificates for name in certificate.wanted.dns_names}
+    touched |= {name for certificate in intent.certificates for name in certificate.dns_names}
     touched |= {name.fqdn for name in intent.pool_names}
     for name in sorted(touched & set(protected_fqdns)):
         raise ProtectedName(

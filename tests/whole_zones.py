@@ -68,7 +68,9 @@ async def _zone(world: World, name: str) -> Zone:
 def _content(rrset: dict[str, Any]) -> Content:
     values = [("disabled " if record["disabled"] else "") + record["content"] for record in rrset["records"]]
     # What an owner's comment tells of the values, the values tell themselves.
-    comments = [f"{comment['account']}: {comment['content'].partition(' written=')[0]}" for comment in rrset["comments"]]
+    comments = [
+        f"{comment['account']}: {comment['content'].partition(' written=')[0]}" for comment in rrset["comments"]
+    ]
     # A zone's SOA is PowerDNS' own business, and so is its serial.
     return rrset["ttl"], [] if rrset["type"] == "SOA" else sorted(values), sorted(comments)
 

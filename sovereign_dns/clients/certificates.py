@@ -105,6 +105,12 @@ class Certificates:
                 f"Certificate {wanted.namespace}/{wanted.name} belongs to Sovereign {holder}. "
                 'Give this Sovereign another "certificate.name", or send "takeover": true if it shall be its own.'
             )
+        if not takeover and not issuance.may_be_changed(present, wanted):
+            raise OwnershipConflict(
+                f"Certificate {wanted.namespace}/{wanted.name} is neither what the run left there, nor what was there "
+                f"before: somebody changed it since ({_differences(present, wanted)} would put it back). It was left "
+                'as it is. If it shall give way, send "takeover": true.'
+            )
 
     async def _find(self, namespace: str, name: str) -> dict[str, Any] | None:
         async with self._calling(f"reading Certificate {namespace}/{name}") as client:
