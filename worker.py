@@ -25,6 +25,7 @@ from activities.classification import ClassifyFailures
 from activities.dns import DNSActivities
 from activities.environment import EnvironmentActivities
 from activities.kubernetes import KubernetesActivities
+from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from activities.restoring import RestoringActivities
@@ -193,9 +194,12 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                     environment.decide_intent,
                     environment.decide_restoring,
                     pdm.commit_pool_name,
+                    pdm.release_pool_name,
                     kubernetes.request_certificate,
                     kubernetes.certificate_ready,
+                    kubernetes.delete_certificate,
                     dns.verify_domain,
+                    LockActivities().await_lock,
                 ],
             )
         finally:

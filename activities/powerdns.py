@@ -6,7 +6,7 @@ from temporalio import activity
 from activities import attempt_time, journal
 from activities.attempt_time import in_time
 from activities.shielding import to_its_end
-from activities.telling import tell
+from activities.telling import tell, tell_of_attempt
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
@@ -216,7 +216,7 @@ class PowerDNSActivities:
         except Failure as failure:
             # Something was written, or perhaps only an answer was lost; and the run may end before it is known.
             if written or (isinstance(failure, Outage) and failure.sent):
-                await _tell_once(changes)
+                await tell_of_attempt(ChangesAttempted(changes=changes))
             raise
 
 
@@ -226,13 +226,6 @@ def _too_late(zone: str) -> PowerDNSUnavailable:
         "Tried again; look whether it is overloaded, or its database hangs",
         sent=False,
     )
-
-
-async def _tell_once(changes: list[RecordChange]) -> None:
-    attempted = ChangesAttempted(changes=changes)
-    if attempted not in journal.notes(ChangesAttempted):
-        await tell(CHANGES_ATTEMPTED, attempted)
-        await journal.remember(attempted)
 
 
 def _insist_on_writable(zone: ZoneMetadata) -> None:

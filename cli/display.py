@@ -1,6 +1,6 @@
-"""How a provisioning looks in a terminal; it reads without colours too."""
+"""How a run looks in a terminal; it reads without colours too."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli.waiting import Waiting
 from sovereign_dns.contract import Hazard, Owner, ProvisionResult, RecordChange, StepStatus, VerificationResult
+from sovereign_dns.standing import subject_of
 
 _MARKS = {
     "pending": ("·", "dim"),
@@ -24,6 +25,8 @@ PHASE_STYLES = {
     "provisioning": "cyan",
     "verifying": "cyan",
     "restoring": "cyan",
+    "deprovisioning": "cyan",
+    "deprovisioned": "green",
     "stalled": "bold yellow",
     "waiting": "yellow",
     "degraded": "bold yellow",
@@ -41,7 +44,7 @@ _CHANGE_MARKS = {
 def whole_status(status: ProvisionResult, waiting: Mapping[str, Waiting], *, live: bool = False) -> RenderableType:
     """Phase, steps with what they wait for, and hazards; `live` where it is shown anew all the time."""
     parts: list[RenderableType] = [
-        Text.assemble((status.subject, "bold"), "  ", (status.phase, PHASE_STYLES[status.phase])),
+        Text.assemble((subject_of(status), "bold"), "  ", (status.phase, PHASE_STYLES[status.phase])),
         *([Text(status.failure, "bold red")] if status.failure else []),
         steps(status.steps, waiting, live=live),
     ]
@@ -71,6 +74,20 @@ def step_line(step: StepStatus) -> str:
     """One line, for output that nobody watches live."""
     mark, _ = _MARKS[step.state]
     return f"{mark} {step.step:<20} {step.domain:<24} {step.outcome or step.state}"
+
+
+def besides_records(result: ProvisionResult) -> Iterator[str]:
+    """One line for each zone, pool name and Certificate that was taken away, or would be."""
+    for zone in result.zones:
+        if zone.change == "removed":
+            signed = " with its keys" if zone.signed else ""
+            yield f"- zone {zone.zone}{signed} (name servers {', '.join(zone.nameservers) or 'unknown'})"
+    for certificate in result.certificates:
+        if certificate.change == "removed":
+            yield f"- Certificate {certificate.name} in {certificate.namespace} (its Secret is left)"
+    for name in result.pool_names:
+        if name.change == "released":
+            yield f"- pool name {name.subdomain}.{name.domain} ({name.load_balancer_ip or 'no address'} in PDM)"
 
 
 class HazardNotice:

@@ -263,7 +263,8 @@ class CertificateSpec(Message):
 class CertificateStatus(Message):
     """A cert-manager Certificate. `reason` is the deepest known one why it is not ready.
 
-    `before` is what it asked for where this run replaced or removed it.
+    `before` is what it asked for where this run replaced or removed it. `unconfirmed` where the run ended before it
+    knew whether what it had sent was done.
     """
 
     name: str
@@ -274,6 +275,7 @@ class CertificateStatus(Message):
     reason: str | None = None
     change: Change | None = None
     before: CertificateSpec | None = None
+    unconfirmed: bool = False
 
 
 class ZoneChange(Message):
@@ -286,12 +288,16 @@ class ZoneChange(Message):
 
 
 class PoolNameChange(Message):
-    """A pool name that this run had PDM hold as active, or release; `load_balancer_ip` is what PDM's row said."""
+    """A pool name that this run had PDM hold as active, or release; `load_balancer_ip` is what PDM's row said.
+
+    `unconfirmed` where the run ended before it knew whether PDM had done it.
+    """
 
     domain: str
     subdomain: str
     change: Literal["committed", "released"]
     load_balancer_ip: str | None = None
+    unconfirmed: bool = False
 
 
 class AnswerEvidence(Message):
@@ -384,11 +390,6 @@ class ProvisionResult(Message):
     verification: VerificationResult = VerificationResult()
     hazards: list[Hazard] = []
     handed_over_to: str | None = None
-
-    @property
-    def subject(self) -> str:
-        """What the run is about, in words: records may be no Sovereign's."""
-        return self.sovereign_fqdn or "what is no Sovereign's"
 
 
 class ResolverPropagation(Message):

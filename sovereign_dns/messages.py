@@ -86,11 +86,16 @@ class CommitPoolName(Task):
 
 
 class PoolReport(Message):
-    """What was found or done for a pool name."""
+    """What was found or done for a pool name.
+
+    `dns_left_behind` where PDM holds the name no longer, and hasn't said that its DNS is gone: its child zone, and the
+    delegation to it, may be there still. PDM doesn't look after them any more.
+    """
 
     outcome: str
     change: PoolNameChange | None = None
     hazards: list[Hazard] = []
+    dns_left_behind: bool = False
 
 
 CHANGES_ATTEMPTED = "changes-attempted"
@@ -98,11 +103,13 @@ CHANGES_ATTEMPTED = "changes-attempted"
 
 
 class ChangesAttempted(Message):
-    """What was sent, and perhaps written; and what it hides, where it was a zone."""
+    """What was sent, and perhaps done; and what it hides, where it was a zone."""
 
     zones: list[ZoneChange] = []
     changes: list[RecordChange] = []
     hazards: list[Hazard] = []
+    certificates: list[CertificateStatus] = []
+    pool_names: list[PoolNameChange] = []
 
 
 class UpsertRecords(Task):

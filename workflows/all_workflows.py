@@ -2,11 +2,19 @@
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.deprovision_sovereign import DeprovisionSovereign
 from workflows.provision_sovereign import ProvisionSovereign
+from workflows.remove_parent_domain import RemoveParentDomain
 from workflows.restore_records import RestoreRecords
 from workflows.verify_sovereign import VerifySovereign
 
-ALL_WORKFLOWS: list[type] = [ProvisionSovereign, VerifySovereign, RestoreRecords]
+ALL_WORKFLOWS: list[type] = [
+    ProvisionSovereign,
+    VerifySovereign,
+    DeprovisionSovereign,
+    RemoveParentDomain,
+    RestoreRecords,
+]
 
 SANDBOX = SandboxedWorkflowRunner(
     # It imports its tables when it first needs them, which is when a request is read.

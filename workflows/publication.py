@@ -9,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.intent import ProvisioningIntent
     from sovereign_dns.messages import HAZARDS_IN_MEMO
     from sovereign_dns.progress import Progress
+    from sovereign_dns.removal_intent import RemovalIntent
     from sovereign_dns.restoring_intent import RestoringIntent
     from workflows.patches import SHOW_HAZARDS_IN_THE_LIST
 
@@ -31,7 +32,7 @@ class Publication:
         self._published_hazards: list[str] = []
         self._runbook_url: str | None = None
 
-    def begin(self, decided: ProvisioningIntent | RestoringIntent) -> None:
+    def begin(self, decided: ProvisioningIntent | RemovalIntent | RestoringIntent) -> None:
         """Says whose run this is."""
         self._runbook_url = decided.runbook_url
         self._search_attributes_usable = decided.search_attributes_usable
