@@ -3,7 +3,15 @@
 from temporalio import activity
 
 from sovereign_dns.intent import NamingRules, ProvisioningIntent, derive_intent
-from sovereign_dns.messages import DECIDE_INTENT, DECIDE_RESTORING, DecideIntent, DecideRestoring
+from sovereign_dns.messages import (
+    DECIDE_INTENT,
+    DECIDE_REMOVAL,
+    DECIDE_RESTORING,
+    DecideIntent,
+    DecideRemoval,
+    DecideRestoring,
+)
+from sovereign_dns.removal_intent import RemovalIntent, derive_removal
 from sovereign_dns.restoring_intent import RestoringIntent, derive_restoring
 
 
@@ -19,6 +27,12 @@ class EnvironmentActivities:
     async def decide_intent(self, task: DecideIntent) -> ProvisioningIntent:
         """Decides hosts, records and certificates of a request, or refuses it."""
         intent = derive_intent(task.request, self._rules)
+        return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)
+
+    @activity.defn(name=DECIDE_REMOVAL)
+    async def decide_removal(self, task: DecideRemoval) -> RemovalIntent:
+        """Decides what a request takes away, or refuses it."""
+        intent = derive_removal(task.request, self._rules)
         return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)
 
     @activity.defn(name=DECIDE_RESTORING)

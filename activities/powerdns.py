@@ -1,26 +1,18 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
-import structlog
 from temporalio import activity
 
-from activities import attempt_time, journal
+from activities import journal
 from activities.attempt_time import in_time
 from activities.shielding import to_its_end
-from activities.telling import tell, tell_of_attempt
+from activities.telling import tell
+from activities.zone_writes import ZoneWrites, insist_on_writable, refuse_conflicts, tell_once, too_late
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
-from sovereign_dns.contract import Hazard, RecordChange
+from sovereign_dns.contract import Hazard, RecordChange, ZoneChange
 from sovereign_dns.delegation import harms_of_a_new_cut, hidden_by_a_new_cut, hidden_hazards, plan_delegation
-from sovereign_dns.failures import (
-    Failure,
-    Outage,
-    OwnershipConflict,
-    PowerDNSUnavailable,
-    ProtectedName,
-    ZoneMissing,
-    ZoneWrongKind,
-)
+from sovereign_dns.failures import Outage, OwnershipConflict, ProtectedName, ZoneMissing
 from sovereign_dns.intent import DomainIntent
 from sovereign_dns.messages import (
     CHANGES_ATTEMPTED,
@@ -31,9 +23,11 @@ from sovereign_dns.messages import (
     UpsertRecords,
     ZoneReport,
 )
-from sovereign_dns.records import ZonePlan, over_all_attempts, plan_zone, summary, wildcards_over
+from sovereign_dns.records import ZonePlan, plan_zone, summary, wildcards_over
 
-_log = structlog.get_logger(__name__)
+_TAKE_OVER = (
+    'If those names shall be this Sovereign\'s from now on, send "takeover": true; what was there stays in the result.'
+)
 
 
 class PowerDNSActivities:
@@ -41,17 +35,18 @@ class PowerDNSActivities:
 
     def __init__(self, powerdns: PowerDNS) -> None:
         self._powerdns = powerdns
+        self._writes = ZoneWrites(powerdns)
 
     @activity.defn(name="zone-create")
     async def create_zone(self, task: CreateZone) -> ZoneReport:
         """Makes a parent domain a signed zone, delegated from the hosted zone above it, or finds that it is."""
-        async with in_time(_too_late(task.domain)):
+        async with in_time(too_late(task.domain)):
             return await self._create_zone(task)
 
     async def _create_zone(self, task: CreateZone) -> ZoneReport:
         zone = await self._powerdns.zone(task.domain)
         if zone is not None:
-            _insist_on_writable(zone)
+            insist_on_writable(zone)
         if zone is None and not task.may_create:
             raise ProtectedName(
                 f"parentDomains: {task.domain} holds a protected name (CATALYST_PROTECTED_FQDNS) and is no zone in "
@@ -62,18 +57,40 @@ class PowerDNSActivities:
         if zone is None and parent_zone is not None:
             hazards = await self._hidden_below(task, parent_zone)
         if zone is None and task.dry_run:
-            return ZoneReport(outcome="dry run: would be created, signed", hazards=hazards)
-        outcome = f"was there already, {'signed' if zone.dnssec else 'unsigned'}" if zone else "created, signed"
-        if zone is None and not await self._create(task):
-            outcome = "was there already"
-        changes = await self._delegate(task, parent_zone) if parent_zone is not None else []
+            would_be = "dry run: would be created, signed"
+            return ZoneReport(outcome=would_be, zones=[_created(task)], hazards=hazards)
+        created = await self._create(task) if zone is None else await self._created_before(task)
+        outcome = "created, signed" if created else _was_there(zone)
+        try:
+            changes = await self._delegate(task, parent_zone) if parent_zone is not None else []
+        except BaseException:
+            if created:  # the run may end before this step does
+                await tell_once(ChangesAttempted(zones=created, hazards=hazards))
+            raise
         if any(change.change != "unchanged" for change in changes):
             outcome += f", {'to be ' if task.dry_run else ''}delegated from {parent_zone}"
-        return ZoneReport(outcome=outcome, changes=changes, hazards=hazards)
+        return ZoneReport(outcome=outcome, zones=created, changes=changes, hazards=hazards)
 
-    async def _create(self, task: CreateZone) -> bool:
+    async def _create(self, task: CreateZone) -> list[ZoneChange]:
+        """Returns the zone, or nothing where somebody else made it meanwhile."""
+        created = _created(task)
         async with self._powerdns.turn_to_write(f"creating zone {task.domain}"):
-            return await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers))
+            await journal.note(created)
+            try:
+                fresh = await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers, task.owner))
+            except Outage as failure:
+                if failure.sent:
+                    await tell_once(ChangesAttempted(zones=[created]))
+                raise
+        return [created] if fresh else []
+
+    async def _created_before(self, task: CreateZone) -> list[ZoneChange]:
+        """The zone, where an earlier attempt created it, whose answer was lost or whose worker was killed."""
+        noted = [zone for zone in journal.notes(ZoneChange) if zone.change == "created"]
+        if not noted:
+            return []
+        apex = await self._powerdns.rrsets(task.domain, [task.domain], "NS")
+        return noted if any(rrset.owner == task.owner for rrset in apex) else []
 
     async def _zone_above(self, domain: str) -> str | None:
         above = names.parent_of(domain)
@@ -83,7 +100,10 @@ class PowerDNSActivities:
     async def _hidden_below(self, task: CreateZone, parent_zone: str) -> list[Hazard]:
         """What the zone that is to be created will hide. Refused where that does harm, unless it is taken over."""
         at_the_cut, below = await side_by_side(
-            [self._powerdns.rrsets(parent_zone, [task.domain]), self._powerdns.rrsets_below(parent_zone, task.domain)]
+            [
+                self._powerdns.rrsets(parent_zone, [task.domain]),
+                self._powerdns.search.rrsets_below(parent_zone, task.domain),
+            ]
         )
         nameservers = [names.absolute(server) for server in task.nameservers]
         hidden = hidden_by_a_new_cut(task.domain, nameservers, [*at_the_cut, *below], task.owner)
@@ -110,17 +130,19 @@ class PowerDNSActivities:
             plan = plan_delegation(
                 parent_zone, task.domain, nameservers, keys, present, task.owner, takeover=task.takeover
             )
-            return await self._apply([plan], dry_run=task.dry_run)
+            refuse_conflicts([plan], _TAKE_OVER)
+            return await self._writes.apply([plan], dry_run=task.dry_run)
 
     @activity.defn(name="records-upsert")
     async def upsert_records(self, task: UpsertRecords) -> RecordsReport:
         """Makes the authoritative zone of every name hold exactly the addresses asked for."""
-        async with in_time(_too_late(task.intent.domain)):
+        async with in_time(too_late(task.intent.domain)):
             parts = await self._parts_by_zone(task.intent, task.zones_to_come)
             async with self._powerdns.sole_writer(parts):
                 planned = await side_by_side(self._plan(zone, part, task) for zone, part in parts.items())
                 plans = [plan for plan, _ in planned]
-                changes = await self._apply(plans, dry_run=task.dry_run)
+                refuse_conflicts(plans, _TAKE_OVER)
+                changes = await self._writes.apply(plans, dry_run=task.dry_run)
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run),
             changes=changes,
@@ -179,60 +201,11 @@ class PowerDNSActivities:
         plan = plan_zone(zone, part, existing, task.owner, takeover=task.takeover)
         return plan, ServedZone(zone=zone, nameservers=nameservers, names=owner_names)
 
-    async def _apply(self, plans: list[ZonePlan], *, dry_run: bool) -> list[RecordChange]:
-        """All zones are planned before any is written: a conflict in one leaves every one untouched.
 
-        Returns what was changed, by this attempt or by earlier ones.
-        """
-        conflicts = [conflict for plan in plans for conflict in plan.conflicts]
-        if conflicts:
-            shown = "; ".join(conflicts[:5]) + (f"; and {len(conflicts) - 5} more" if len(conflicts) > 5 else "")
-            zones = " and ".join(plan.zone for plan in plans)
-            raise OwnershipConflict(
-                f"{shown}. This step wrote nothing into {zones}. If those names shall be this Sovereign's from now on, "
-                'send "takeover": true; what was there stays in the result.'
-            )
-        to_write = [plan for plan in plans if plan.writes]
-        for zone in await side_by_side(self._powerdns.zone(plan.zone) for plan in to_write):
-            if zone is not None:
-                _insist_on_writable(zone)
-        changes = over_all_attempts(journal.notes(RecordChange), [change for plan in plans for change in plan.changes])
-        if to_write and not dry_run:
-            zones = " and ".join(plan.zone for plan in to_write)
-            async with self._powerdns.turn_to_write(f"writing zone {zones}"):
-                await journal.note(*changes)
-                await to_its_end(self._write(to_write, changes))
-        return changes
-
-    async def _write(self, plans: list[ZonePlan], changes: list[RecordChange]) -> None:
-        _log.info("writing", replaced={c.name: c.before for c in changes if c.before and c.change != "unchanged"})
-        written = 0
-        try:
-            for plan in plans:
-                if attempt_time.is_over():
-                    raise _too_late(plan.zone)
-                await self._powerdns.change(plan.zone, plan.writes)
-                written += 1
-        except Failure as failure:
-            # Something was written, or perhaps only an answer was lost; and the run may end before it is known.
-            if written or (isinstance(failure, Outage) and failure.sent):
-                await tell_of_attempt(ChangesAttempted(changes=changes))
-            raise
+def _created(task: CreateZone) -> ZoneChange:
+    nameservers = [names.absolute(server) for server in task.nameservers]
+    return ZoneChange(zone=names.absolute(task.domain), change="created", nameservers=nameservers, signed=True)
 
 
-def _too_late(zone: str) -> PowerDNSUnavailable:
-    return PowerDNSUnavailable(
-        f"PowerDNS answers so slowly, or so many wait for it, that this attempt had no time left to write zone {zone}. "
-        "Tried again; look whether it is overloaded, or its database hangs",
-        sent=False,
-    )
-
-
-def _insist_on_writable(zone: ZoneMetadata) -> None:
-    if not zone.writable:
-        name = names.relative_to_root(zone.name)
-        raise ZoneWrongKind(
-            f"zone {name} is of kind {zone.kind} in PowerDNS: it gets its records from another server, and what we "
-            "wrote would be lost at its next transfer. Make it Native (or Primary), or ask for names that don't lie "
-            "in it; this run goes on by itself."
-        )
+def _was_there(zone: ZoneMetadata | None) -> str:
+    return "was there already" if zone is None else f"was there already, {'signed' if zone.dnssec else 'unsigned'}"

@@ -5,30 +5,40 @@ from collections.abc import Iterable
 from temporalio import activity
 
 from activities.attempt_time import in_time
-from activities.powerdns import PowerDNSActivities, _too_late
+from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
 from sovereign_dns import names
+from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import RecordChange
-from sovereign_dns.failures import OwnershipConflict, ZoneMissing
+from sovereign_dns.failures import ZoneMissing
 from sovereign_dns.messages import RecordsReport, RestoreZoneRecords, ServedZone
 from sovereign_dns.records import ZonePlan, summary
 from sovereign_dns.restoring import plan_restoring
 
+_TAKE_OVER = (
+    "What stands there is neither what the run left, nor what was there before: somebody wrote it since. If it shall "
+    'give way, send "takeover": true; it then stays in the result.'
+)
 
-class RestoringActivities(PowerDNSActivities):
+
+class RestoringActivities:
     """Puts back what a run removed or replaced: reads what stands there by now, and sends only differences."""
+
+    def __init__(self, powerdns: PowerDNS) -> None:
+        self._powerdns = powerdns
+        self._writes = ZoneWrites(powerdns)
 
     @activity.defn(name="records-restore")
     async def restore_records(self, task: RestoreZoneRecords) -> RecordsReport:
         """Makes one zone hold again what it held, in one atomic PATCH; or finds that it does."""
-        async with in_time(_too_late(task.zone)), self._powerdns.sole_writer([task.zone]):
-            plan, served = await self._plan_restoring(task)
-            _refuse_conflicts(plan)
-            changes = await self._apply([plan], dry_run=task.dry_run)
+        async with in_time(too_late(task.zone)), self._powerdns.sole_writer([task.zone]):
+            plan, served = await self._plan(task)
+            refuse_conflicts([plan], _TAKE_OVER)
+            changes = await self._writes.apply([plan], dry_run=task.dry_run)
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run), changes=changes, hazards=plan.hazards, zones=[served]
         )
 
-    async def _plan_restoring(self, task: RestoreZoneRecords) -> tuple[ZonePlan, ServedZone]:
+    async def _plan(self, task: RestoreZoneRecords) -> tuple[ZonePlan, ServedZone]:
         at_names = list(dict.fromkeys(names.relative_to_root(change.name) for change in task.records))
         try:
             existing = await self._powerdns.rrsets(task.zone, at_names)
@@ -36,7 +46,7 @@ class RestoringActivities(PowerDNSActivities):
         except ZoneMissing:
             if not task.dry_run:
                 raise
-            existing, nameservers = [], []  # the real run has made the zone by now
+            existing, nameservers = [], []  # a real run would have made the zone by now
         plan = plan_restoring(
             task.zone,
             task.records,
@@ -54,14 +64,3 @@ class RestoringActivities(PowerDNSActivities):
         return await self._powerdns.hosted(
             {name for lineage in lineages for name in lineage if "*" not in name} - {zone}
         )
-
-
-def _refuse_conflicts(plan: ZonePlan) -> None:
-    if not plan.conflicts:
-        return
-    shown = "; ".join(plan.conflicts[:5]) + (f"; and {len(plan.conflicts) - 5} more" if len(plan.conflicts) > 5 else "")
-    raise OwnershipConflict(
-        f"{shown}. That is neither what the run left there, nor what was there before: somebody wrote it since. "
-        f'Nothing was put back into {plan.zone}. If it shall give way, send "takeover": true; what was there stays in '
-        "the result."
-    )

@@ -4,6 +4,7 @@ The outcome is decided once for a run, in an activity, and stands in its history
 """
 
 import ipaddress
+from collections.abc import Iterable
 
 from pydantic import Field
 
@@ -105,7 +106,7 @@ def derive_intent(request: ProvisionRequest, rules: NamingRules) -> Provisioning
     domains = [_domain_intent(request, rules, parent, primary=parent == primary) for parent in parents]
     _refuse_too_many(domains)
     _assign_wildcard_removals(request, domains)
-    _refuse_protected(domains, rules.protected_fqdns)
+    _refuse_protected_names(domains, rules.protected_fqdns)
     return ProvisioningIntent(
         owner=Owner(sovereign_fqdn=request.sovereign_fqdn, deployment_id=request.deployment_id),
         nameservers=rules.nameservers,
@@ -142,21 +143,34 @@ def _holds_ipv4(address: ipaddress.IPv6Address) -> bool:
 
 
 def _parent_domains(request: ProvisionRequest, rules: NamingRules) -> list[str]:
-    parents = [parent.name for parent in request.parent_domains] or [_default_parent(request.sovereign_fqdn)]
+    parents = [parent.name for parent in request.parent_domains] or [default_parent(request.sovereign_fqdn)]
     for parent in parents:
-        if is_public_suffix(parent):
-            raise InvalidInput(f"parentDomains: {parent} is a public suffix, not a domain that an operator can own")
-        if rules.allowed_parent_domains and not any(
-            names.is_at_or_below(parent, allowed) for allowed in rules.allowed_parent_domains
-        ):
-            raise InvalidInput(
-                f"parentDomains: {parent} is outside what this installation serves "
-                f"(CATALYST_ALLOWED_PARENT_DOMAINS={','.join(rules.allowed_parent_domains)})"
-            )
+        refuse_parent_domain(parent, rules, field="parentDomains")
     return parents
 
 
-def _default_parent(sovereign_fqdn: str) -> str:
+def refuse_parent_domain(parent: str, rules: NamingRules, *, field: str) -> None:
+    """Refuses what can't be a parent domain here.
+
+    Raises:
+        InvalidInput: a public suffix, or outside what this installation serves.
+    """
+    if is_public_suffix(parent):
+        raise InvalidInput(f"{field}: {parent} is a public suffix, not a domain that an operator can own")
+    allowed_domains = rules.allowed_parent_domains
+    if allowed_domains and not any(names.is_at_or_below(parent, allowed) for allowed in allowed_domains):
+        raise InvalidInput(
+            f"{field}: {parent} is outside what this installation serves "
+            f"(CATALYST_ALLOWED_PARENT_DOMAINS={','.join(allowed_domains)})"
+        )
+
+
+def default_parent(sovereign_fqdn: str) -> str:
+    """The parent domain where none is named: the FQDN less its first label, or itself below a public suffix.
+
+    Raises:
+        InvalidInput: the FQDN is a public suffix.
+    """
     if is_public_suffix(sovereign_fqdn):
         raise InvalidInput(f"sovereignFQDN: {sovereign_fqdn} is a public suffix, not a name that an operator can own")
     parent = names.parent_of(sovereign_fqdn)
@@ -175,7 +189,7 @@ def _primary(request: ProvisionRequest, parents: list[str]) -> str:
 
 def _domain_intent(request: ProvisionRequest, rules: NamingRules, parent: str, *, primary: bool) -> DomainIntent:
     host = names.host_under(request.sovereign_fqdn, parent)
-    _refuse_too_long(f"*.{host}", field="sovereignFQDN")
+    refuse_too_long(f"*.{host}", field="sovereignFQDN")
     # By host, not by parent domain: nested parents share a host, and it needs one Certificate.
     is_primary_host = host == request.sovereign_fqdn
     certificate_name = (request.certificate.name if is_primary_host else None) or f"{host}-wildcard-tls"
@@ -201,13 +215,18 @@ def _desired_rrsets(request: ProvisionRequest, rules: NamingRules, host: str) ->
         at_console = request.console_load_balancer_ip is not None and subdomain in rules.console_gateway_subdomains
         rrsets += _address_rrsets(request, f"{subdomain}.{host}", at_console=at_console)
     for rrset in rrsets:
-        _refuse_too_long(rrset.name, field="subdomains")
+        refuse_too_long(rrset.name, field="subdomains")
     if request.pool and host == request.sovereign_fqdn:
         rrsets += [rrset.changed(only_values=True) for rrset in _address_rrsets(request, f"*.{host}", at_console=False)]
     return rrsets
 
 
-def _refuse_too_long(name: str, *, field: str) -> None:
+def refuse_too_long(name: str, *, field: str) -> None:
+    """Refuses a name that DNS can't hold.
+
+    Raises:
+        InvalidInput: it is too long.
+    """
     if len(name) > names.MAX_NAME_OCTETS:
         raise InvalidInput(
             f"{field}: {name[:60]}... would have {len(name)} octets; a name has at most {names.MAX_NAME_OCTETS}"
@@ -249,9 +268,19 @@ def _assign_wildcard_removals(request: ProvisionRequest, domains: list[DomainInt
             domain.remove_wildcards.append(wildcard)
 
 
-def _refuse_protected(domains: list[DomainIntent], protected_fqdns: list[str]) -> None:
-    touched = {name for d in domains for name in [*(rrset.name for rrset in d.rrsets), *d.remove_wildcards]}
-    for name in sorted(touched & set(protected_fqdns)):
+def _refuse_protected_names(domains: list[DomainIntent], protected_fqdns: list[str]) -> None:
+    refuse_protected(
+        [name for d in domains for name in [*(rrset.name for rrset in d.rrsets), *d.remove_wildcards]], protected_fqdns
+    )
+
+
+def refuse_protected(touched: Iterable[str], protected_fqdns: Iterable[str]) -> None:
+    """Refuses to touch the platform's own names.
+
+    Raises:
+        ProtectedName: names the first of them.
+    """
+    for name in sorted(set(touched) & set(protected_fqdns)):
         raise ProtectedName(
             f"sovereignFQDN: {name} is protected (CATALYST_PROTECTED_FQDNS): it is the platform's own, "
             "and no request may touch it"

@@ -3,7 +3,17 @@
 The outcome is decided once for a run, in an activity, and stands in its history.
 """
 
+from sovereign_dns import names
 from sovereign_dns.contract import Owner
+from sovereign_dns.intent import (
+    NamingRules,
+    default_parent,
+    refuse_parent_domain,
+    refuse_protected,
+    refuse_too_long,
+)
+from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemovalRequest, RemoveParentDomainRequest
+from sovereign_dns.rrsets import canonical_content
 from sovereign_dns.wire import Message
 
 
@@ -30,3 +40,55 @@ class RemovalIntent(Message):
     everywhere: bool = False
     search_attributes_usable: bool = True
     runbook_url: str | None = None
+
+
+def derive_removal(request: DeprovisionRequest | RemoveParentDomainRequest, rules: NamingRules) -> RemovalIntent:
+    """Decides what shall be gone.
+
+    Raises:
+        InvalidInput: names the field and why.
+        ProtectedName: the request touches a protected name.
+    """
+    parents, field = _parent_domains(request)
+    for parent in parents:
+        refuse_parent_domain(parent, rules, field=field)
+    domains = [_domain_removal(request, rules, parent) for parent in parents]
+    refuse_protected([name for domain in domains for name in domain.names], rules.protected_fqdns)
+    return RemovalIntent(
+        owner=Owner(sovereign_fqdn=request.sovereign_fqdn, deployment_id=request.deployment_id or ""),
+        nameservers=rules.nameservers,
+        domains=domains,
+        addresses=_addresses(request),
+        everywhere=isinstance(request, DeprovisionRequest) and not request.parent_domains,
+    )
+
+
+def _parent_domains(request: DeprovisionRequest | RemoveParentDomainRequest) -> tuple[list[str], str]:
+    """And the field of the request that names them."""
+    if isinstance(request, RemoveParentDomainRequest):
+        return [request.name], "name"
+    if request.parent_domains:
+        return list(dict.fromkeys(parent.name for parent in request.parent_domains)), "parentDomains"
+    return [default_parent(request.sovereign_fqdn)], "sovereignFQDN"
+
+
+def _domain_removal(
+    request: DeprovisionRequest | RemoveParentDomainRequest, rules: NamingRules, parent: str
+) -> DomainRemoval:
+    host = names.host_under(request.sovereign_fqdn, parent)
+    subdomains = request.subdomains if request.subdomains is not None else rules.subdomains
+    served = [host, *(f"{subdomain}.{host}" for subdomain in dict.fromkeys(subdomains))]
+    if isinstance(request, DeprovisionRequest) and request.pool and host == request.sovereign_fqdn:
+        served.append(f"*.{host}")  # PDM writes it
+    for name in served:
+        refuse_too_long(name, field="subdomains" if name != host else "sovereignFQDN")
+    return DomainRemoval(domain=parent, host=host, names=served, certificate_names=[f"{host}-wildcard-tls"])
+
+
+def _addresses(request: RemovalRequest) -> list[str]:
+    given = [
+        ("A", request.load_balancer_ip),
+        ("A", request.console_load_balancer_ip),
+        ("AAAA", request.load_balancer_ipv6),
+    ]
+    return list(dict.fromkeys(canonical_content(rrtype, address) for rrtype, address in given if address))

@@ -1,4 +1,4 @@
-"""Resource record sets as PowerDNS' API holds them, and what our comment on each says: the owner, and what was written."""
+"""Resource record sets as PowerDNS' API holds them, and what our comment on each says: whose, and what was written."""
 
 import hashlib
 import ipaddress
@@ -89,6 +89,14 @@ def owner_comment(owner: Owner) -> Comment:
     return Comment(
         content=f"sovereign={owner.sovereign_fqdn} deployment={owner.deployment_id}", account=COMMENT_ACCOUNT
     )
+
+
+def owners_pattern(sovereign_fqdn: str) -> str:
+    """What PowerDNS' search finds every comment by that names a Sovereign as the owner, of whatever deployment.
+
+    `?` stands for the space: PowerDNS does not read the `+` by which a space is sent in a URL.
+    """
+    return f"sovereign={sovereign_fqdn}?deployment=*"
 
 
 def canonical_content(rrtype: str, content: str) -> str:

@@ -83,6 +83,7 @@ class ProvisioningSteps:
             summary=f"zone {domain.domain} in PowerDNS",
         )
         if report is not None:
+            self._progress.add_zones(report.zones)
             self._progress.add_records(report.changes)
             self._progress.add_hazards(report.hazards)
             self._runner.finish("zone-create", domain.domain, report.outcome, dry_run=self._request.dry_run)

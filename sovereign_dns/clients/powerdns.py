@@ -6,16 +6,17 @@ No call here grows with the zone: rrsets are read by name, zones by name, metada
 import urllib.parse
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import httpx
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from sovereign_dns import names
 from sovereign_dns.clients import http
+from sovereign_dns.clients.powerdns_search import Found, PowerDNSSearch
 from sovereign_dns.clients.turns import NoTurnError, Turns
 from sovereign_dns.concurrency import side_by_side
-from sovereign_dns.contract import Comment
+from sovereign_dns.contract import Owner
 from sovereign_dns.failures import (
     PowerDNSUnauthorized,
     PowerDNSUnavailable,
@@ -23,7 +24,7 @@ from sovereign_dns.failures import (
     ZoneRejected,
 )
 from sovereign_dns.mounted import MountedURL
-from sovereign_dns.rrsets import COMMENT_ACCOUNT, Record, RRset, RRsetWrite
+from sovereign_dns.rrsets import RRset, RRsetWrite, owner_comment
 from sovereign_dns.secrets import Secret
 from sovereign_dns.wire import Message
 
@@ -45,7 +46,8 @@ LONGEST_STANDSTILL_OF_A_ZONE_SECONDS = 15.0
 """A write may take all of its time-out. One wait of each stays below an attempt's time-out, so that a PowerDNS which
 accepts connections and never answers is told as that, and not as an attempt that took too long."""
 
-MOST_FOUND = 1000
+APEX_TTL_SECONDS = 3600
+"""As PowerDNS gives the NS rrset of a zone that it makes by itself."""
 
 _REFUSALS = frozenset({400, 409, 412, 422})
 """With these PowerDNS says that the request itself is wrong; nothing else may count as a refusal, or as success."""
@@ -73,14 +75,6 @@ class _CryptoKey(Message):
     active: bool = False
     published: bool = True
     ds: list[str] = []
-
-
-class _Found(Message):
-    name: str
-    type: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
-    content: str = ""
-    disabled: bool = False
-    zone_id: str = ""
 
 
 class PowerDNS:
@@ -113,6 +107,7 @@ class PowerDNS:
         self._reads = Turns(READS_IN_FLIGHT, longest_standstill=LONGEST_STANDSTILL_OF_READS_SECONDS)
         self._writes = Turns(writes_at_once, longest_standstill=LONGEST_STANDSTILL_OF_WRITES_SECONDS)
         self._writers: dict[str, Turns] = {}
+        self.search = PowerDNSSearch(self._found)
 
     @asynccontextmanager
     async def sole_writer(self, zones: Collection[str]) -> AsyncIterator[None]:
@@ -187,8 +182,10 @@ class PowerDNS:
             return None
         return self._parsed(TypeAdapter(ZoneMetadata), response, doing=doing)
 
-    async def create_zone(self, name: str, nameservers: Sequence[str]) -> bool:
+    async def create_zone(self, name: str, nameservers: Sequence[str], owner: Owner | None = None) -> bool:
         """Creates a signed native zone, in a `turn_to_write`. Returns False where it was there already (409).
+
+        The owner's comment on its NS rrset says for whom it was made.
 
         Raises:
             ZoneRejected: PowerDNS refuses the zone as invalid.
@@ -197,7 +194,8 @@ class PowerDNS:
         body = {
             "name": names.absolute(name),
             "kind": "Native",
-            "nameservers": [names.absolute(server) for server in nameservers],
+            "nameservers": [],  # PowerDNS takes them either here or, with a comment, as an rrset
+            "rrsets": [_apex_nameservers(name, nameservers, owner)] if nameservers else [],
             "dnssec": True,
             "api_rectify": True,
         }
@@ -209,6 +207,18 @@ class PowerDNS:
                 return False
             case status if status in _REFUSALS:
                 raise ZoneRejected(f"PowerDNS refused to create zone {name} ({_reason(response)})")
+            case _:
+                raise self._unexpected(response, doing)
+
+    async def delete_zone(self, name: str) -> bool:
+        """Deletes a zone with all that it holds, in a `turn_to_write`. Returns False where it was gone already."""
+        doing = f"deleting zone {name}"
+        response = await self._send("DELETE", _zone_path(name), doing=doing)
+        match response.status_code:
+            case 200 | 204:
+                return True
+            case 404 | 422:  # 422: versions before 4.9 said so of an unknown zone
+                return False
             case _:
                 raise self._unexpected(response, doing)
 
@@ -248,46 +258,9 @@ class PowerDNS:
             if rrset.name == names.absolute(name) and rrset.records
         ]
 
-    async def rrsets_below(self, zone: str, cut: str) -> list[RRset]:
-        """What the zone holds below a name, with its owners and without TTLs: the first `MOST_FOUND` records.
-
-        By PowerDNS' search, since the API lists rrsets only by their exact names, or all of a zone.
-        """
-        records, comments = await side_by_side(
-            self._search(f"*.{cut}", kind, zone, cut) for kind in ("record", "comment")
-        )
-        noted: dict[tuple[str, str], list[Comment]] = {}
-        for comment in comments:
-            noted.setdefault((comment.name, comment.type), []).append(
-                Comment(content=comment.content, account=COMMENT_ACCOUNT)  # the search doesn't tell the account
-            )
-        contents: dict[tuple[str, str], list[Record]] = {}
-        for record in records:
-            held = Record(content=record.content, disabled=record.disabled)
-            contents.setdefault((record.name, record.type), []).append(held)
-        return [
-            RRset(
-                name=names.relative_to_root(name),
-                type=type_,
-                ttl=0,
-                records=held,
-                comments=noted.get((name, type_), []),
-            )
-            for (name, type_), held in contents.items()
-        ]
-
-    async def _search(self, pattern: str, kind: str, zone: str, cut: str) -> list[_Found]:
-        doing = f"looking what zone {zone} holds below {cut}"
-        response = await self._read("/search-data", doing=doing, q=pattern, object_type=kind, max=str(MOST_FOUND))
-        found = self._parsed(TypeAdapter(list[_Found]), response, doing=doing)
-        # The pattern matches contents too, and other zones.
-        return [
-            item
-            for item in found
-            if item.type  # an empty non-terminal has none
-            and item.zone_id == names.absolute(zone)
-            and item.name.lower().endswith(f".{names.absolute(cut)}")
-        ]
+    async def _found(self, pattern: str, kind: str, most: int, doing: str) -> list[Found]:
+        response = await self._read("/search-data", doing=doing, q=pattern, object_type=kind, max=str(most))
+        return self._parsed(TypeAdapter(list[Found]), response, doing=doing)
 
     async def change(self, zone: str, writes: Sequence[RRsetWrite]) -> None:
         """Applies all writes to the zone in one atomic PATCH, in a `turn_to_write`.
@@ -353,6 +326,12 @@ class PowerDNS:
 
 def _zone_path(zone: str) -> str:
     return f"/zones/{urllib.parse.quote(names.absolute(zone), safe='')}"
+
+
+def _apex_nameservers(zone: str, nameservers: Sequence[str], owner: Owner | None) -> dict[str, object]:
+    servers = [names.absolute(server) for server in nameservers]
+    comments = [owner_comment(owner)] if owner else []
+    return RRsetWrite(name=zone, type="NS", ttl=APEX_TTL_SECONDS, values=servers, comments=comments).as_powerdns()
 
 
 def _reason(response: httpx.Response) -> str:

@@ -1,0 +1,122 @@
+"""How planned changes reach their zones: one atomic PATCH each, in its turn, and never without a note of what goes."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from activities import attempt_time, journal
+from activities.shielding import to_its_end
+from activities.telling import tell
+from sovereign_dns import names
+from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
+from sovereign_dns.concurrency import side_by_side
+from sovereign_dns.contract import RecordChange, ZoneChange
+from sovereign_dns.failures import Failure, Outage, OwnershipConflict, PowerDNSUnavailable, ZoneWrongKind
+from sovereign_dns.messages import CHANGES_ATTEMPTED, ChangesAttempted
+from sovereign_dns.records import ZonePlan, over_all_attempts
+
+MOST_CONFLICTS_TOLD = 5
+
+_log = structlog.get_logger(__name__)
+
+
+class ZoneWrites:
+    """Writes what was planned. The caller is the zones' sole writer, from reading to writing."""
+
+    def __init__(self, powerdns: PowerDNS) -> None:
+        self._powerdns = powerdns
+
+    async def apply(
+        self, plans: Sequence[ZonePlan], *, dry_run: bool, then_remove: ZoneChange | None = None
+    ) -> list[RecordChange]:
+        """Writes all plans, none of which has a conflict; and then removes a zone, where one is given.
+
+        Returns what was changed, by this attempt or by earlier ones.
+
+        Raises:
+            ZoneWrongKind: one of the zones can't be written to; nothing was.
+        """
+        to_write = [plan for plan in plans if plan.writes]
+        for zone in await side_by_side(self._powerdns.zone(plan.zone) for plan in to_write):
+            if zone is not None:
+                insist_on_writable(zone)
+        changes = over_all_attempts(journal.notes(RecordChange), [change for plan in plans for change in plan.changes])
+        removed = [then_remove] if then_remove else []
+        if (to_write or removed) and not dry_run:
+            zones = dict.fromkeys(
+                [*(plan.zone for plan in to_write), *(names.relative_to_root(zone.zone) for zone in removed)]
+            )
+            async with self._powerdns.turn_to_write(f"writing zone {' and '.join(zones)}"):
+                await journal.note(*changes, *removed)
+                await to_its_end(self._send(to_write, changes, removed))
+        return changes
+
+    async def _send(self, plans: list[ZonePlan], changes: list[RecordChange], removed: list[ZoneChange]) -> None:
+        _log.info("writing", replaced={c.name: c.before for c in changes if c.before and c.change != "unchanged"})
+        written, removals_sent = 0, []
+        try:
+            for plan in plans:
+                _insist_on_time(plan.zone)
+                await self._powerdns.change(plan.zone, plan.writes)
+                written += 1
+            for zone in removed:
+                name = names.relative_to_root(zone.zone)
+                _insist_on_time(name)
+                removals_sent.append(zone)
+                await self._powerdns.delete_zone(name)
+        except Failure as failure:
+            # Something was written, or perhaps only an answer was lost; and the run may end before it is known.
+            if written or (isinstance(failure, Outage) and failure.sent):
+                await tell_once(ChangesAttempted(changes=changes, zones=removals_sent))
+            raise
+
+
+def refuse_conflicts(plans: Sequence[ZonePlan], remedy: str) -> None:
+    """Refuses plans of which any has a conflict: one in a zone leaves every one untouched.
+
+    Raises:
+        OwnershipConflict: tells the conflicts, and the remedy.
+    """
+    conflicts = [conflict for plan in plans for conflict in plan.conflicts]
+    if not conflicts:
+        return
+    more = len(conflicts) - MOST_CONFLICTS_TOLD
+    shown = "; ".join(conflicts[:MOST_CONFLICTS_TOLD]) + (f"; and {more} more" if more > 0 else "")
+    zones = " and ".join(plan.zone for plan in plans)
+    raise OwnershipConflict(f"{shown}. This step wrote nothing into {zones}. {remedy}")
+
+
+def insist_on_writable(zone: ZoneMetadata) -> None:
+    """Refuses a secondary.
+
+    Raises:
+        ZoneWrongKind: the zone gets its records from elsewhere.
+    """
+    if not zone.writable:
+        name = names.relative_to_root(zone.name)
+        raise ZoneWrongKind(
+            f"zone {name} is of kind {zone.kind} in PowerDNS: it gets its records from another server, and what we "
+            "wrote would be lost at its next transfer. Make it Native (or Primary), or ask for names that don't lie "
+            "in it; this run goes on by itself."
+        )
+
+
+def too_late(zone: str) -> PowerDNSUnavailable:
+    """What an attempt fails with that has no time left to write."""
+    return PowerDNSUnavailable(
+        f"PowerDNS answers so slowly, or so many wait for it, that this attempt had no time left to write zone {zone}. "
+        "Tried again; look whether it is overloaded, or its database hangs",
+        sent=False,
+    )
+
+
+def _insist_on_time(zone: str) -> None:
+    if attempt_time.is_over():
+        raise too_late(zone)
+
+
+async def tell_once(attempted: ChangesAttempted) -> None:
+    """Tells the workflow what was sent without an answer, however many attempts send it."""
+    if attempted not in journal.notes(ChangesAttempted):
+        await tell(CHANGES_ATTEMPTED, attempted)
+        await journal.remember(attempted)

@@ -1,0 +1,120 @@
+"""What PowerDNS' search finds: over all zones, by name or by comment, where the API itself lists only whole zones."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from sovereign_dns import names
+from sovereign_dns.concurrency import side_by_side
+from sovereign_dns.contract import Comment
+from sovereign_dns.rrsets import COMMENT_ACCOUNT, Record, RRset, owners_pattern
+from sovereign_dns.wire import Message
+
+MOST_FOUND = 1000
+
+AS_MANY_AS_THERE_ARE = 2**31 - 1
+"""The largest number that PowerDNS takes. Its answer grows with what is found, not with this."""
+
+FIRST_LOOK = 50
+
+
+class Found(Message):
+    """One record or comment that the search has found."""
+
+    name: str
+    type: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
+    content: str = ""
+    disabled: bool = False
+    zone_id: str = ""
+
+
+class NotedRRset(Message):
+    """An rrset that bears a comment; names without their trailing dots."""
+
+    zone: str
+    name: str
+    type: str
+
+
+Kind = Literal["record", "comment"]
+Ask = Callable[[str, Kind, int, str], Awaitable[list[Found]]]
+"""Asks PowerDNS for a pattern, a kind of object, and at most so many; the last says what for."""
+
+
+class PowerDNSSearch:
+    """The API's `/search-data`. A pattern holds `*` and `?`; it matches names and contents alike."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    async def noted_as_of(self, sovereign_fqdn: str) -> list[NotedRRset]:
+        """Every rrset in any zone with a comment that looks like this Sovereign's: the rrset itself says whose it is.
+
+        The search doesn't tell the comment's account; and a comment may outlive its rrset.
+        """
+        doing = f"looking for the records of {sovereign_fqdn} in all zones"
+        found = await self._ask(owners_pattern(sovereign_fqdn), "comment", AS_MANY_AS_THERE_ARE, doing)
+        noted = {
+            (names.relative_to_root(item.zone_id), names.relative_to_root(item.name.lower()), item.type): None
+            for item in found
+            if item.type and item.zone_id
+        }
+        return [NotedRRset(zone=zone, name=name, type=type_) for zone, name, type_ in noted]
+
+    async def some_below(self, zone: str) -> list[RRset]:
+        """Some of what the zone holds below its apex, without TTLs and comments; nothing only where there is nothing.
+
+        Cheap for any zone: as soon as anything is found, no more is looked for.
+        """
+        doing = f"looking whether zone {zone} holds anything but its apex"
+        most = FIRST_LOOK
+        while True:
+            found = await self._ask(f"*.{zone}", "record", most, doing)
+            held = _in_zone(found, zone, zone)
+            if held or len(found) < most:
+                return _as_rrsets(held, [])
+            most = min(most * 20, AS_MANY_AS_THERE_ARE)  # all of it was of other zones, above or below
+
+    async def rrsets_below(self, zone: str, cut: str) -> list[RRset]:
+        """What the zone holds below a name, with its owners and without TTLs: the first `MOST_FOUND` records."""
+        doing = f"looking what zone {zone} holds below {cut}"
+        kinds: tuple[Kind, ...] = ("record", "comment")
+        records, comments = await side_by_side(self._found_below(zone, cut, kind, doing) for kind in kinds)
+        return _as_rrsets(records, comments)
+
+    async def _found_below(self, zone: str, cut: str, kind: Kind, doing: str) -> list[Found]:
+        return _in_zone(await self._ask(f"*.{cut}", kind, MOST_FOUND, doing), zone, cut)
+
+
+def _in_zone(found: list[Found], zone: str, cut: str) -> list[Found]:
+    """The pattern matches contents too, and other zones."""
+    return [
+        item
+        for item in found
+        if item.type  # an empty non-terminal has none
+        and item.zone_id == names.absolute(zone)
+        and item.name.lower().endswith(f".{names.absolute(cut)}")
+    ]
+
+
+def _as_rrsets(records: list[Found], comments: list[Found]) -> list[RRset]:
+    noted: dict[tuple[str, str], list[Comment]] = {}
+    for comment in comments:
+        noted.setdefault((comment.name, comment.type), []).append(
+            Comment(content=comment.content, account=COMMENT_ACCOUNT)  # the search doesn't tell the account
+        )
+    contents: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        held = Record(content=record.content, disabled=record.disabled)
+        contents.setdefault((record.name, record.type), []).append(held)
+    return [
+        RRset(
+            name=names.relative_to_root(name),
+            type=type_,
+            ttl=0,
+            records=held,
+            comments=noted.get((name, type_), []),
+        )
+        for (name, type_), held in contents.items()
+    ]
