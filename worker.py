@@ -21,7 +21,9 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from activities.absence import AbsenceProof
 from activities.classification import ClassifyFailures
+from activities.denials import DenialSurvey
 from activities.dns import DNSActivities
 from activities.environment import EnvironmentActivities
 from activities.kubernetes import KubernetesActivities
@@ -164,19 +166,19 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
-        powerdns_api = PowerDNS(
+        api = PowerDNS(
             client,
             settings.powerdns_api_url,
             settings.powerdns_api_key,
             settings.catalyst_powerdns_server_id,
             writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
-        powerdns, restoring = PowerDNSActivities(powerdns_api), RestoringActivities(powerdns_api)
+        powerdns, restoring = PowerDNSActivities(api), RestoringActivities(api)
         pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
         kubernetes = KubernetesActivities(certificates)
-        dns = DNSActivities(
-            AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers, _delegations(settings)
-        )
+        authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
+        absence = AbsenceProof(DenialSurvey(authoritative, api), resolvers)
+        dns = DNSActivities(authoritative, resolvers, absence, _delegations(settings))
         environment = EnvironmentActivities(
             settings.naming_rules,
             search_attributes_usable=attributes_usable,

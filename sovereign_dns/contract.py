@@ -87,7 +87,7 @@ Phase = Literal[
 ]  # fmt: skip
 Change = Literal["created", "replaced", "removed", "unchanged"]
 VerificationLevel = Literal["authoritative", "delegated", "propagated"]
-Outcome = Literal["converged", "misdirected", "missing", "bogus", "refused", "unreachable"]
+Outcome = Literal["converged", "misdirected", "lingering", "missing", "bogus", "refused", "unreachable"]
 
 
 class ParentDomain(StrictMessage):
@@ -343,10 +343,12 @@ class ServerVerdict(Message):
 class VerificationResult(Message):
     """The proof. `converged` of `total` pairs of server and name answer exactly what was written.
 
-    `level` is how far the proof reaches, which is what was asked for or less; `notes` say what was left out, and why.
+    With `gone` it is a proof of absence: those pairs deny the name. `level` is how far the proof reaches, which is what
+    was asked for or less; `notes` say what was left out, and why.
     """
 
     level: VerificationLevel = "authoritative"
+    gone: bool = False
     converged: int = 0
     total: int = 0
     servers: list[ServerVerdict] = []

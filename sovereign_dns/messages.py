@@ -141,7 +141,9 @@ class RecordsReport(Message):
 class VerifyDomain(Task):
     """The names of one parent domain, and the zones that answer for them.
 
-    With `gone`, none of the intent's names may be answered any more; its values are what they led to.
+    With `gone`, none of the intent's names may be answered any more; its values are what they led to. The step then
+    asks PowerDNS itself which zones answer for them by now. `zones` are those that were removed, with the name servers
+    that they had: asked where no hosted zone is left.
     """
 
     intent: DomainIntent
@@ -166,10 +168,14 @@ class VerificationSeen(Message):
 
 
 class VerificationReport(Message):
-    """The proof; `hazards` are wildcards that answer for names that are gone."""
+    """The proof; `hazards` are wildcards that answer for names that are gone.
+
+    `taken_over` says who answers for such names, where waiting would change nothing: then it is none.
+    """
 
     outcome: str
     verification: VerificationResult
+    taken_over: str | None = None
     hazards: list[Hazard] = []
 
 
