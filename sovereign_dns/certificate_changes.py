@@ -48,9 +48,9 @@ def asked_for(present: KubernetesObject | None, wanted: WantedCertificate, *, ta
         )
     if not takeover and not issuance.may_be_changed(present, wanted):
         raise OwnershipConflict(
-            f"Certificate {wanted.namespace}/{wanted.name} is neither what the run left there, nor what was there before: "
-            f"somebody changed it since ({differences(present, wanted)} would put it back). It was left as it is. If it "
-            'shall give way, send "takeover": true.'
+            f"Certificate {wanted.namespace}/{wanted.name} is neither what the run left there, nor what was there "
+            f"before: somebody changed it since ({differences(present, wanted)} would put it back). It was left as it "
+            'is. If it shall give way, send "takeover": true.'
         )
     if holder is None and issuance.is_as_wanted(present, wanted):
         return issuance.status_of(present).changed(change="unchanged")

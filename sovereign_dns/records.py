@@ -136,6 +136,7 @@ def change_of(zone: str, present: RRset, change: Change, *, after: list[str], tt
         before_ttl=present.ttl,
         before_disabled=present.disabled,
         before_owner=present.owner,
+        before_written=present.told_digest,
         before_comments=present.foreign_comments if change == "removed" else [],
         after=after,
         change=change,

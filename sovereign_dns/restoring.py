@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from sovereign_dns.contract import Hazard, Owner, ProvisionResult, RecordChange
+from sovereign_dns.contract import Comment, Hazard, Owner, ProvisionResult, RecordChange
 from sovereign_dns.intent import DesiredRRset, DomainIntent
 from sovereign_dns.names import absolute, is_at_or_below, relative_to_root
 from sovereign_dns.records import ZonePlan, change_of, plan_removal
@@ -130,8 +130,7 @@ class _Restoring:
         if there.ttl != _ttl(lost) or not there.holds_exactly(lost.before, lost.before_disabled):
             return False
         if there.owner == lost.before_owner:
-            noted = {(comment.content, comment.account) for comment in there.comments}
-            return noted >= {(comment.content, comment.account) for comment in lost.before_comments}
+            return _noted(there.comments) >= _noted(lost.before_comments)
         same_sovereign = _fqdn(there.owner) is not None and _fqdn(there.owner) == _fqdn(lost.before_owner)
         return same_sovereign and not (lost.change == "replaced" and self._is_as_left(there, lost))
 
@@ -165,7 +164,6 @@ class _Restoring:
             change = change_of(self.plan.zone, there, "replaced", after=before, ttl=ttl)
         self.plan.changes.append(change.changed(after_disabled=lost.before_disabled))
         kept = there.foreign_comments if there else []
-        noted = {(comment.content, comment.account) for comment in kept}
         self.plan.writes.append(
             RRsetWrite(
                 name=name,
@@ -175,9 +173,10 @@ class _Restoring:
                 disabled=lost.before_disabled,
                 comments=[
                     *kept,
-                    *(comment for comment in lost.before_comments if (comment.content, comment.account) not in noted),
-                    *([owner_comment(lost.before_owner)] if lost.before_owner else []),
+                    *(comment for comment in lost.before_comments if comment.content not in _noted(kept)),
+                    *([owner_comment(lost.before_owner, lost.before_written)] if lost.before_owner else []),
                 ],
+                was_there=True,
             )
         )
 
@@ -193,6 +192,10 @@ class _Restoring:
 
 def _ttl(lost: RecordChange) -> int:
     return lost.ttl if lost.before_ttl is None else lost.before_ttl
+
+
+def _noted(comments: Iterable[Comment]) -> set[str]:
+    return {comment.content for comment in comments}
 
 
 def _fqdn(owner: Owner | None) -> str | None:

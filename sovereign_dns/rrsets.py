@@ -52,12 +52,17 @@ class RRset(Message):
         return next(filter(None, map(_owner_in, self.comments)), None)
 
     @property
+    def told_digest(self) -> str | None:
+        """The digest of what we wrote, as our comment says; None where it has none."""
+        told = next(filter(None, map(_owner_comment_in, self.comments)), None)
+        return None if told is None else told["written"]
+
+    @property
     def is_as_written(self) -> bool | None:
         """Whether it still is what we wrote, as our comment's digest says; None where the comment has none."""
-        told = next(filter(None, map(_owner_comment_in, self.comments)), None)
-        if told is None or told["written"] is None:
+        if self.told_digest is None:
             return None
-        return not self.disabled and told["written"] == written_digest(self.type, self.ttl, self.served)
+        return not self.disabled and self.told_digest == written_digest(self.type, self.ttl, self.served)
 
     @property
     def foreign_comments(self) -> list[Comment]:
@@ -84,10 +89,11 @@ def _owner_in(comment: Comment) -> Owner | None:
     return Owner(sovereign_fqdn=matched["fqdn"], deployment_id=matched["deployment"])
 
 
-def owner_comment(owner: Owner) -> Comment:
+def owner_comment(owner: Owner, digest: str | None = None) -> Comment:
     """The comment that says whose an rrset is; `RRsetWrite` adds the digest of what is written."""
+    written = f" written={digest}" if digest else ""
     return Comment(
-        content=f"sovereign={owner.sovereign_fqdn} deployment={owner.deployment_id}", account=COMMENT_ACCOUNT
+        content=f"sovereign={owner.sovereign_fqdn} deployment={owner.deployment_id}{written}", account=COMMENT_ACCOUNT
     )
 
 
@@ -118,7 +124,8 @@ def written_digest(rrtype: str, ttl: int, values: Iterable[str]) -> str:
 class RRsetWrite(Message):
     """One entry of a PATCH: the whole rrset as it shall be, or, without records, its deletion.
 
-    `disabled` are contents that are kept, and not served.
+    `disabled` are contents that are kept, and not served. What `was_there` before keeps its owner's comment as it is:
+    where somebody had changed it since it was written, the digest in it goes on telling so.
     """
 
     name: str
@@ -127,6 +134,7 @@ class RRsetWrite(Message):
     values: list[str] = []
     disabled: list[str] = []
     comments: list[Comment] = []
+    was_there: bool = False
 
     def as_powerdns(self) -> dict[str, object]:
         """The JSON of PowerDNS' API. An empty REPLACE would delete, so a deletion is always said by name."""
@@ -149,6 +157,6 @@ class RRsetWrite(Message):
 
     def _told(self, comment: Comment) -> str:
         owner = _owner_in(comment)
-        if owner is None:
+        if owner is None or self.was_there:
             return comment.content
-        return f"{owner_comment(owner).content} written={written_digest(self.type, self.ttl, self.values)}"
+        return owner_comment(owner, written_digest(self.type, self.ttl, self.values)).content
