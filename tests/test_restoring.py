@@ -1,10 +1,13 @@
 """What a run took away is put back: values, TTLs, comments and all; and never over what somebody wrote since."""
 
+import asyncio
+import subprocess
 from typing import Any
 
 from temporalio.client import Client
 
-from tests.runs import Handle, Result, changes, failure_of, provision, step
+from tests import command_line
+from tests.runs import Handle, Result, changes, failure_of, provision, start, step
 from tests.world import LOAD_BALANCER, STRANGER, RRset, World, names_of, rrset
 
 Content = dict[tuple[str, str], Any]
@@ -143,3 +146,45 @@ async def test_a_disabled_record_and_an_old_owner_are_put_back_as_they_were(temp
     assert await world.answer(f"both.{world.parent}") == [STRANGER]
     again = await (await restore(temporal, request, under=f"restore/{world.unique}")).result()
     assert changes(again) == {"unchanged": 2}
+
+
+async def test_the_command_shows_it_asks_and_puts_it_back(
+    temporal: Client, environment: dict[str, str], world: World
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    lock, wildcard = f"sovereign/{fqdn}", f"*.{world.parent}"
+    await world.create_zone(world.parent, rrset(wildcard, "A", STRANGER, ttl=120))
+    request = world.request(fqdn, removeWildcards=[wildcard])
+    await provision(temporal, request | {"dryRun": True}, workflow_id=f"plan/{fqdn}")
+    first = await start(temporal, request, workflow_id=lock)
+    await first.result()
+    which = ("--run-id", str(first.result_run_id))
+    await provision(temporal, request, workflow_id=lock)
+    serial = await world.serial(world.parent)
+
+    async def restore_by_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return await asyncio.to_thread(command_line.run, environment, "restore", *arguments)
+
+    dry, later, shown, unasked, unknown = await asyncio.gather(
+        restore_by_command(f"plan/{fqdn}"),
+        restore_by_command(lock),
+        restore_by_command(lock, *which, "--dry-run"),
+        restore_by_command(lock, *which),
+        restore_by_command("sovereign/nobody.example"),
+    )
+
+    for nothing in (dry, later):
+        assert nothing.returncode == 0, nothing.stderr
+        assert "removed and replaced nothing" in nothing.stdout
+    assert shown.returncode == 0, shown.stderr
+    assert f"+ {wildcard}." in " ".join(shown.stdout.split())
+    assert (unasked.returncode, unknown.returncode) == (2, 1)
+    assert "--yes" in unasked.stderr
+    assert "no run sovereign/nobody.example is known" in unknown.stderr
+    assert await world.serial(world.parent) == serial
+
+    done = await restore_by_command(lock, *which, "--yes", "--level", "authoritative")
+
+    assert done.returncode == 0, done.stderr
+    assert await world.answer(f"x.{world.parent}") == [STRANGER]
+    assert f"{fqdn} is complete" in done.stdout
