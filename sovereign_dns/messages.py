@@ -235,13 +235,17 @@ class RRsetToRemove(Message):
 class FoundZone(Message):
     """A zone that holds some of a Sovereign's rrsets, or that was made for it.
 
-    `made_for_us` where its apex says that it was created for this Sovereign; `parent_zone` is the hosted zone above it.
+    `made_for_us` where its apex says that it was created for this Sovereign, `delegated_for_us` where the zone above it
+    says so of its delegation, `made_by_pdm` where it is the one that PDM makes for a pool name: in these cases there is
+    something for `zone-remove` to do. `parent_zone` is the hosted zone above it.
     """
 
     zone: str
     domain: str
     rrsets: list[RRsetToRemove] = []
     made_for_us: bool = False
+    delegated_for_us: bool = False
+    made_by_pdm: bool = False
     parent_zone: str | None = None
 
 
@@ -269,13 +273,16 @@ class RemoveZone(Task):
     """A zone that was made for the Sovereign, with its delegation; it stays where it holds anything of others.
 
     `without_parent` allows it also where no hosted zone lies above it. `leftover_of_pool` where PDM made it, and has
-    released its name.
+    released its name; `nameservers` are those that it delegates to. In a dry run nothing has been removed before: what
+    is the owner's, or leads only to `addresses`, counts as gone.
     """
 
     zone: str
     parent_zone: str | None = None
     without_parent: bool = False
     leftover_of_pool: bool = False
+    nameservers: list[str] = []
+    addresses: list[str] = []
     dry_run: bool = False
 
 
