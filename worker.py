@@ -35,6 +35,7 @@ from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from activities.registrar import RegistrarActivities
 from activities.removal import RemovalActivities
+from activities.restoring import RestoringActivities
 from service import logs, search_attributes, telemetry
 from service.audit_metrics import AuditMetrics
 from service.health import HealthServer, PollerCheck
@@ -194,6 +195,7 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
         removal = RemovalActivities(powerdns_api)
         pool_domains = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
         pdm = PDMActivities(pool_domains)
+        restoring = RestoringActivities(powerdns_api)
         kubernetes = KubernetesActivities(certificates)
         authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
         delegations = _delegations(settings)
@@ -227,11 +229,13 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
                     removal.find_records,
                     removal.remove_records,
                     removal.remove_zone,
+                    restoring.restore_records,
                 ],
                 on_all_else=[
                     environment.decide_intent,
                     environment.decide_removal,
                     environment.decide_fix,
+                    environment.decide_restoring,
                     pdm.commit_pool_name,
                     pdm.release_pool_name,
                     kubernetes.request_certificate,

@@ -48,6 +48,7 @@ PHASES: list[ShownPhase] = [
     "provisioning",
     "verifying",
     "fixing",
+    "restoring",
     "deprovisioning",
     "planned",
     "complete",

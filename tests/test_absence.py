@@ -21,7 +21,7 @@ from sovereign_dns.clients.authoritative import AuthoritativeServers
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import Owner, RecordChange, ServerVerdict, VerificationLevel
-from sovereign_dns.failures import NotYet, NotYetConverged
+from sovereign_dns.failures import NotYetConverged
 from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
