@@ -27,6 +27,7 @@ class ZoneSeen(Message):
     hosted: bool = True
     writable: bool = True
     signed: bool = False
+    keys: list[str] = []
     parent_zone: str | None = None
     apex: list[RRset] = []
     below: list[RRset] = []
@@ -50,6 +51,7 @@ class ZoneWish(Message):
     without_parent: bool = False
     leftover_of_pool: bool = False
     nameservers: list[str] = []
+    keys: list[str] = []
     addresses: list[str] = []
     dry_run: bool = False
 
@@ -68,6 +70,8 @@ def plan_zone_removal(seen: ZoneSeen, wish: ZoneWish) -> ZoneRemoval:
     """Decides about a zone; one that is gone may have left its delegation."""
     if not seen.hosted:
         return ZoneRemoval(delegation=_delegation(seen, _delegation_of_a_zone_that_is_gone(seen, wish)))
+    if wish.leftover_of_pool and set(seen.keys) != set(wish.keys):
+        return ZoneRemoval(kept="the one that was released is gone, and somebody has claimed the pool name since")
     left = _held_for_others(seen, wish)
     kept = _why_it_stays(seen, wish, left)
     if kept is None:
