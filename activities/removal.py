@@ -250,8 +250,8 @@ def _told(zones: list[FoundZone], left: list[str]) -> str:
     if not left:
         return told
     return (
-        f"{told}. Left, since it has no owner and leads elsewhere than to the request's addresses: {_first(left)}. If it "
-        "is this Sovereign's, give its address too, and run again"
+        f"{told}. Left, since it has no owner and leads elsewhere than to the request's addresses: {_first(left)}. If "
+        "it is this Sovereign's, give its address too, and run again"
     )
 
 

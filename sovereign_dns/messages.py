@@ -262,9 +262,9 @@ class RemoveZone(Task):
     """A zone that was made for the Sovereign, with its delegation; it stays where it holds anything of others.
 
     `without_parent` allows it also where no hosted zone lies above it. `leftover_of_pool` where PDM made it, and has
-    released its name; `nameservers` are those that it delegates to, and `keys` those of the zone when it was found: with
-    others it is the zone of somebody who has claimed the name since. In a dry run nothing has been removed before: what
-    is the owner's, or leads only to `addresses`, counts as gone.
+    released its name; `nameservers` are those that it delegates to, and `keys` those of the zone when it was found:
+    with others it is the zone of somebody who has claimed the name since. In a dry run nothing has been removed before:
+    what is the owner's, or leads only to `addresses`, counts as gone.
     """
 
     zone: str

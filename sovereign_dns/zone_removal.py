@@ -150,9 +150,11 @@ def _leading_here(seen: ZoneSeen) -> list[RRset]:
 
 
 def _delegation_of_a_zone_that_is_gone(seen: ZoneSeen, wish: ZoneWish) -> list[RRset]:
-    """The Sovereign's own; or PDM's, which deletes the zone before its delegation, and may have failed between."""
+    """The Sovereign's own, as it was written; or PDM's, which deletes the zone first, and may have failed then."""
     delegation = [rrset for rrset in seen.at_the_cut if rrset.type in DELEGATION_TYPES and rrset.name == seen.zone]
     ns = next((rrset for rrset in delegation if rrset.type == "NS"), None)
+    if ns is not None and ns.is_as_written is False:
+        return []  # somebody has led it elsewhere since
     pdms = wish.leftover_of_pool and ns is not None and _same(ns.served, map(names.absolute, wish.nameservers))
     return [rrset for rrset in delegation if is_of(rrset, wish.owner.sovereign_fqdn) or (pdms and rrset.owner is None)]
 
