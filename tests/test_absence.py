@@ -21,7 +21,7 @@ from sovereign_dns.clients.authoritative import AuthoritativeServers
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import Owner, RecordChange, ServerVerdict, VerificationLevel
-from sovereign_dns.failures import NotYetConverged
+from sovereign_dns.failures import Failure, NotYetConverged
 from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
@@ -115,9 +115,10 @@ async def not_yet(proof: AbsenceProof, task: VerifyDomain) -> NotYetConverged:
 
 
 def server_in(failure: Failure, server: str) -> ServerVerdict:
-    (verdict,) = [one for one in failure.evidence.servers if one.server == server]  # type: ignore[attr-defined]
-    found: ServerVerdict = verdict
-    return found
+    picture = failure.evidence
+    assert isinstance(picture, VerificationResult)
+    (verdict,) = [one for one in picture.servers if one.server == server]
+    return verdict
 
 
 def hazards(report: VerificationReport) -> list[tuple[str, str, list[str]]]:
