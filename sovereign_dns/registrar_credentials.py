@@ -60,7 +60,10 @@ def _read(file: Path, *, within: Path) -> str:
         OSError: it can't be read.
         ValueError: what is there is no token; as a sentence goes on after its path. Never shows any of it.
     """
-    place = file.resolve(strict=True)
+    try:
+        place = file.resolve(strict=True)
+    except RuntimeError:  # what Python before 3.13 makes of such a loop
+        raise ValueError("is a link that leads to itself") from None
     if not place.is_relative_to(within.resolve(strict=True)):
         raise ValueError("is a link that leads out of the folder, and is not followed")
     # Not by way of a link that was put there meanwhile, and never waiting for a pipe.

@@ -104,7 +104,7 @@ def test_however_long_the_wait_a_last_look_fits_before_the_deadline(
         (KubernetesUnavailable("x"), 9, 30, 29),
         (KubernetesUnavailable("x", retry_after=600), 1, 30, 29),
         (KubernetesForbidden("x"), 1, 30, 29),
-        (NotYetIssued("x"), 30, 1000, 15),
+        (NotYetIssued("x"), 30, 1000, 300),
         (NotYetIssued("x"), 30, 6, 5),
     ],
 )
@@ -112,3 +112,21 @@ def test_before_a_deadline_there_is_always_a_last_look(
     failure: Failure, attempt: int, seconds_left: float, delay: float
 ) -> None:
     assert seconds(failure, info(attempt=attempt, seconds_left=seconds_left)) == delay
+
+
+@pytest.mark.parametrize(
+    ("waited", "attempt", "delay"),
+    [
+        (timedelta(), 1, 1),
+        (timedelta(seconds=5), 4, 3),
+        (timedelta(minutes=2), 30, 15),
+        (timedelta(minutes=20), 30, 120),
+        (timedelta(days=2), 500, 300),
+        (timedelta(days=2), 1, 1),  # after a reset by hand, looks follow each other quickly again
+    ],
+)
+def test_what_is_not_yet_so_is_looked_at_less_often_the_longer_it_takes(
+    waited: timedelta, attempt: int, delay: float
+) -> None:
+    scheduled = replace(info(attempt=attempt), scheduled_time=datetime.now(UTC) - waited)
+    assert seconds(NotYetConverged("x"), scheduled) == delay
