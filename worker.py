@@ -108,7 +108,7 @@ async def _serve(
     # Unlike any earlier process' in the same container: the health check must not mistake its pollers for ours.
     identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
     deployment = deployment_config(settings)
-    async with _activities(client, settings, attributes_usable=attributes_usable) as activities:
+    async with _activities(settings, client, attributes_usable=attributes_usable) as activities:
         workers = _workers(client, settings, activities, identity, deployment)
         health.check = PollerCheck(client, identity)
         _log.info(
@@ -174,7 +174,7 @@ def _workers(
 
 
 @asynccontextmanager
-async def _activities(temporal: Client, settings: Settings, *, attributes_usable: bool) -> AsyncIterator[Activities]:
+async def _activities(settings: Settings, temporal: Client, *, attributes_usable: bool) -> AsyncIterator[Activities]:
     """Every activity, on clients that share their connections."""
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
@@ -186,26 +186,23 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
             settings.catalyst_powerdns_server_id,
             writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
+        pdm_api = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
         powerdns = PowerDNSActivities(powerdns_api)
         removal = RemovalActivities(powerdns_api)
-        pool_domains = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
-        pdm = PDMActivities(pool_domains)
+        pdm = PDMActivities(pdm_api)
         kubernetes = KubernetesActivities(certificates)
         authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
         absence = AbsenceProof(DenialSurvey(authoritative, powerdns_api), resolvers)
         dns = DNSActivities(authoritative, resolvers, absence, _delegations(settings))
-        inventory = InventorySources(
-            pool_domains,
-            Hetzner(client, settings.hetzner_url, settings.hetzner_tokens),
-            settings.catalyst_owned_networks,
-            temporal,
-        )
         audit = AuditActivities(
-            powerdns_api, inventory, settings.catalyst_expected_ns, runbook_url=settings.sovereign_dns_runbook_url
-        )
-        environment = EnvironmentActivities(
-            settings.naming_rules,
-            search_attributes_usable=attributes_usable,
+            powerdns_api,
+            InventorySources(
+                pdm_api,
+                Hetzner(client, settings.hetzner_url, settings.hetzner_tokens),
+                settings.catalyst_owned_networks,
+                temporal,
+            ),
+            settings.catalyst_expected_ns,
             runbook_url=settings.sovereign_dns_runbook_url,
         )
         try:

@@ -14,7 +14,7 @@ from sovereign_dns.clients.zone_stream import RRsetsOfName, ZoneStream
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.failures import InvalidInput, PowerDNSUnavailable, ZoneMissing
 from sovereign_dns.finding import unreadable_source, unreadable_zone
-from sovereign_dns.inventory import InventoryReader
+from sovereign_dns.inventory import Inventory, InventoryReader
 from sovereign_dns.zone_survey import Survey
 
 CALLS_AT_ONCE = 3
@@ -36,6 +36,8 @@ class ZoneAudit:
         expected_nameservers: list[str],
         request: AuditRequest,
         known: dict[str, Finding],
+        *,
+        tell_outages: bool = True,
     ) -> None:
         self._powerdns = powerdns
         self._stream = ZoneStream(powerdns)
@@ -45,18 +47,19 @@ class ZoneAudit:
         self._ledger = Ledger(known, datetime.now(UTC))
         self._unread: dict[str, str] = {}
         self._without_digest = 0
+        self._tell_outages = tell_outages
 
-    async def run(self, *, tell_outages: bool = True) -> AuditResult:
-        """The result. With `tell_outages` off, a part of the inventory that is away for now is not told, but raised.
+    async def run(self) -> AuditResult:
+        """The result.
 
         Raises:
-            Outage: a part of the inventory is away for now.
             PowerDNSUnavailable: PowerDNS is away; where it only fails to tell one zone, that is a finding.
+            Outage: a part of the inventory is away, and `tell_outages` is off.
             InvalidInput: a zone that is asked for is not hosted.
         """
         zones = await self._stream.zones()
         _insist_on_hosted(self._request.zones, zones)
-        inventory = await self._inventory.read(self._request, zones, tell_outages=tell_outages)
+        inventory = await self._read_inventory(zones)
         survey = Survey(set(zones), inventory)
         for zone in zones:
             await self._see_owners(zone, survey)
@@ -68,6 +71,9 @@ class ZoneAudit:
         if self._ledger.new:
             sources = await self._look_again(survey, zones, sources)
         return self._result(sources)
+
+    async def _read_inventory(self, zones: list[str]) -> Inventory:
+        return await self._inventory.read(self._request, zones, tell_outages=self._tell_outages)
 
     def _judge(self, survey: Survey, sources: list[SourceRead]) -> Judge:
         complete = all(read.state != "unreadable" for read in sources)
@@ -103,9 +109,7 @@ class ZoneAudit:
         except PowerDNSUnavailable as failure:
             await self._give_up(zone, failure)
             return
-        keys = await side_by_side((self._keys(name) for name, _ in cuts), at_once=CALLS_AT_ONCE)
-        for (name, rrsets), child_ds in zip(cuts, keys, strict=True):
-            page.add(judge.judge(zone, name, rrsets, child_ds))
+        page.add(await self._judged_cuts(zone, cuts, judge))
         self._ledger.turn(page, zone, rrsets_seen)
         self._without_digest += without_digest
 
@@ -121,30 +125,47 @@ class ZoneAudit:
         Returns the sources of the inventory as they were read the second time.
         """
         new = self._ledger.new
-        survey.inventory = await self._inventory.read(self._request, zones)
+        survey.inventory = await self._read_inventory(zones)
         sources = [*survey.inventory.sources, *(read for read in sources if read.source == "owners")]
         survey.zones |= await self._powerdns.hosted(
             {names.relative_to_root(finding.name) for finding in new if finding.type in {"NS", "DS"}}
         )
         judge = self._judge(survey, sources)
-        places = sorted({(finding.zone, finding.name) for finding in new})
-        confirmed = await side_by_side(
-            (
-                self._judged_again(names.relative_to_root(zone), names.relative_to_root(name), judge)
-                for zone, name in places
-            ),
-            at_once=CALLS_AT_ONCE,
-        )
-        self._ledger.drop({finding.id for finding in new} - set().union(*confirmed))
+        confirmed: set[str] = set()
+        for zone in sorted({finding.zone for finding in new}):
+            wanted = {names.relative_to_root(finding.name) for finding in new if finding.zone == zone}
+            confirmed |= await self._found_again(names.relative_to_root(zone), wanted, judge)
+        self._ledger.drop({finding.id for finding in new} - confirmed)
         return sources
 
-    async def _judged_again(self, zone: str, name: str, judge: Judge) -> set[str]:
+    async def _found_again(self, zone: str, wanted: set[str], judge: Judge) -> set[str]:
+        """What is still found at some names. The whole zone is read for it.
+
+        To read it by names costs PowerDNS as much for each of them: it tells the comments of all others with it.
+        """
+        found: set[str] = set()
+        cuts: list[RRsetsOfName] = []
         try:
-            rrsets = await self._powerdns.rrsets(zone, [name], with_lone_comments=True)
-        except ZoneMissing:
-            return set()
-        keys = await self._keys(name) if judge.needs_keys(zone, name, rrsets) else None
-        return {finding.id for finding in judge.judge(zone, name, rrsets, keys)}
+            async with aclosing(self._stream.names(zone)) as all_names:
+                async for name, rrsets in all_names:
+                    if name not in wanted:
+                        continue
+                    if judge.needs_keys(zone, name, rrsets):
+                        cuts.append((name, rrsets))
+                    else:
+                        found |= {finding.id for finding in judge.judge(zone, name, rrsets)}
+        except PowerDNSUnavailable as failure:
+            await self._give_up(zone, failure)
+        for finding in await self._judged_cuts(zone, cuts, judge):
+            found.add(finding.id)
+        return found
+
+    async def _judged_cuts(self, zone: str, cuts: list[RRsetsOfName], judge: Judge) -> list[Finding]:
+        keys = await side_by_side((self._keys(name) for name, _ in cuts), at_once=CALLS_AT_ONCE)
+        found: list[Finding] = []
+        for (name, rrsets), child_ds in zip(cuts, keys, strict=True):
+            found += judge.judge(zone, name, rrsets, child_ds)
+        return found
 
     def _result(self, sources: list[SourceRead]) -> AuditResult:
         for zone, reason in self._unread.items():

@@ -228,19 +228,15 @@ class PowerDNS:
             case _:
                 raise self._unexpected(response, doing)
 
-    async def rrsets(
-        self, zone: str, at_names: Iterable[str], rrtype: str | None = None, *, with_lone_comments: bool = False
-    ) -> list[RRset]:
+    async def rrsets(self, zone: str, at_names: Iterable[str], rrtype: str | None = None) -> list[RRset]:
         """The rrsets of the zone at these names, read side by side.
-
-        Those without records are comments that were left alone, and left out, unless they are asked for.
 
         Raises:
             ZoneMissing: the zone is not hosted here.
         """
         wanted = list(dict.fromkeys(at_names))
         found = await side_by_side(self._rrsets_at(zone, name, rrtype) for name in wanted)
-        return [rrset for rrsets in found for rrset in rrsets if rrset.records or with_lone_comments]
+        return [rrset for rrsets in found for rrset in rrsets]
 
     async def nameservers(self, zone: str) -> list[str]:
         """The zone's own NS set, names with their dots.
@@ -265,7 +261,7 @@ class PowerDNS:
         return [
             rrset.changed(name=names.relative_to_root(rrset.name))
             for rrset in content.rrsets
-            if rrset.name == names.absolute(name)
+            if rrset.name == names.absolute(name) and rrset.records
         ]
 
     async def _found(self, pattern: str, kind: str, most: int, doing: str) -> list[Found]:
