@@ -20,7 +20,7 @@ from sovereign_dns.absence import absence_of
 from sovereign_dns.clients.authoritative import AuthoritativeServers
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.resolvers import Resolvers
-from sovereign_dns.contract import Owner, RecordChange, ServerVerdict, VerificationLevel
+from sovereign_dns.contract import Owner, RecordChange, ServerVerdict, VerificationLevel, VerificationResult
 from sovereign_dns.failures import Failure, NotYetConverged
 from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
 from sovereign_dns.mounted import MountedURL
