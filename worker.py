@@ -30,6 +30,7 @@ from activities.kubernetes import KubernetesActivities
 from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
+from activities.removal import RemovalActivities
 from service import logs, search_attributes
 from service.health import HealthServer, PollerCheck
 from service.versioning import deployment_config
@@ -165,18 +166,19 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
-        api = PowerDNS(
+        powerdns_api = PowerDNS(
             client,
             settings.powerdns_api_url,
             settings.powerdns_api_key,
             settings.catalyst_powerdns_server_id,
             writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
-        powerdns = PowerDNSActivities(api)
+        powerdns = PowerDNSActivities(powerdns_api)
+        removal = RemovalActivities(powerdns_api)
         pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
         kubernetes = KubernetesActivities(certificates)
         authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
-        absence = AbsenceProof(DenialSurvey(authoritative, api), resolvers)
+        absence = AbsenceProof(DenialSurvey(authoritative, powerdns_api), resolvers)
         dns = DNSActivities(authoritative, resolvers, absence, _delegations(settings))
         environment = EnvironmentActivities(
             settings.naming_rules,
@@ -185,9 +187,17 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         )
         try:
             yield Activities(
-                on_powerdns=[powerdns.create_zone, powerdns.upsert_records, powerdns.compare_records],
+                on_powerdns=[
+                    powerdns.create_zone,
+                    powerdns.upsert_records,
+                    powerdns.compare_records,
+                    removal.find_records,
+                    removal.remove_records,
+                    removal.remove_zone,
+                ],
                 on_all_else=[
                     environment.decide_intent,
+                    environment.decide_removal,
                     pdm.commit_pool_name,
                     pdm.release_pool_name,
                     kubernetes.request_certificate,

@@ -89,6 +89,10 @@ class OwnershipConflict(Refused):
     """A record or Certificate belongs to another Sovereign, and the request doesn't say `takeover`."""
 
 
+class FindingChanged(Refused):
+    """What an audit found is not what stands there by now."""
+
+
 class ZoneRejected(Refused):
     """PowerDNS refused a zone or a change of its records as invalid."""
 

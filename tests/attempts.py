@@ -1,80 +1,72 @@
-"""An activity's attempts one after another, as Temporal makes them: each gets the notes of those before it."""
+"""Activities as Temporal runs them: attempt after attempt, each with the notes of those before; without a Temporal."""
 
-import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, cast
 
+from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities import journal
-from sovereign_dns.failures import NotYet
+from sovereign_dns.failures import Outage
 
+TIME_OUT = timedelta(seconds=120)
+
+Task = TypeVar("Task")
 Report = TypeVar("Report")
-
-LONGEST = timedelta(seconds=120)
-"""As a workflow allows."""
 
 
 class Attempts:
-    """`told` is what the run was told by signals, `failures` what each attempt failed with that was not yet done."""
+    """The attempts of one activity.
+
+    Attributes:
+        told: what its workflow was told before it ended.
+    """
 
     def __init__(self) -> None:
+        self._notes: dict[str, list[Any]] = {}
         self.told: list[Any] = []
-        self.failures: list[NotYet] = []
-        self._notes: list[Any] = []
 
-    async def until_done(self, attempt: Callable[[], Awaitable[Report]], *, most: int = 20) -> Report:
-        """The report of the first attempt that has one. Waits as long as a failure says, and not otherwise."""
-        for _ in range(most):
-            try:
-                return await self.one(attempt)
-            except NotYet as failure:
-                self.failures.append(failure)
-                await asyncio.sleep(failure.retry_after or 0)
-        raise AssertionError(f"not done after {most} attempts: {self.failures[-1]}")
-
-    async def fail_once(self, attempt: Callable[[], Awaitable[Any]]) -> None:
-        """One attempt, which isn't done yet."""
-        try:
-            done = await self.one(attempt)
-        except NotYet as failure:
-            self.failures.append(failure)
-        else:
-            raise AssertionError(f"done already: {done}")
-
-    async def one(self, attempt: Callable[[], Awaitable[Report]]) -> Report:
+    async def attempt(self, activity: Callable[[Task], Awaitable[Report]], task: Task) -> Report:
         """One attempt."""
-        environment = ActivityEnvironment(client=_Temporal(self))  # type: ignore[arg-type]
+        environment = ActivityEnvironment(client=cast("Client", _Temporal(self)))
         environment.info = dataclasses.replace(
-            environment.info, heartbeat_details=self._notes, start_to_close_timeout=LONGEST
+            environment.info, heartbeat_details=[self._notes], start_to_close_timeout=TIME_OUT
         )
 
-        async def with_journal() -> Report:
+        async def begun() -> Report:
             journal.begin()
-            return await attempt()
+            return await activity(task)
 
-        return await environment.run(with_journal)
+        report: Report = await environment.run(begun)
+        return report
 
-    def note(self, notes: Any) -> None:
-        """What the attempt leaves to the next one."""
-        self._notes = [notes]
+    async def until_done(self, activity: Callable[[Task], Awaitable[Report]], task: Task) -> Report:
+        """As often as it takes: an outage is tried again at once."""
+        while True:
+            try:
+                return await self.attempt(activity, task)
+            except Outage:
+                continue
+
+    def note(self, notes: dict[str, list[Any]]) -> None:
+        self._notes = dict(notes)
 
 
 class _Temporal:
-    """As much of a client as journal and signals need."""
+    """What an activity uses of a client, and of the handles that it gives."""
 
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
 
-    def get_async_activity_handle(self, **_: Any) -> "_Temporal":
+    def get_async_activity_handle(self, **_: object) -> Self:
         return self
 
-    def get_workflow_handle(self, *_: Any, **__: Any) -> "_Temporal":
+    def get_workflow_handle(self, _: str, **__: object) -> Self:
         return self
 
-    async def heartbeat(self, notes: Any) -> None:
+    async def heartbeat(self, notes: dict[str, list[Any]]) -> None:
         self._attempts.note(notes)
 
     async def signal(self, _: str, message: Any) -> None:

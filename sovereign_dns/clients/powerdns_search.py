@@ -16,7 +16,7 @@ MOST_FOUND = 1000
 AS_MANY_AS_THERE_ARE = 2**31 - 1
 """The largest number that PowerDNS takes. Its answer grows with what is found, not with this."""
 
-FIRST_LOOK = 50
+ENOUGH_TO_TELL = 50
 
 
 class Found(Message):
@@ -62,13 +62,13 @@ class PowerDNSSearch:
         }
         return [NotedRRset(zone=zone, name=name, type=type_) for zone, name, type_ in noted]
 
-    async def some_below(self, zone: str) -> list[RRset]:
+    async def some_below(self, zone: str, most: int = ENOUGH_TO_TELL) -> list[RRset]:
         """Some of what the zone holds below its apex, without TTLs and comments; nothing only where there is nothing.
 
-        Cheap for any zone: as soon as anything is found, no more is looked for.
+        Cheap for any zone: as soon as anything is found, no more is looked for. All of it, where that is less than
+        `most` records.
         """
         doing = f"looking whether zone {zone} holds anything but its apex"
-        most = FIRST_LOOK
         while True:
             found = await self._ask(f"*.{zone}", "record", most, doing)
             held = _in_zone(found, zone, zone)
