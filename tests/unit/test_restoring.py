@@ -27,7 +27,13 @@ RULES = NamingRules(nameservers=["ns1.openova.io"], protected_fqdns=["console.op
 
 def lost(name: str, rrtype: str, *values: str, **fields: Any) -> RecordChange:
     """One that was removed, unless something else is said."""
-    told = {"zone": f"{PARENT}.", "change": "removed", "ttl": 300, "before_ttl": 300, "before": list(values)}
+    told: dict[str, Any] = {
+        "zone": f"{PARENT}.",
+        "change": "removed",
+        "ttl": 300,
+        "before_ttl": 300,
+        "before": list(values),
+    }
     return RecordChange(**{"name": f"{name}.", "type": rrtype} | told | fields)
 
 
