@@ -19,25 +19,32 @@ import structlog
 from dotenv import load_dotenv
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.absence import AbsenceProof
+from activities.audit import AuditActivities
 from activities.classification import ClassifyFailures
 from activities.denials import DenialSurvey
 from activities.dns import DNSActivities
 from activities.environment import EnvironmentActivities
+from activities.inventory import InventorySources
 from activities.kubernetes import KubernetesActivities
 from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from activities.registrar import RegistrarActivities
-from service import logs, search_attributes
+from activities.removal import RemovalActivities
+from activities.restoring import RestoringActivities
+from service import logs, search_attributes, telemetry
+from service.audit_metrics import AuditMetrics
 from service.health import HealthServer, PollerCheck
 from service.versioning import deployment_config
 from sovereign_dns.clients import http
 from sovereign_dns.clients.authoritative import PORT, AuthoritativeServers, split_host_port
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.clients.delegations import Delegations
+from sovereign_dns.clients.hetzner import Hetzner
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.public_dns import PublicDNS
@@ -106,7 +113,7 @@ async def _serve(
     # Unlike any earlier process' in the same container: the health check must not mistake its pollers for ours.
     identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
     deployment = deployment_config(settings)
-    async with _activities(settings, attributes_usable=attributes_usable) as activities:
+    async with _activities(client, settings, attributes_usable=attributes_usable) as activities:
         workers = _workers(client, settings, activities, identity, deployment)
         health.check = PollerCheck(client, identity)
         _log.info(
@@ -116,15 +123,23 @@ async def _serve(
             identity=identity,
             deployment_version=deployment.version.to_canonical_string() if deployment else "unversioned",
         )
+        metrics = asyncio.create_task(_show_audits(client, settings))
         running = {asyncio.create_task(worker.run()): worker for worker in workers}
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         health.check = None
         stopping.cancel()
+        metrics.cancel()
         # All of them, also where one has failed: half a worker would do half of the work, and look alive.
         _log.info("stopping: no new tasks, running activities may finish", seconds=GRACEFUL_SHUTDOWN.seconds)
         await asyncio.gather(*(worker.shutdown() for task, worker in running.items() if not task.done()))
         await asyncio.gather(*running)
+
+
+async def _show_audits(client: Client, settings: Settings) -> None:
+    """On the page of metrics, where there is one."""
+    if settings.sovereign_dns_metrics_address is not None:
+        await AuditMetrics(Runtime.default().metric_meter).follow(client)
 
 
 def _workers(
@@ -164,29 +179,41 @@ def _workers(
 
 
 @asynccontextmanager
-async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIterator[Activities]:
+async def _activities(temporal: Client, settings: Settings, *, attributes_usable: bool) -> AsyncIterator[Activities]:
     """Every activity, on clients that share their connections."""
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
         certificates = Certificates(settings.kubeconfig)
-        api = PowerDNS(
+        powerdns_api = PowerDNS(
             client,
             settings.powerdns_api_url,
             settings.powerdns_api_key,
             settings.catalyst_powerdns_server_id,
             writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
-        powerdns = PowerDNSActivities(api)
-        pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
+        powerdns = PowerDNSActivities(powerdns_api)
+        removal = RemovalActivities(powerdns_api)
+        pool_domains = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
+        pdm = PDMActivities(pool_domains)
+        restoring = RestoringActivities(powerdns_api)
         kubernetes = KubernetesActivities(certificates)
         authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
         delegations = _delegations(settings)
-        absence = AbsenceProof(DenialSurvey(authoritative, api), resolvers)
+        absence = AbsenceProof(DenialSurvey(authoritative, powerdns_api), resolvers)
         dns = DNSActivities(authoritative, resolvers, absence, delegations)
         registrar = RegistrarActivities(
             Registrars(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password),
             RegistrarCredentials(settings.catalyst_registrar_credentials_dir),
             PublicDNS(delegations, resolvers),
+        )
+        inventory = InventorySources(
+            pool_domains,
+            Hetzner(client, settings.hetzner_url, settings.hetzner_tokens),
+            settings.catalyst_owned_networks,
+            temporal,
+        )
+        audit = AuditActivities(
+            powerdns_api, inventory, settings.catalyst_expected_ns, runbook_url=settings.sovereign_dns_runbook_url
         )
         environment = EnvironmentActivities(
             settings.naming_rules,
@@ -195,9 +222,20 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         )
         try:
             yield Activities(
-                on_powerdns=[powerdns.create_zone, powerdns.upsert_records, powerdns.compare_records],
+                on_powerdns=[
+                    powerdns.create_zone,
+                    powerdns.upsert_records,
+                    powerdns.compare_records,
+                    removal.find_records,
+                    removal.remove_records,
+                    removal.remove_zone,
+                    restoring.restore_records,
+                ],
                 on_all_else=[
                     environment.decide_intent,
+                    environment.decide_removal,
+                    environment.decide_fix,
+                    environment.decide_restoring,
                     pdm.commit_pool_name,
                     pdm.release_pool_name,
                     kubernetes.request_certificate,
@@ -206,6 +244,7 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                     dns.verify_domain,
                     registrar.set_nameservers,
                     LockActivities().await_lock,
+                    audit.audit_zones,
                 ],
             )
         finally:
@@ -263,8 +302,8 @@ def main() -> int:
         print(f"sovereign-dns worker: {error}", file=sys.stderr)
         return 2
     logs.configure(settings.sovereign_dns_log_level)
-    logs.forward_core_logs()
     try:
+        telemetry.configure(settings.sovereign_dns_metrics_address)
         asyncio.run(run(settings))
     except SettingsError as error:
         print(f"sovereign-dns worker: {error}", file=sys.stderr)

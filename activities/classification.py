@@ -15,7 +15,7 @@ from activities import journal
 from activities.attempt_time import waited_for
 from activities.journal import Journal
 from sovereign_dns.failures import Failure, Kind
-from sovereign_dns.messages import DecideIntent, DecideRemoval, Task
+from sovereign_dns.messages import DecideIntent, DecideRemoval, DecideRestoring, Task
 from sovereign_dns.pacing import pause_after
 
 NEEDS_A_HAND_RETRY = timedelta(seconds=60)
@@ -82,7 +82,7 @@ def _sovereign(arguments: Any) -> str | None:
     match arguments:
         case [Task(owner=owner)]:
             return owner.sovereign_fqdn
-        case [DecideIntent(request=request) | DecideRemoval(request=request)]:
+        case [(DecideIntent(request=request) | DecideRemoval(request=request) | DecideRestoring(request=request))]:
             return request.sovereign_fqdn
         case _:
             return None

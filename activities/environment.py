@@ -2,9 +2,20 @@
 
 from temporalio import activity
 
+from sovereign_dns.fix_intent import FixIntent, derive_fix
 from sovereign_dns.intent import NamingRules, ProvisioningIntent, derive_intent
-from sovereign_dns.messages import DECIDE_INTENT, DECIDE_REMOVAL, DecideIntent, DecideRemoval
+from sovereign_dns.messages import (
+    DECIDE_FIX,
+    DECIDE_INTENT,
+    DECIDE_REMOVAL,
+    DECIDE_RESTORING,
+    DecideFix,
+    DecideIntent,
+    DecideRemoval,
+    DecideRestoring,
+)
 from sovereign_dns.removal_intent import RemovalIntent, derive_removal
+from sovereign_dns.restoring_intent import RestoringIntent, derive_restoring
 
 
 class EnvironmentActivities:
@@ -25,4 +36,16 @@ class EnvironmentActivities:
     async def decide_removal(self, task: DecideRemoval) -> RemovalIntent:
         """Decides what a request takes away, or refuses it."""
         intent = derive_removal(task.request, self._rules)
+        return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)
+
+    @activity.defn(name=DECIDE_FIX)
+    async def decide_fix(self, task: DecideFix) -> FixIntent:
+        """Decides what is removed for a finding, or refuses it."""
+        intent = derive_fix(task.request, self._rules)
+        return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)
+
+    @activity.defn(name=DECIDE_RESTORING)
+    async def decide_restoring(self, task: DecideRestoring) -> RestoringIntent:
+        """Decides what is put back, or refuses it."""
+        intent = derive_restoring(task.request, self._rules)
         return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)

@@ -14,7 +14,7 @@ from sovereign_dns.contract import ProvisionResult, sovereign_workflow_id
 LOOK_EVERY_SECONDS = 0.4
 QUERY_TIMEOUT = timedelta(seconds=5)
 
-_DECIDED = {
+DECIDED = {
     RPCStatusCode.INVALID_ARGUMENT,
     RPCStatusCode.NOT_FOUND,
     RPCStatusCode.PERMISSION_DENIED,
@@ -134,7 +134,7 @@ async def follow(handle: Handle, *, until_handed_over: bool = False) -> AsyncIte
         try:
             seen = await look(handle)
         except RPCError as error:
-            if error.status in _DECIDED:
+            if error.status in DECIDED:
                 raise
             seen = Look(None, {}, running=True, execution_status=None, trouble=error.message)
         yield seen

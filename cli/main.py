@@ -8,6 +8,7 @@ import typer
 from temporalio.service import RPCError
 
 from cli.adding import add_domain
+from cli.auditing import audit
 from cli.cancelling import cancel
 from cli.connection import NoTemporalError
 from cli.deprovisioning import deprovision, remove_domain
@@ -15,6 +16,7 @@ from cli.explaining import explain
 from cli.following import NoSuchRunError
 from cli.provisioning import plan, provision
 from cli.recorded import NothingToRepeatError
+from cli.restoring import restore
 from cli.retrying import retry
 from cli.schema import schema
 from cli.skipping import skip
@@ -34,6 +36,7 @@ for command in (
     deprovision,
     add_domain,
     remove_domain,
+    restore,
     status,
     retry,
     skip,
@@ -44,6 +47,7 @@ for command in (
     schema,
 ):
     app.command()(command)
+app.add_typer(audit, name="audit")
 
 # The embedded stack is no part of the worker's image, where operators have the other commands at hand.
 if importlib.util.find_spec("devstack") is not None:

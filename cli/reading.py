@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli import display
-from cli.following import Handle
-from sovereign_dns.contract import ProvisionResult
+
+Result = TypeVar("Result")
+Handle = WorkflowHandle[object, Result]
 
 CANCELLED_WITHIN_SECONDS = 5
 """How long an interrupted run is seen to its end. Without a worker it has none."""
@@ -20,8 +21,8 @@ class ReaderGoneError(Exception):
 
 
 async def result_of(
-    start: Coroutine[Any, Any, Handle], workflow_id: str, show: Callable[[Handle], Awaitable[None]]
-) -> ProvisionResult:
+    start: Coroutine[Any, Any, Handle[Result]], workflow_id: str, show: Callable[[Handle[Result]], Awaitable[None]]
+) -> Result:
     """Starts a run, shows it, and returns its result.
 
     Raises:
@@ -32,7 +33,7 @@ async def result_of(
     try:
         handle = await asyncio.shield(starting)
         await show(handle)
-        result: ProvisionResult = await handle.result()
+        result = await handle.result()
     except asyncio.CancelledError:
         ended = await _cancelled(starting, workflow_id)
         display.console(stderr=True).print(f"interrupted: {ended}", markup=False)
@@ -40,7 +41,7 @@ async def result_of(
     return result
 
 
-async def _cancelled(starting: "asyncio.Task[Handle]", workflow_id: str) -> str:
+async def _cancelled(starting: "asyncio.Task[Handle[Result]]", workflow_id: str) -> str:
     """Cancels the run, of which nobody else will hear. Returns what became of it."""
     try:
         await asyncio.wait_for(_cancel_and_await_end(starting), CANCELLED_WITHIN_SECONDS)
@@ -50,7 +51,7 @@ async def _cancelled(starting: "asyncio.Task[Handle]", workflow_id: str) -> str:
     return "its run is cancelled; nothing was changed"
 
 
-async def _cancel_and_await_end(starting: "asyncio.Task[Handle]") -> None:
+async def _cancel_and_await_end(starting: "asyncio.Task[Handle[Result]]") -> None:
     handle = await starting
     try:
         await handle.cancel()

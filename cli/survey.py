@@ -47,6 +47,8 @@ PHASES: list[ShownPhase] = [
     "cancelled",
     "provisioning",
     "verifying",
+    "fixing",
+    "restoring",
     "deprovisioning",
     "planned",
     "complete",

@@ -27,7 +27,7 @@ _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="devstack-starte
 atexit.unregister(cleanup_subprocesses)
 
 # A shell that is set up for production must not aim a process of the embedded stack at it.
-_NOT_INHERITED = ("TEMPORAL_", "CATALYST_POWERDNS_", "CATALYST_PDM_")
+_NOT_INHERITED = ("TEMPORAL_", "CATALYST_POWERDNS_", "CATALYST_PDM_", "CATALYST_OWNED_", "HCLOUD_")
 
 _TAIL_BYTES = 4_000
 _TAIL_LINES = 15

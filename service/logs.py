@@ -5,7 +5,7 @@ import sys
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, TelemetryFilter
 
 
 def configure(level: str) -> None:
@@ -44,16 +44,10 @@ def configure(level: str) -> None:
     logging.getLogger("temporalio.activity").addFilter(_is_not_a_classified_failure)
 
 
-def forward_core_logs() -> None:
-    """Has the SDK's core, which is no Python, log through us; by default it prints lines of its own form to stderr.
-
-    Must come before the first client is made.
-    """
+def of_the_core() -> LoggingConfig:
+    """Has the SDK's core, which is no Python, log through us; by default it prints lines of its own form to stderr."""
     forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"), prepend_target_on_message=False)
-    logging_config = LoggingConfig(
-        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
-    )
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logging_config)))
+    return LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding)
 
 
 def _temporal_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -52,7 +52,8 @@ class AuditRequest(StrictMessage):
 class Finding(Message):
     """One thing that is wrong. `id` is the same in every audit; `mend` is the exact command that mends it.
 
-    `first_seen` is when an audit first found it, and `news` whether the audit before this one knew it.
+    `content` is what is served, whole; where that is very long it is cut, ends in `…`, and `mend` says what to do by
+    hand. `first_seen` is when an audit first found it, and `news` whether the audit before this one knew it.
     """
 
     id: str
@@ -90,12 +91,16 @@ class AuditedZone(Message):
 class AuditResult(Message):
     """The result of `AuditZones`. `partial` where a zone or a part of the inventory could not be read.
 
-    Where the inventory is partial, nothing is called an orphan. `left_out` counts findings beyond `MOST_FINDINGS`.
+    Where the inventory is partial, nothing is called an orphan. `scope` are the zones that were asked for, all where it
+    is empty; every zone's owners are read nevertheless, since they are inventory. `left_out` counts findings beyond
+    `MOST_FINDINGS`, or beyond what a result may hold; of `zones`, those with findings come first, `zones_total` counts
+    all. `notes` say what could not be checked.
     """
 
     started_at: datetime
     finished_at: datetime
     partial: bool = False
+    scope: list[str] = []
     inventory: list[SourceRead] = []
     zones: list[AuditedZone] = []
     zones_total: int = 0
@@ -103,10 +108,15 @@ class AuditResult(Message):
     findings: list[Finding] = []
     gone: list[Finding] = []
     left_out: int = 0
+    notes: list[str] = []
 
 
 class FixFindingRequest(StrictMessage):
-    """The input of `FixFinding`: a finding as an audit has told it. Refused where what it names has changed since."""
+    """The input of `FixFinding`: a finding as an audit has told it. Refused where what it names has changed since.
+
+    `together_with` are findings at the same name that are removed in the same write: the DS of a delegation with its NS.
+    """
 
     finding: Finding
+    together_with: Annotated[list[Finding], Field(max_length=10)] = []
     dry_run: bool = False

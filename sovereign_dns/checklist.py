@@ -4,7 +4,6 @@ Lists, not tables: the UI renders tables without any padding between their colum
 server render it by a GET request whose URL holds the whole text, and a proxy in front refuses URLs of many kilobytes.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
@@ -17,31 +16,22 @@ from sovereign_dns.contract import (
     StepStatus,
     sovereign_workflow_id,
 )
+from sovereign_dns.markdown import plain
 from sovereign_dns.runbook import error_type_of, pointer
-from sovereign_dns.standing import removal_of, subject_of
+from sovereign_dns.standing import is_fix, removal_of, subject_of
 
 MOST_LINES = 15
 """Of one section. What the steps themselves say is never cut."""
 
 Item = TypeVar("Item")
 
-# A wildcard's star would start an emphasis; and the Web UI turns straight quotes into curly ones, `--`, as in an
-# internationalised name, into a dash, and 1/2 into a fraction.
-_CHANGED_BY_MARKDOWN = re.compile(
-    r"""
-      (?P<link> https?://[^\s<>"`]+ )
-    | (?P<json> "[^"`]*" (?: [\]}:,\s\[{]+ "[^"`]*" )* [\]}]* )
-    | (?P<typography> -(?=-) | (?<=\d)/(?=\d) )
-    | (?P<markup> [\\`*_\[\]<>#] )
-    """,
-    re.VERBOSE,
-)
-
 _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "failed": "✘"}
 
 _WORDS = {
     "provisioning": "is being provisioned",
     "verifying": "is being verified",
+    "fixing": "is being removed, as an audit found it",
+    "restoring": "is being restored: what another run removed or replaced is put back",
     "deprovisioning": "is being removed",
     "stalled": "is **stalled**: a step has not succeeded for two minutes",
     "complete": "is complete, and proved by DNS",
@@ -57,7 +47,7 @@ _WORDS_OF_A_REMOVAL = _WORDS | {
     "planned": "is planned to be removed (dry run: nothing was)",
 }
 
-_UNDER_WAY = {"provisioning", "verifying", "deprovisioning"}
+_UNDER_WAY = {"provisioning", "verifying", "deprovisioning", "restoring", "fixing"}
 
 
 def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: str | None = None) -> str:
@@ -73,10 +63,10 @@ def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: 
         elsewhere = [_handed_over(status.sovereign_fqdn, status.handed_over_to)]
         if status.phase in _UNDER_WAY and not status.steps:
             return elsewhere[0]
-    words = _WORDS if removal_of(status) is None else _WORDS_OF_A_REMOVAL
-    parts = [f"### {_plain(subject_of(status))} {words[status.phase]}", *elsewhere]
+    words = _WORDS_OF_A_REMOVAL if removal_of(status) is not None or is_fix(status) else _WORDS
+    parts = [f"### {plain(subject_of(status))} {words[status.phase]}", *elsewhere]
     if status.failure:
-        parts.append(_plain(status.failure))
+        parts.append(plain(status.failure))
     if status.phase == "stalled":
         parts.append(_stuck(status, workflow_id))
     if entry := _entry_for(status):
@@ -87,14 +77,14 @@ def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: 
     if status.steps:
         parts.append(_section("Steps (times in UTC)", (_step(step, runbook_url) for step in status.steps)))
     if status.verification.servers:
-        notes = [f"- {_plain(note)}" for note in status.verification.notes]
+        notes = [f"- {plain(note)}" for note in status.verification.notes]
         parts.append(_section("Servers", [*_first_lines(_server, status.verification.servers), *notes]))
     return "\n\n".join([*parts, *_changed(status)])
 
 
 def _changed(status: ProvisionResult) -> Iterator[str]:
     """What the run has changed of what was there."""
-    if besides := [f"- {_plain(told)}" for told in _besides_records(status)]:
+    if besides := [f"- {plain(told)}" for told in _besides_records(status)]:
         yield _section("Zones, pool names and Certificates", besides)
     replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
     if replaced:
@@ -123,7 +113,7 @@ def _handed_over(fqdn: str, lock_id: str) -> str:
 def _stuck(status: ProvisionResult, workflow_id: str) -> str:
     """Which step, on which name, since when; its last error is known to Temporal alone, and not to the run."""
     stuck = [
-        f"- `{step.step}` on {_plain(step.domain)} since {step.started_at:%Y-%m-%d %H:%M:%S} UTC: "
+        f"- `{step.step}` on {plain(step.domain)} since {step.started_at:%Y-%m-%d %H:%M:%S} UTC: "
         f"*Pending Activities* shows the last error and the next attempt of `{step.step}/{step.domain}`"
         for step in status.steps
         if step.stalled and step.started_at
@@ -162,31 +152,14 @@ def _first_lines(line_of: Callable[[Item], str], items: list[Item]) -> list[str]
     return [*(line_of(item) for item in items[:MOST_LINES]), *cut]
 
 
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is, so that names and JSON can be copied from the page."""
-    return _CHANGED_BY_MARKDOWN.sub(_kept, text)
-
-
-def _kept(found: re.Match[str]) -> str:
-    match found.lastgroup:
-        case "json":
-            return f"`{found[0]}`"
-        case "typography":
-            return f"&#{ord(found[0])};"
-        case "markup":
-            return f"\\{found[0]}"
-        case _:
-            return found[0]
-
-
 def _step(step: StepStatus, runbook_url: str | None) -> str:
     mark = _MARKS[step.state]
-    text = f"- {mark} `{step.step}` {_plain(step.domain)}"
+    text = f"- {mark} `{step.step}` {plain(step.domain)}"
     if step.outcome:
         at = f" ({step.finished_at:%H:%M:%S})" if step.finished_at else ""
         entry = error_type_of(step.outcome) if step.state == "failed" else None
-        return f"{text}: {_plain(step.outcome)}{at}" + (f" ({pointer(entry, runbook_url)})" if entry else "")
-    waits_for = f": {_plain(step.waits_for)}" if step.waits_for else ""
+        return f"{text}: {plain(step.outcome)}{at}" + (f" ({pointer(entry, runbook_url)})" if entry else "")
+    waits_for = f": {plain(step.waits_for)}" if step.waits_for else ""
     if step.state == "running" and step.started_at:
         # With its date: it may have been waiting since yesterday.
         since = f"{'**stalled**' if step.stalled else 'running'} since {step.started_at:%Y-%m-%d %H:%M:%S}"
@@ -195,17 +168,17 @@ def _step(step: StepStatus, runbook_url: str | None) -> str:
 
 
 def _hazard(hazard: Hazard) -> str:
-    return f"- ⚠ `{hazard.name}` ({hazard.kind}): {_plain(hazard.message)}"
+    return f"- ⚠ `{hazard.name}` ({hazard.kind}): {plain(hazard.message)}"
 
 
 def _server(server: ServerVerdict) -> str:
     mark = _MARKS["done" if server.state == "converged" else "failed"]
     until = f" until {server.until:%H:%M:%S} UTC" if server.until else ""
-    return f"- {mark} {_plain(server.server)} **{server.state}**{until} ({server.kind}): {_plain(server.detail)}"
+    return f"- {mark} {plain(server.server)} **{server.state}**{until} ({server.kind}): {plain(server.detail)}"
 
 
 def _replaced(sovereign_fqdn: str, change: RecordChange) -> str:
     after = ", ".join(change.after) or "nothing"
     owner = change.before_owner
     whose = f" (of {owner.sovereign_fqdn})" if owner and owner.sovereign_fqdn != sovereign_fqdn else ""
-    return f"- `{change.name}` {change.type}: {_plain(', '.join(change.before) + whose)} → {_plain(after)}"
+    return f"- `{change.name}` {change.type}: {plain(', '.join(change.before) + whose)} → {plain(after)}"

@@ -80,9 +80,9 @@ Step = Literal[
 ReadingStep = Literal["records-compare", "records-find", "lock-await"]
 SkippableStep = Literal["certificate-request", "certificate-ready", "dns-verify"]
 StepState = Literal["pending", "running", "done", "skipped", "failed"]
-UnderWay = Literal["provisioning", "verifying", "deprovisioning", "restoring"]
+UnderWay = Literal["provisioning", "verifying", "deprovisioning", "restoring", "fixing"]
 Phase = Literal[
-    "provisioning", "verifying", "deprovisioning", "restoring",
+    "provisioning", "verifying", "deprovisioning", "restoring", "fixing",
     "stalled", "complete", "degraded", "planned", "failed", "cancelled",
 ]  # fmt: skip
 Change = Literal["created", "replaced", "removed", "unchanged"]
@@ -233,9 +233,10 @@ class Comment(Message):
 class RecordChange(Message):
     """What happened to one rrset, or would happen, in a dry run or a verification. `before` holds what was there.
 
-    `before_owner` is whose that was, as its comment said, and `before_comments` what others had noted on an rrset that
-    is removed; one that is replaced keeps them. Where others wrote between two attempts, `before` holds all of it, and
-    TTL and owner are those of what stood there first.
+    `before_owner` is whose that was, as its comment said, with the digest `before_written` in it, and `before_comments`
+    what others had noted on an rrset that is removed; one that is replaced keeps them. Where others wrote between two
+    attempts, `before` holds all of it, and TTL and owner are those of what stood there first. `after_disabled` is what
+    was put back, and is not served.
 
     `unconfirmed` where the run ended before it knew whether what it had sent was written.
     """
@@ -246,10 +247,12 @@ class RecordChange(Message):
     ttl: int
     before: list[str] = []
     after: list[str] = []
+    after_disabled: list[str] = []
     change: Change
     before_ttl: int | None = None
     before_disabled: list[str] = []
     before_owner: Owner | None = None
+    before_written: str | None = None
     before_comments: list[Comment] = []
     unconfirmed: bool = False
 

@@ -55,7 +55,7 @@ def plan_delegation(
     if ds is not None and not child_ds:
         plan_removal(plan, ds, owner, takeover=takeover)
     recommended = _recommended(child_ds)
-    if recommended and (ds is None or not _matches_a_key(ds, child_ds)):
+    if recommended and (ds is None or not matches_a_key(ds, child_ds)):
         plan_rrset(plan, _delegation_rrset(child_zone, "DS", recommended), ds, owner, takeover=takeover)
     return plan
 
@@ -161,7 +161,8 @@ def _recommended(ds_records: Sequence[str]) -> list[str]:
     return [ds for ds in ds_records if len(ds.split()) >= 4 and ds.split()[2] == _SHA256]
 
 
-def _matches_a_key(ds: RRset, child_ds: Sequence[str]) -> bool:
+def matches_a_key(ds: RRset, child_ds: Sequence[str]) -> bool:
+    """Whether one of the DS records names one of the child's keys."""
     return bool({_canonical(content) for content in ds.served} & {_canonical(content) for content in child_ds})
 
 

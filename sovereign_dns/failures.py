@@ -89,6 +89,10 @@ class OwnershipConflict(Refused):
     """A record or Certificate belongs to another Sovereign, and the request doesn't say `takeover`."""
 
 
+class FindingChanged(Refused):
+    """What a finding of an audit names is no longer as the audit found it, so nothing was removed."""
+
+
 class ZoneRejected(Refused):
     """PowerDNS refused a zone or a change of its records as invalid."""
 
@@ -109,8 +113,12 @@ class KubernetesUnavailable(Outage):
     """The Kubernetes API doesn't answer, or not with sense."""
 
 
+class HetznerUnavailable(Outage):
+    """The Hetzner Cloud API doesn't answer, or not with sense, or a project's requests are used up."""
+
+
 class TemporalUnavailable(Outage):
-    """Temporal could not be told what is about to be changed, so nothing was."""
+    """Temporal could not be told what is about to be changed, so nothing was; or not be asked for its runs."""
 
 
 class PowerDNSUnauthorized(NeedsAHand):
@@ -131,6 +139,10 @@ class RegistrarNotConfigured(NeedsAHand):
 
 class DomainNotInAccount(NeedsAHand):
     """The token opens an account of the registrar that doesn't hold the domain."""
+
+
+class HetznerUnauthorized(NeedsAHand):
+    """The Hetzner Cloud API doesn't accept the token."""
 
 
 class KubernetesForbidden(NeedsAHand):

@@ -6,9 +6,8 @@ Pure. Whoever reads it answers with an `Inventory`; what the owner comments in t
 import ipaddress
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol, Self
 
-from sovereign_dns import names
 from sovereign_dns.audit_contract import AuditRequest, InventorySource, SourceRead
 from sovereign_dns.wire import Message
 
@@ -63,6 +62,10 @@ class Inventory(Message):
     gone: list[GoneSovereign] = []
     sources: list[SourceRead] = []
 
+    def changed(self, **values: Any) -> Self:
+        """A copy with some fields replaced, and without what was looked up in the old ones."""
+        return type(self)(**({name: getattr(self, name) for name in type(self).model_fields} | values))
+
     @property
     def is_partial(self) -> bool:
         """Whether something that was asked could not be read."""
@@ -81,7 +84,12 @@ class Inventory(Message):
         label = self._labels.get(str(value))
         if label is not None:
             return label
-        return next((known.label for network, known in self._networks if value in network), None)
+        networks = (
+            ipaddress.ip_network((value, length), strict=False)
+            for length in self._prefix_lengths
+            if length <= value.max_prefixlen
+        )
+        return next((self._networks[network] for network in networks if network in self._networks), None)
 
     def pool_row(self, name: str) -> PoolRow | None:
         """PDM's row of a name such as `otech5.omani.works`."""
@@ -101,8 +109,13 @@ class Inventory(Message):
         return of_rows | {_canonical(owned.address): owned.label for owned in self.addresses}
 
     @cached_property
-    def _networks(self) -> list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, OwnedNetwork]]:
-        return [(ipaddress.ip_network(owned.network), owned) for owned in self.networks]
+    def _networks(self) -> dict[ipaddress.IPv4Network | ipaddress.IPv6Network, str]:
+        return {ipaddress.ip_network(owned.network): owned.label for owned in self.networks}
+
+    @cached_property
+    def _prefix_lengths(self) -> list[int]:
+        """A cloud project has thousands of networks, and a zone more addresses: they are looked up, not gone through."""
+        return sorted({network.prefixlen for network in self._networks}, reverse=True)
 
     @cached_property
     def _rows(self) -> dict[str, PoolRow]:
@@ -116,10 +129,11 @@ class Inventory(Message):
 class InventoryReader(Protocol):
     """Who knows what is ours."""
 
-    async def read(self, request: AuditRequest, zones: list[str]) -> Inventory:
-        """All sources that the request asks for, each failure told in `sources` and none raised.
+    async def read(self, request: AuditRequest, zones: list[str], *, tell_outages: bool = True) -> Inventory:
+        """All sources that the request asks for, each failure told in `sources`.
 
-        `zones` are those that PowerDNS hosts, without their dots: a pool is one of them.
+        `zones` are those that PowerDNS hosts, without their dots: a pool is one of them. With `tell_outages` off, what
+        a further try may mend is raised instead.
         """
         ...
 
@@ -129,8 +143,3 @@ def _canonical(address: str) -> str:
         return str(ipaddress.ip_address(address))
     except ValueError:
         return address
-
-
-def is_directly_below(name: str, pool: str) -> bool:
-    """Whether PDM could hand the name out."""
-    return names.parent_of(name) == pool

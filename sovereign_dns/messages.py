@@ -3,6 +3,7 @@
 An activity's type is the name of its step. All of it stands in the run's history, so none of it holds a secret.
 """
 
+from sovereign_dns.audit_contract import AuditRequest, AuditResult, FixFindingRequest
 from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,
@@ -16,7 +17,7 @@ from sovereign_dns.contract import (
 )
 from sovereign_dns.intent import DomainIntent
 from sovereign_dns.issuance import WantedCertificate
-from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
+from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest, RestoreRequest
 from sovereign_dns.removal_intent import RemovalIntent
 from sovereign_dns.wire import Message
 
@@ -206,6 +207,16 @@ class DecideRemoval(Message):
     request: DeprovisionRequest | RemoveParentDomainRequest
 
 
+DECIDE_FIX = "decide-fix"
+"""The activity in which the environment has its say about what a finding names, once for a run."""
+
+
+class DecideFix(Message):
+    """The request that is to be decided."""
+
+    request: FixFindingRequest
+
+
 class AwaitLock(Task):
     """A run that is cancelled and waited for, since another one shall follow it under its lock."""
 
@@ -225,24 +236,34 @@ class FindRecords(Task):
 
 
 class RRsetToRemove(Message):
-    """One rrset. With `expected` it is removed only where it still holds exactly that, whoever owns it."""
+    """One rrset. With `expected` it is removed only where it still holds exactly that, whoever owns it.
+
+    `expected_owner` is the Sovereign whose it must be besides; where it is empty, nobody's.
+    """
 
     name: str
     type: str
     expected: list[str] | None = None
+    expected_owner: str | None = None
 
 
 class FoundZone(Message):
     """A zone that holds some of a Sovereign's rrsets, or that was made for it.
 
-    `made_for_us` where its apex says that it was created for this Sovereign; `parent_zone` is the hosted zone above it.
+    `made_for_us` where its apex says that it was created for this Sovereign, `delegated_for_us` where the zone above it
+    says so of its delegation, `made_by_pdm` where it is the one that PDM makes for a pool name: in these cases there is
+    something for `zone-remove` to do. `parent_zone` is the hosted zone above it, and `keys` are the DS records of its
+    keys: a zone that is made anew has others.
     """
 
     zone: str
     domain: str
     rrsets: list[RRsetToRemove] = []
     made_for_us: bool = False
+    delegated_for_us: bool = False
+    made_by_pdm: bool = False
     parent_zone: str | None = None
+    keys: list[str] = []
 
 
 class FoundReport(Message):
@@ -269,13 +290,18 @@ class RemoveZone(Task):
     """A zone that was made for the Sovereign, with its delegation; it stays where it holds anything of others.
 
     `without_parent` allows it also where no hosted zone lies above it. `leftover_of_pool` where PDM made it, and has
-    released its name.
+    released its name; `nameservers` are those that it delegates to, and `keys` those of the zone when it was found:
+    with others it is the zone of somebody who has claimed the name since. In a dry run nothing has been removed before:
+    what is the owner's, or leads only to `addresses`, counts as gone.
     """
 
     zone: str
     parent_zone: str | None = None
     without_parent: bool = False
     leftover_of_pool: bool = False
+    nameservers: list[str] = []
+    keys: list[str] = []
+    addresses: list[str] = []
     dry_run: bool = False
 
 
@@ -295,13 +321,55 @@ class ReleasePoolName(Task):
     dry_run: bool = False
 
 
+DECIDE_RESTORING = "decide-restoring"
+"""The activity in which the environment has its say about what is put back, once for a run."""
+
+
+class DecideRestoring(Message):
+    """The request that is to be decided."""
+
+    request: RestoreRequest
+
+
 class RestoreZoneRecords(Task):
-    """What stood in one zone before another run: written back as it was, with its TTLs and comments."""
+    """What stood in one zone before another run: written back as it was, with its TTLs and comments.
+
+    `pool_address` where PDM has been made to hold the zone's name again: the records with this address that it wrote
+    then, which are nobody's, give way.
+    """
 
     zone: str
     records: list[RecordChange]
+    pool_address: str | None = None
     takeover: bool = False
     dry_run: bool = False
+
+
+AUDIT = "audit-zones"
+"""The activity that looks through the zones."""
+
+
+class LookThroughZones(Message):
+    """Which zones, and against which inventory."""
+
+    request: AuditRequest
+
+
+class AuditReport(Message):
+    """What was found, and where this installation's people read what to do about it."""
+
+    result: AuditResult
+    runbook_url: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """One line of the log."""
+        found, gone = len(self.result.findings) + self.result.left_out, len(self.result.gone)
+        return f"{found} findings in {self.result.zones_total} zones, {gone} gone"
+
+
+AUDIT_IN_MEMO = "findings"
+"""The memo field in which an audit tells a list of audits what it found, in a line."""
 
 
 class SetNameservers(Task):

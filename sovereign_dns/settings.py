@@ -3,6 +3,7 @@
 A secret, or the URL of PowerDNS or PDM, also comes as `<NAME>_FILE`, a path that is read afresh at each use.
 """
 
+import ipaddress
 import os
 import re
 import ssl
@@ -13,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sovereign_dns import names
+from sovereign_dns.audit_contract import Network
 from sovereign_dns.clients.authoritative import split_host_port
 from sovereign_dns.clients.powerdns import WRITES_AT_ONCE
 from sovereign_dns.clients.resolver_places import parse_resolver
@@ -23,6 +25,7 @@ from sovereign_dns.secrets import Secret
 Given = TypeVar("Given")
 
 DEFAULT_PDM_URL = "http://pool-domain-manager.openova-system.svc.cluster.local:8080"
+DEFAULT_HCLOUD_ENDPOINT = "https://api.hetzner.cloud/v1"
 DEFAULT_NAMESERVERS = ("ns1.openova.io", "ns2.openova.io", "ns3.openova.io")
 DEFAULT_RESOLVERS = ("8.8.8.8", "1.1.1.1", "9.9.9.9", "208.67.222.222", "4.2.2.1")
 DEFAULT_PROTECTED_FQDNS = ("openova.io", "console.openova.io", "api.openova.io")
@@ -40,6 +43,15 @@ def _split(value: Any) -> Any:
 
 def _checked_place(text: str) -> str:
     split_host_port(text)
+    return text
+
+
+def _checked_listening_place(text: str) -> str:
+    host, _ = split_host_port(text)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"{text[:80]!r} is not an IP address and a port, such as 0.0.0.0:9092") from None
     return text
 
 
@@ -90,6 +102,7 @@ SubdomainList = Annotated[
     list[Annotated[str, AfterValidator(names.normalise_relative)]], NoDecode, BeforeValidator(_split)
 ]
 PlaceList = Annotated[list[Annotated[str, AfterValidator(_checked_place)]], NoDecode, BeforeValidator(_split)]
+NetworkList = Annotated[list[Network], NoDecode, BeforeValidator(_split)]
 TextList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 ResolverList = Annotated[list[Annotated[str, AfterValidator(_checked_resolver)]], NoDecode, BeforeValidator(_split)]
 
@@ -127,12 +140,18 @@ class Settings(BaseSettings):
     catalyst_allowed_parent_domains: FqdnList = []
     catalyst_protected_fqdns: FqdnList = Field(default_factory=lambda: list(DEFAULT_PROTECTED_FQDNS))
     catalyst_allow_non_public_ips: bool = False
+    catalyst_owned_networks: NetworkList = []
+    hcloud_endpoint: Url = DEFAULT_HCLOUD_ENDPOINT
+    hcloud_endpoint_file: Path | None = None
+    hcloud_token: SecretStr | None = None
+    hcloud_token_file: Path | None = None
     kubeconfig: Path | None = None
     temporal_deployment_name: Annotated[str, AfterValidator(_checked_deployment_name)] | None = None
     temporal_worker_build_id: str | None = None
     sovereign_dns_powerdns_activities_per_second: Annotated[float, Field(ge=0.1, le=1000)] = 20
     sovereign_dns_powerdns_writes_at_once: Annotated[int, Field(gt=0)] = WRITES_AT_ONCE
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
+    sovereign_dns_metrics_address: Annotated[str, AfterValidator(_checked_listening_place)] | None = None
     sovereign_dns_runbook_url: Annotated[str, AfterValidator(_checked_page)] | None = None
     sovereign_dns_log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -147,6 +166,16 @@ class Settings(BaseSettings):
     def pdm_url(self) -> MountedURL:
         """Where PDM is."""
         return MountedURL("POOL_DOMAIN_MANAGER_URL", self.pool_domain_manager_url, self.pool_domain_manager_url_file)
+
+    @property
+    def hetzner_url(self) -> MountedURL:
+        """Where the Hetzner Cloud API is."""
+        return MountedURL("HCLOUD_ENDPOINT", self.hcloud_endpoint, self.hcloud_endpoint_file)
+
+    @property
+    def hetzner_tokens(self) -> Secret:
+        """The tokens of the Hetzner Cloud projects whose addresses are ours, separated by white space."""
+        return Secret("HCLOUD_TOKEN", self.hcloud_token, self.hcloud_token_file)
 
     @model_validator(mode="after")
     def _is_versioned_or_not(self) -> "Settings":

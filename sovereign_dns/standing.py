@@ -11,19 +11,30 @@ def removal_of(status: ProvisionResult) -> str | None:
     return DEPROVISION_SOVEREIGN if "pool-release" in steps else REMOVE_PARENT_DOMAIN
 
 
+def is_fix(status: ProvisionResult) -> bool:
+    """Whether the run takes away what a finding of an audit names, and nothing else."""
+    steps = [step.step for step in status.steps]
+    return bool(steps) and set(steps) == {"records-remove", "dns-verify"}
+
+
 def subject_of(status: ProvisionResult) -> str:
-    """What a run is about: a Sovereign, or what is its under one parent domain."""
+    """What a run is about: a Sovereign, what is its under one parent domain, or what an audit has found."""
+    if is_fix(status):
+        removed = [f"{record.name} {record.type}" for record in status.records]
+        return " and ".join(removed) or "What an audit found"
     if removal_of(status) != REMOVE_PARENT_DOMAIN:
-        return status.sovereign_fqdn
+        return status.sovereign_fqdn or "what is no Sovereign's"
     under = [step.domain for step in status.steps if step.step == "dns-verify"]
     return " ".join([status.sovereign_fqdn, *(f"under {domain}" for domain in under[:1])])
 
 
 def standing(status: ProvisionResult) -> str:
     """Such as `t1.omani.works is complete`."""
+    if is_fix(status):
+        return f"the removal of {subject_of(status)} is {status.phase}"
     match removal_of(status), status.phase:
         case None, phase:
-            return f"{status.sovereign_fqdn} is {phase}"
+            return f"{subject_of(status)} is {phase}"
         case kind, "complete":
             return f"{subject_of(status)} is {'deprovisioned' if kind == DEPROVISION_SOVEREIGN else 'removed'}"
         case _, phase:

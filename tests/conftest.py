@@ -28,7 +28,13 @@ from tests.world import World
 
 MOST_XDIST_WORKERS = 8
 
-_WITHOUT_STACK = ("tests/unit/", "tests/test_delegated.py")
+_WITHOUT_STACK = (
+    "tests/unit/",
+    "tests/contract_tests/",
+    "tests/test_delegated.py",
+    "tests/test_hetzner.py",
+    "tests/test_removal.py",
+)
 _WITH_BROWSER = "tests/test_web_ui.py"
 
 

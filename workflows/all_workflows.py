@@ -3,9 +3,12 @@
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.add_parent_domain import AddParentDomain
+from workflows.audit_zones import AuditZones
 from workflows.deprovision_sovereign import DeprovisionSovereign
+from workflows.fix_finding import FixFinding
 from workflows.provision_sovereign import ProvisionSovereign
 from workflows.remove_parent_domain import RemoveParentDomain
+from workflows.restore_records import RestoreRecords
 from workflows.verify_sovereign import VerifySovereign
 
 ALL_WORKFLOWS: list[type] = [
@@ -14,6 +17,9 @@ ALL_WORKFLOWS: list[type] = [
     DeprovisionSovereign,
     AddParentDomain,
     RemoveParentDomain,
+    RestoreRecords,
+    AuditZones,
+    FixFinding,
 ]
 
 SANDBOX = SandboxedWorkflowRunner(

@@ -1,6 +1,7 @@
 """One HTTP call to a backend, with its failures told apart. No retries: those happen in one place, Temporal's."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,9 +18,14 @@ TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
 
+def retry_after_of(response: httpx.Response) -> float | None:
+    """In how many seconds the server wants to be asked again, by its header Retry-After."""
+    return retry_after(response.headers.get("Retry-After", ""))
+
+
 @dataclass(frozen=True)
 class Backend:
-    """Who is called, and which error types speak for it."""
+    """Who is called, which error types speak for it, and how it says when to ask again."""
 
     name: str
     url: MountedURL
@@ -27,6 +33,7 @@ class Backend:
     unauthorized: type[NeedsAHand]
     unauthorized_statuses: frozenset[int]
     mend_unauthorized: Callable[[], str]
+    ask_again_after: Callable[[httpx.Response], float | None] = retry_after_of
 
     def address(self, *, doing: str) -> str:
         """The URL as it is now.
@@ -72,24 +79,46 @@ async def send(
         Outage: no answer came.
         NeedsAHand: the credentials can't be sent.
     """
+    with _told_apart(backend, url, doing) as parsed:
+        return await client.request(method, parsed, **options)
+
+
+@asynccontextmanager
+async def streamed(
+    client: httpx.AsyncClient, backend: Backend, method: str, url: str, *, doing: str, **options: Any
+) -> AsyncIterator[httpx.Response]:
+    """As `call`, but the body of a success is left to be read while it comes; where it breaks off, that is an outage.
+
+    Raises:
+        Outage: as `call` does, also while the body is read.
+        NeedsAHand: as `call` does.
+    """
+    with _told_apart(backend, url, doing) as parsed:
+        async with client.stream(method, parsed, **options) as response:
+            if not response.is_success:
+                await response.aread()
+            yield decided(response, backend, doing=doing)
+
+
+@contextmanager
+def _told_apart(backend: Backend, url: str, doing: str) -> Iterator[httpx.URL]:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise backend.unavailable(
             f"{backend.name}'s URL is not valid ({error}): {backend.url.how_to_mend('URL')}", sent=False
         ) from error
-    at = _place(parsed)
     try:
-        return await client.request(method, parsed, **options)
+        yield parsed
     except (httpx.LocalProtocolError, UnicodeEncodeError):
         # Without its cause and its text, which holds the header, and so the secret.
         raise backend.unauthorized(
-            f"nothing was sent to {backend.name} at {at} while {doing}, since the credentials hold a line break or "
-            f"another character that no HTTP header may hold: {backend.mend_unauthorized()}"
+            f"nothing was sent to {backend.name} at {_place(parsed)} while {doing}, since the credentials hold a line "
+            f"break or another character that no HTTP header may hold: {backend.mend_unauthorized()}"
         ) from None
     except httpx.HTTPError as error:
         raise backend.unavailable(
-            f"{backend.name} at {at} doesn't answer ({_cause(error)}) while {doing}. "
+            f"{backend.name} at {_place(parsed)} doesn't answer ({_cause(error)}) while {doing}. "
             "It is tried again until it does; look whether it runs and can be reached from the worker. "
             f"Its URL comes from {backend.url.where}.",
             sent=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout),
@@ -112,7 +141,7 @@ def decided(response: httpx.Response, backend: Backend, *, doing: str, shown: st
         raise backend.unavailable(
             f"{backend.name} at {at} answered {response.status_code} while {doing}: "
             f"{excerpt(response) if shown is None else shown}. It is tried again until it works.",
-            retry_after=retry_after(response.headers.get("Retry-After", "")),
+            retry_after=backend.ask_again_after(response),
         )
     return response
 
@@ -138,9 +167,20 @@ def json_of(response: httpx.Response, backend: Backend, *, doing: str) -> Any:
 
 
 def excerpt(response: httpx.Response) -> str:
-    """The beginning of an answer's body on one line, for an error message."""
+    """The beginning of an answer's body on one line, for an error message. Credentials that it repeats are left out."""
     text = " ".join(response.text.split())
+    for credentials in _credentials_of(response):
+        text = text.replace(credentials, "...")
     return (text[:200] + "...") if len(text) > 200 else text or "no body"
+
+
+def _credentials_of(response: httpx.Response) -> list[str]:
+    """What the request proved itself with: a proxy or a debugging server may show the request in its answer."""
+    try:
+        sent = response.request.headers
+    except RuntimeError:  # an answer to no request
+        return []
+    return [sent[name].split()[-1] for name in ("Authorization", "X-API-Key") if sent.get(name, "").strip()]
 
 
 def _cause(error: httpx.HTTPError) -> str:

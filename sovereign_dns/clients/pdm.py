@@ -35,6 +35,10 @@ class _Allocations(Message):
     allocations: list[Allocation] | None = None
 
 
+class _Health(Message):
+    managed_domains: list[str] | None = None
+
+
 class _Reservation(Message):
     reservation_token: str
 
@@ -141,6 +145,14 @@ class PDM:
             raise self._unexpected(response, doing)
         return self._parsed(TypeAdapter(_Allocations), response, doing=doing).allocations or []
 
+    async def managed_domains(self) -> list[str]:
+        """The pool domains of which PDM hands out names."""
+        doing = "asking which pool domains it manages"
+        response = await self._call("GET", f"{self._backend.address(doing=doing)}/healthz", doing=doing)
+        if response.status_code != 200:
+            raise self._unexpected(response, doing)
+        return self._parsed(TypeAdapter(_Health), response, doing=doing).managed_domains or []
+
     async def release(self, pool_domain: str, subdomain: str) -> Released:
         """Has PDM forget the name, whosever it is and in whatever state: its row must be looked at before."""
         doing = f"releasing {subdomain}.{pool_domain}"
@@ -238,6 +250,9 @@ class PDM:
 
     async def _send(self, method: str, pool_domain: str, verb: str, *, doing: str, **options: Any) -> httpx.Response:
         url = f"{self._backend.address(doing=doing)}/api/v1/pool/{urllib.parse.quote(pool_domain, safe='')}/{verb}"
+        return await self._call(method, url, doing=doing, **options)
+
+    async def _call(self, method: str, url: str, *, doing: str, **options: Any) -> httpx.Response:
         auth = basic_auth(self._user, self._password)
         return await http.call(self._client, self._backend, method, url, doing=doing, auth=auth, **options)
 

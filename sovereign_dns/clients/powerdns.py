@@ -1,8 +1,10 @@
 """PowerDNS' REST API (https://doc.powerdns.com/authoritative/http-api/), as far as we need it.
 
-No call here grows with the zone: rrsets are read by name, zones by name, metadata without rrsets.
+No call here grows with the zone: rrsets are read by name, zones by name, metadata without rrsets. The one that does is
+`streamed`, for `zone_stream`.
 """
 
+import asyncio
 import urllib.parse
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -40,6 +42,9 @@ with SQLite, to most of those that meet in different ones (measured): its databa
 than wait."""
 
 READ_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+STREAM_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+"""For each part of a long answer: PowerDNS sends nothing of it before it has put all of it together."""
+
 LONGEST_STANDSTILL_OF_READS_SECONDS = 10.0
 LONGEST_STANDSTILL_OF_WRITES_SECONDS = 25.0
 LONGEST_STANDSTILL_OF_A_ZONE_SECONDS = 15.0
@@ -107,6 +112,7 @@ class PowerDNS:
         self._reads = Turns(READS_IN_FLIGHT, longest_standstill=LONGEST_STANDSTILL_OF_READS_SECONDS)
         self._writes = Turns(writes_at_once, longest_standstill=LONGEST_STANDSTILL_OF_WRITES_SECONDS)
         self._writers: dict[str, Turns] = {}
+        self._one_stream = asyncio.Lock()
         self.search = PowerDNSSearch(self._found)
 
     @asynccontextmanager
@@ -177,7 +183,7 @@ class PowerDNS:
     async def zone(self, name: str) -> ZoneMetadata | None:
         """A zone's metadata, or None where it is not hosted."""
         doing = f"reading zone {name}"
-        response = await self._read(_zone_path(name), doing=doing, rrsets="false")
+        response = await self._read(zone_path(name), doing=doing, rrsets="false")
         if response.status_code in {404, 422}:  # 422: versions before 4.9 said so of an unknown zone
             return None
         return self._parsed(TypeAdapter(ZoneMetadata), response, doing=doing)
@@ -213,7 +219,7 @@ class PowerDNS:
     async def delete_zone(self, name: str) -> bool:
         """Deletes a zone with all that it holds, in a `turn_to_write`. Returns False where it was gone already."""
         doing = f"deleting zone {name}"
-        response = await self._send("DELETE", _zone_path(name), doing=doing)
+        response = await self._send("DELETE", zone_path(name), doing=doing)
         match response.status_code:
             case 200 | 204:
                 return True
@@ -244,7 +250,7 @@ class PowerDNS:
     async def _rrsets_at(self, zone: str, name: str, rrtype: str | None) -> list[RRset]:
         doing = f"reading {name} in zone {zone}"
         filters = {"rrset_name": names.absolute(name)} | ({"rrset_type": rrtype} if rrtype else {})
-        response = await self._read(_zone_path(zone), doing=doing, **filters)
+        response = await self._read(zone_path(zone), doing=doing, **filters)
         if response.status_code in {404, 422}:
             raise ZoneMissing(
                 f"zone {zone} is not hosted by PowerDNS any more (while {doing}): somebody deleted it during this "
@@ -271,7 +277,7 @@ class PowerDNS:
         """
         doing = f"writing {len(writes)} rrsets into zone {zone}"
         body = {"rrsets": [write.as_powerdns() for write in writes]}
-        response = await self._send("PATCH", _zone_path(zone), doing=doing, json=body)
+        response = await self._send("PATCH", zone_path(zone), doing=doing, json=body)
         match response.status_code:
             case 200 | 204:
                 return
@@ -289,20 +295,48 @@ class PowerDNS:
     async def ds_records(self, zone: str) -> list[str]:
         """The DS records of the zone's active keys, in every digest that PowerDNS computes; none when unsigned."""
         doing = f"reading the keys of zone {zone}"
-        response = await self._read(f"{_zone_path(zone)}/cryptokeys", doing=doing)
+        response = await self._read(f"{zone_path(zone)}/cryptokeys", doing=doing)
         if response.status_code in {404, 422}:
             raise ZoneMissing(f"zone {zone} is not hosted by PowerDNS any more (while {doing}); start the run again")
         keys = self._parsed(TypeAdapter(list[_CryptoKey]), response, doing=doing)
         return [ds for key in keys if key.active and key.published for ds in key.ds]
+
+    @asynccontextmanager
+    async def streamed(self, path: str, *, doing: str) -> AsyncIterator[httpx.Response]:
+        """An answer that may be long, to be read while it comes. One at a time: the other turns are left to others."""
+        url, headers = self._url(path, doing), self._headers()
+        async with (
+            self._one_stream,
+            self._turn(self._reads, doing),
+            http.streamed(
+                self._client, self._backend, "GET", url, doing=doing, headers=headers, timeout=STREAM_TIMEOUT
+            ) as response,
+        ):
+            if response.status_code not in {200, 404, 422}:
+                await response.aread()
+                raise self._unexpected(response, doing)
+            yield response
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
         async with self._turn(self._reads, doing):
             return await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
-        headers = {"X-API-Key": self._api_key.read()}
-        url = self._backend.address(doing=doing).removesuffix("/api/v1") + self._server + path
-        return await http.call(self._client, self._backend, method, url, doing=doing, headers=headers, **options)
+        return await http.call(
+            self._client,
+            self._backend,
+            method,
+            self._url(path, doing),
+            doing=doing,
+            headers=self._headers(),
+            **options,
+        )
+
+    def _headers(self) -> dict[str, str]:
+        return {"X-API-Key": self._api_key.read()}
+
+    def _url(self, path: str, doing: str) -> str:
+        return self._backend.address(doing=doing).removesuffix("/api/v1") + self._server + path
 
     def _parsed(self, adapter: TypeAdapter[Parsed], response: httpx.Response, *, doing: str) -> Parsed:
         if response.status_code != 200:
@@ -324,7 +358,8 @@ class PowerDNS:
         )
 
 
-def _zone_path(zone: str) -> str:
+def zone_path(zone: str) -> str:
+    """Where the API has a zone."""
     return f"/zones/{urllib.parse.quote(names.absolute(zone), safe='')}"
 
 

@@ -1,7 +1,8 @@
-"""Where the contract tests find PDM and Kubernetes: real servers by environment, else the simulators.
+"""Where the contract tests find PDM, Kubernetes and Hetzner Cloud: real servers by environment, else the simulators.
 
 CONTRACT_PDM_URL, CONTRACT_PDM_POOL: a real PDM and a pool domain that it manages, for tests to play in.
 CONTRACT_KUBERNETES_KUBECONFIG, CONTRACT_KUBERNETES_NAMESPACE: a cluster with cert-manager.
+CONTRACT_HETZNER_TOKEN: a token of a project of the real Hetzner Cloud; Read is enough, and nothing is changed.
 """
 
 import os
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from lightkube import AsyncClient, KubeConfig
 
+from devstack.hetzner_simulator import HetznerSimulator
 from devstack.kubernetes_simulator import KubernetesSimulator
 from devstack.pdm_simulator import PDMSimulator
 from devstack.ports import free_port
@@ -21,6 +23,17 @@ from devstack.powerdns_server import PowerDNSServer
 from devstack.state_folder import secret
 
 FIELD_MANAGER = "contract-tests"
+
+RESOURCES: dict[str, list[dict[str, str]]] = {
+    "servers": [
+        {"ipv4": "192.0.2.1", "ipv6": "2001:db8:1::/64", "private_ip": "10.0.0.2"},
+        {"ipv6": "2001:db8:2::/64"},
+        {"private_ip": "10.0.0.3"},
+    ],
+    "load_balancers": [{"ipv4": "192.0.2.10", "ipv6": "2001:db8:ffff::1", "private_ip": "10.0.0.4"}],
+    "floating_ips": [{"ip": "192.0.2.20"}, {"ip": "2001:db8:20::/64"}],
+    "primary_ips": [{"ip": "192.0.2.1"}, {"ip": "2001:db8:1::/64"}, {"ip": "192.0.2.30"}],
+}
 
 
 @contextmanager
@@ -87,4 +100,26 @@ async def kubernetes(kubeconfig: Path, namespace: str) -> AsyncIterator[AsyncCli
     """The client library that the product uses."""
     config = KubeConfig.from_file(str(kubeconfig)).get()
     async with AsyncClient(config, namespace=namespace, field_manager=FIELD_MANAGER, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def hetzner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The base of the Hetzner Cloud API, and a token. The simulated project has some of everything."""
+    if token := os.environ.get("CONTRACT_HETZNER_TOKEN"):
+        yield os.environ.get("HCLOUD_ENDPOINT", "https://api.hetzner.cloud/v1"), token
+    else:
+        with HetznerSimulator(tmp_path_factory.mktemp("hetzner"), free_port(), "contract-token") as simulator:
+            for kind, resources in RESOURCES.items():
+                place = f"{simulator.origin}/simulator/projects/contract/{kind}"
+                httpx.post(place, json=resources).raise_for_status()
+            yield simulator.url, "contract-token"
+
+
+@pytest.fixture
+async def hcloud(hetzner: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the Hetzner Cloud API, with its token."""
+    url, token = hetzner
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30) as client:
         yield client

@@ -13,7 +13,7 @@ from pathlib import Path
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from service import logs
+from service import logs, telemetry
 from workflows.all_workflows import ALL_WORKFLOWS, SANDBOX
 from workflows.conversion import contract_data_converter
 from workflows.one_request import OneRequestEach
@@ -48,7 +48,7 @@ async def _replay(paths: list[Path]) -> None:
 
 if __name__ == "__main__":
     logs.configure("INFO")
-    logs.forward_core_logs()
+    telemetry.configure(None)
     asyncio.run(_replay([Path(name) for name in sys.argv[1:]] or recorded_histories()))
     sys.stdout.flush()
     os._exit(0)

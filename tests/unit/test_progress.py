@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sovereign_dns.contract import (
+    CertificateSpec,
     CertificateStatus,
     Hazard,
+    PoolNameChange,
     ProvisionResult,
     RecordChange,
     ServerVerdict,
@@ -196,6 +198,61 @@ def test_of_a_certificate_the_latest_word_counts(progress: Progress) -> None:
         ("kube-system", True),
         ("other", False),
     ]
+
+
+def test_who_only_looks_at_a_certificate_keeps_what_was_changed_of_it(progress: Progress) -> None:
+    before = CertificateSpec(dns_names=[FQDN], issuer="staging", secret_name="tls")
+    asked = CertificateStatus(name="tls", namespace="ns", dns_names=[FQDN], change="replaced", before=before)
+    issued = CertificateStatus(name="tls", namespace="ns", dns_names=[FQDN], ready=True)
+    progress.set_certificate(asked)
+    progress.see_certificate(issued.changed(ready=False))
+    progress.set_certificate(issued)
+    assert progress.snapshot().certificates == [issued.changed(change="replaced", before=before)]
+
+
+RELEASED = PoolNameChange(domain=WORKS, subdomain="otech5", change="released", load_balancer_ip=LOAD_BALANCER)
+REMOVED = CertificateStatus(
+    name="tls",
+    namespace="ns",
+    dns_names=[FQDN],
+    change="removed",
+    before=CertificateSpec(dns_names=[FQDN], issuer="prod", secret_name="tls"),
+)
+
+
+def test_a_pool_name_is_told_once(progress: Progress) -> None:
+    progress.add_pool_name(RELEASED)
+    progress.add_pool_name(RELEASED)
+    assert progress.snapshot().pool_names == [RELEASED]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_perhaps_released_or_deleted_is_told_as_that_where_the_run_ends_before_it_knows(
+    progress: Progress, known: bool
+) -> None:
+    progress.attempt_pool_names([RELEASED])
+    progress.attempt_certificates([REMOVED])
+    assert (progress.snapshot().pool_names, progress.snapshot().certificates) == ([], [])
+    if known:
+        progress.add_pool_name(RELEASED)
+        progress.set_certificate(REMOVED)
+
+    progress.abort("cancelled", START, "it was cancelled")
+
+    told = progress.snapshot()
+    assert told.pool_names == [RELEASED.changed(unconfirmed=not known)]
+    assert told.certificates == [REMOVED.changed(unconfirmed=not known)]
+
+
+def test_a_request_for_a_certificate_that_was_given_up_unanswered_is_told_beside_what_is_seen_of_it(
+    progress: Progress,
+) -> None:
+    """Its step has a deadline, and the run goes on without it."""
+    seen = CertificateStatus(name="tls", namespace="ns", dns_names=[FQDN], ready=True)
+    progress.attempt_certificates([REMOVED.changed(change="replaced")])
+    progress.set_certificate(seen)
+    (told,) = progress.end(dry_run=False, given_up=True).certificates
+    assert told == seen.changed(change="replaced", before=REMOVED.before, unconfirmed=True)
 
 
 def picture(converged: int, state: str = "converged") -> VerificationResult:

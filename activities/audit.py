@@ -1,0 +1,38 @@
+"""The activity that looks through the zones."""
+
+from temporalio import activity
+
+from activities.earlier_audits import earlier_audits
+from activities.zone_audit import ZoneAudit
+from sovereign_dns.audit_news import known_from
+from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.inventory import InventoryReader
+from sovereign_dns.messages import AUDIT, AuditReport, LookThroughZones
+
+TRIES_OF_THE_INVENTORY = 3
+"""Attempts. What is away for longer is told as unreadable: the rest of the audit is worth more than waiting."""
+
+
+class AuditActivities:
+    """Reads only."""
+
+    def __init__(
+        self,
+        powerdns: PowerDNS,
+        inventory: InventoryReader,
+        expected_nameservers: list[str],
+        *,
+        runbook_url: str | None = None,
+    ) -> None:
+        self._powerdns = powerdns
+        self._inventory = inventory
+        self._expected_nameservers = expected_nameservers
+        self._runbook_url = runbook_url
+
+    @activity.defn(name=AUDIT)
+    async def audit_zones(self, task: LookThroughZones) -> AuditReport:
+        """Everything that is wrong in the zones, and what of it is new."""
+        known = known_from(await earlier_audits())
+        audit = ZoneAudit(self._powerdns, self._inventory, self._expected_nameservers, task.request, known)
+        result = await audit.run(tell_outages=activity.info().attempt >= TRIES_OF_THE_INVENTORY)
+        return AuditReport(result=result, runbook_url=self._runbook_url)

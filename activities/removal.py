@@ -1,0 +1,277 @@
+"""The steps `records-find`, `records-remove` and `zone-remove`, on PowerDNS' API."""
+
+from collections.abc import Iterable
+
+from temporalio import activity
+
+from activities import journal
+from activities.attempt_time import in_time
+from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
+from sovereign_dns import names
+from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.powerdns_search import ENOUGH_TO_TELL
+from sovereign_dns.concurrency import side_by_side
+from sovereign_dns.contract import ZoneChange
+from sovereign_dns.failures import FindingChanged, OwnershipConflict, ZoneMissing
+from sovereign_dns.intent import MOST_RRSETS
+from sovereign_dns.messages import (
+    FindRecords,
+    FoundReport,
+    FoundZone,
+    RecordsReport,
+    RemoveRecords,
+    RemoveZone,
+    ServedZone,
+    ZoneReport,
+)
+from sovereign_dns.names import relative_to_root
+from sovereign_dns.removal import (
+    MOST_NAMED,
+    changed_since,
+    cuts_delegated_for,
+    found_in,
+    is_in_scope,
+    is_zone_in_scope,
+    kept_for_another,
+    left_without_owner,
+    names_in_question,
+    other_deployments,
+    plan_removals,
+    pool_host,
+    removal_summary,
+)
+from sovereign_dns.removal_intent import RemovalIntent
+from sovereign_dns.rrsets import RRset
+from sovereign_dns.zone_removal import ZoneRemoval, ZoneSeen, ZoneWish, plan_zone_removal
+
+_ANOTHER_DEPLOYMENT = (
+    "It may be newer, and in use. If the Sovereign shall go whatever deployment it is of, send no deploymentId."
+)
+
+
+class RemovalActivities:
+    """Finds what is a Sovereign's by name and comment, and reads it again before it removes it."""
+
+    def __init__(self, powerdns: PowerDNS) -> None:
+        self._powerdns = powerdns
+        self._writes = ZoneWrites(powerdns)
+
+    @activity.defn(name="records-find")
+    async def find_records(self, task: FindRecords) -> FoundReport:
+        """Everything that the Sovereign has in PowerDNS, in whatever zone; or its names' part of that. Reads only."""
+        intent = task.intent
+        at_names, asked_for = await self._where_to_look(intent)
+        present = await self._present(at_names)
+        _refuse_other_deployments(intent, present)
+        found = {zone: found_in(zone, rrsets, asked_for.get(zone, set()), intent) for zone, rrsets in present.items()}
+        await self._add_children(found, present, intent)
+        zones = await self._with_parents(zone for zone in found.values() if _concerns(zone))
+        hazards = [
+            hazard
+            for zone, rrsets in present.items()
+            for hazard in kept_for_another(zone, rrsets, asked_for.get(zone, set()), intent)
+        ]
+        pool_zones = {host for domain in intent.domains if (host := pool_host(domain))}
+        left = [
+            told
+            for zone, rrsets in present.items()
+            if zone not in pool_zones  # what PDM wrote there goes when the name is released
+            for told in left_without_owner(rrsets, asked_for.get(zone, set()), intent)
+        ]
+        return FoundReport(outcome=_told(zones, left), zones=zones, hazards=hazards)
+
+    async def _where_to_look(self, intent: RemovalIntent) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+        """By zone: the names to read, and of those the ones that the zone answers for in question."""
+        in_question = {name for domain in intent.domains for name in names_in_question(domain)}
+        candidates = {above for name in in_question for above in names.lineage(name) if "*" not in above}
+        noted = await self._powerdns.search.noted_as_of(intent.owner.sovereign_fqdn)
+        hosted = await self._powerdns.hosted(candidates)
+        asked_for: dict[str, set[str]] = {}
+        for name in in_question:
+            zone = names.longest_hosted_suffix(name, hosted)
+            if zone is not None:
+                asked_for.setdefault(zone, set()).add(name)
+        at_names = {zone: set(asked) for zone, asked in asked_for.items()}
+        for rrset in noted:
+            if is_in_scope(rrset.name, intent) or is_zone_in_scope(rrset.name, intent):
+                at_names.setdefault(rrset.zone, set()).add(rrset.name)
+        return at_names, asked_for
+
+    async def _present(self, at_names: dict[str, set[str]]) -> dict[str, list[RRset]]:
+        found = await side_by_side(self._rrsets(zone, at) for zone, at in at_names.items())
+        return dict(zip(at_names, found, strict=True))
+
+    async def _rrsets(self, zone: str, at_names: Iterable[str]) -> list[RRset]:
+        """None where the zone is gone by now: then so are they."""
+        try:
+            return await self._powerdns.rrsets(zone, sorted(at_names))
+        except ZoneMissing:
+            return []
+
+    async def _add_children(
+        self, found: dict[str, FoundZone], present: dict[str, list[RRset]], intent: RemovalIntent
+    ) -> None:
+        """Zones that are known only by their delegation, or as PDM's; also those whose records are gone already."""
+        cuts = {cut for zone, rrsets in present.items() for cut in cuts_delegated_for(zone, rrsets, intent)}
+        pool_zones = await self._powerdns.hosted({host for domain in intent.domains if (host := pool_host(domain))})
+        for zone in sorted(cuts | pool_zones):
+            known = found.get(zone) or found_in(zone, [], [], intent)
+            found[zone] = known.changed(
+                delegated_for_us=zone in cuts, made_by_pdm=zone in pool_zones and not known.made_for_us
+            )
+
+    async def _with_parents(self, zones: Iterable[FoundZone]) -> list[FoundZone]:
+        """The deepest first: what lies above them holds their delegations."""
+        ordered = sorted(zones, key=lambda zone: (-zone.zone.count("."), zone.zone))
+        parents = await side_by_side(self._zone_above(zone.zone) for zone in ordered)
+        keys = await side_by_side(self._keys(zone.zone) for zone in ordered)
+        return [
+            zone.changed(parent_zone=parent, keys=of_it)
+            for zone, parent, of_it in zip(ordered, parents, keys, strict=True)
+        ]
+
+    async def _keys(self, zone: str) -> list[str]:
+        try:
+            return sorted(await self._powerdns.ds_records(zone))
+        except ZoneMissing:
+            return []
+
+    async def _zone_above(self, zone: str) -> str | None:
+        above = names.parent_of(zone)
+        hosted = await self._powerdns.hosted(names.lineage(above)) if above else set()
+        return names.longest_hosted_suffix(zone, hosted)
+
+    @activity.defn(name="records-remove")
+    async def remove_records(self, task: RemoveRecords) -> RecordsReport:
+        """Removes rrsets from one zone in one atomic PATCH, after it has looked again whose they are."""
+        zone = relative_to_root(task.zone)
+        at_names = list(dict.fromkeys(relative_to_root(rrset.name) for rrset in task.rrsets))
+        async with in_time(too_late(zone)), self._powerdns.sole_writer([zone]):
+            present = await self._rrsets(zone, at_names)
+            nameservers = await self._nameservers(zone)
+            _refuse_changed_findings(changed_since(zone, task.rrsets, present))
+            plan = plan_removals(zone, task.rrsets, present, task.owner, task.addresses)
+            refuse_conflicts([plan], _ANOTHER_DEPLOYMENT)
+            changes = await self._writes.apply([plan], dry_run=task.dry_run)
+        return RecordsReport(
+            outcome=removal_summary(changes, planned=task.dry_run),
+            changes=changes,
+            hazards=plan.hazards,
+            zones=[ServedZone(zone=zone, nameservers=nameservers, names=at_names)] if nameservers else [],
+        )
+
+    async def _nameservers(self, zone: str) -> list[str]:
+        apex = await self._rrsets(zone, [zone])
+        return [server for rrset in apex if rrset.type == "NS" for server in rrset.served]
+
+    @activity.defn(name="zone-remove")
+    async def remove_zone(self, task: RemoveZone) -> ZoneReport:
+        """Removes a zone that was made for the Sovereign, its delegation first; or finds that it has to stay."""
+        zone = relative_to_root(task.zone)
+        parent_zone = await self._zone_above(zone)
+        async with in_time(too_late(zone)), self._powerdns.sole_writer([zone, *([parent_zone] if parent_zone else [])]):
+            seen = await self._see_zone(zone, parent_zone, task)
+            removal = plan_zone_removal(seen, _wish(task))
+            removed = _removed(seen) if removal.removed else None
+            plans = [plan for plan in (removal.delegation, removal.lost_with_it) if plan is not None]
+            changes = await self._writes.apply(plans, dry_run=task.dry_run, then_remove=removed)
+        gone_before = journal.notes(ZoneChange) if not seen.hosted else []
+        zones = [removed] if removed else gone_before
+        return ZoneReport(
+            outcome=_zone_outcome(removal, seen, delegated=bool(changes), earlier=bool(gone_before), task=task),
+            zones=zones,
+            changes=changes,
+            hazards=removal.hazards,
+        )
+
+    async def _see_zone(self, zone: str, parent_zone: str | None, task: RemoveZone) -> ZoneSeen:
+        metadata = await self._powerdns.zone(zone)
+        at_the_cut = await self._rrsets(parent_zone, [zone]) if parent_zone else []
+        if metadata is None:
+            return ZoneSeen(zone=zone, hosted=False, parent_zone=parent_zone, at_the_cut=at_the_cut)
+        apex, below = await side_by_side([self._rrsets(zone, [zone]), self._below(zone, task)])
+        return ZoneSeen(
+            zone=zone,
+            writable=metadata.writable,
+            signed=metadata.dnssec,
+            keys=await self._keys(zone),
+            parent_zone=parent_zone,
+            apex=apex,
+            below=below,
+            at_the_cut=at_the_cut,
+        )
+
+    async def _below(self, zone: str, task: RemoveZone) -> list[RRset]:
+        """Whose it is matters only in a dry run, before which nothing was removed, and in what PDM left."""
+        if not task.dry_run and not task.leftover_of_pool:
+            return await self._powerdns.search.some_below(zone)
+        some = await self._powerdns.search.some_below(zone, MOST_RRSETS + ENOUGH_TO_TELL)
+        return await self._rrsets(zone, {rrset.name for rrset in some})
+
+
+def _removed(seen: ZoneSeen) -> ZoneChange:
+    name = names.absolute(seen.zone)
+    return ZoneChange(zone=name, change="removed", nameservers=seen.nameservers, signed=seen.signed)
+
+
+def _concerns(zone: FoundZone) -> bool:
+    return bool(zone.rrsets) or zone.made_for_us or zone.delegated_for_us or zone.made_by_pdm
+
+
+def _refuse_other_deployments(intent: RemovalIntent, present: dict[str, list[RRset]]) -> None:
+    others = [told for zone, rrsets in present.items() for told in other_deployments(zone, rrsets, intent)]
+    if not others:
+        return
+    raise OwnershipConflict(
+        f"deploymentId: {intent.owner.deployment_id} is not the only deployment of {intent.owner.sovereign_fqdn} that "
+        f"has records: {_first(others)}. Nothing was removed. {_ANOTHER_DEPLOYMENT}"
+    )
+
+
+def _refuse_changed_findings(changed: list[str]) -> None:
+    if changed:
+        raise FindingChanged(
+            f"{_first(changed)}: somebody changed it since it was found, and nothing was removed. Audit the zone anew, "
+            "and decide by what is found then."
+        )
+
+
+def _first(told: list[str]) -> str:
+    more = len(told) - MOST_NAMED
+    return "; ".join(told[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _told(zones: list[FoundZone], left: list[str]) -> str:
+    count = sum(len(zone.rrsets) for zone in zones)
+    told = f"{count} rrsets in {', '.join(zone.zone for zone in zones if zone.rrsets)}" if count else "no records"
+    made = [zone.zone for zone in zones if zone.made_for_us or zone.made_by_pdm]
+    if made:
+        told += f"; made for this Sovereign: zone {', '.join(made)}"
+    if not left:
+        return told
+    return (
+        f"{told}. Left, since it has no owner and leads elsewhere than to the request's addresses: {_first(left)}. If "
+        "it is this Sovereign's, give its address too, and run again"
+    )
+
+
+def _wish(task: RemoveZone) -> ZoneWish:
+    return ZoneWish(
+        owner=task.owner,
+        without_parent=task.without_parent,
+        leftover_of_pool=task.leftover_of_pool,
+        nameservers=task.nameservers,
+        keys=task.keys,
+        addresses=task.addresses,
+        dry_run=task.dry_run,
+    )
+
+
+def _zone_outcome(removal: ZoneRemoval, seen: ZoneSeen, *, delegated: bool, earlier: bool, task: RemoveZone) -> str:
+    delegation = f", with its delegation in {seen.parent_zone}" if delegated else ""
+    if removal.removed or earlier:
+        return f"dry run: would be removed{delegation}" if task.dry_run else f"removed{delegation}"
+    if removal.kept is not None:
+        cut = f"; the delegation that this Sovereign wrote in {seen.parent_zone} is removed" if delegated else ""
+        return f"left: {removal.kept}{cut}"
+    return f"was gone already{'; its delegation in ' + str(seen.parent_zone) + ' is removed' if delegated else ''}"

@@ -1,0 +1,83 @@
+"""How an audit looks in a terminal; it reads without colours too."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from sovereign_dns.audit_contract import AuditResult, Finding, Severity, SourceRead
+
+_STYLES: dict[Severity, str] = {"critical": "bold red", "warning": "yellow", "notice": "cyan"}
+
+
+def show(result: AuditResult, terminal: Console) -> None:
+    """Prints the findings, worst first, and what they rest on."""
+    for severity in get_args(Severity):
+        findings = [finding for finding in result.findings if finding.severity == severity]
+        if findings:
+            terminal.print(_group(severity, findings))
+    for line in _summary(result):
+        terminal.print(line, markup=False)
+
+
+def _group(severity: Severity, findings: list[Finding]) -> RenderableType:
+    title = Text(f"{severity}: {len(findings)}", _STYLES[severity])
+    table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
+    for column in ("id", "kind", "name", "content", "news", "mended by"):
+        table.add_column(column, overflow="fold", no_wrap=column in {"id", "kind", "news"})
+    for finding in findings:
+        table.add_row(
+            finding.id,
+            finding.kind,
+            escape(f"{finding.name} {finding.type}".strip()),
+            escape(", ".join(finding.content)),
+            finding.news,
+            escape(finding.mend),
+        )
+    return Group(title, table, "")
+
+
+def detail(finding: Finding) -> RenderableType:
+    """One finding, with all that is known of it."""
+    lines = [
+        Text.assemble(
+            (f"{finding.severity}: {finding.kind} ", _STYLES[finding.severity]), f"{finding.name} {finding.type}"
+        ),
+        Text(finding.message),
+        *(Text(f"- {line}") for line in finding.evidence),
+        Text(f"zone {finding.zone}, {_owner(finding)}, first seen {finding.first_seen:%Y-%m-%d %H:%M:%S} UTC"),
+        *(Text(f"  {finding.name} {finding.type} {content}") for content in finding.content),
+    ]
+    return Group(*lines)
+
+
+def _owner(finding: Finding) -> str:
+    if finding.owner is None:
+        return "owned by nobody"
+    return f"owned by {finding.owner.sovereign_fqdn}, deployment {finding.owner.deployment_id}"
+
+
+def _summary(result: AuditResult) -> Iterator[str]:
+    new = sum(finding.news == "new" for finding in result.findings)
+    of = f"zones {', '.join(result.scope)}" if result.scope else f"{result.zones_total:,} zones"
+    yield (
+        f"{len(result.findings):,} findings, {new:,} of them new, {len(result.gone):,} gone since the audit before; "
+        f"{of} with {result.rrsets_total:,} rrsets, at {result.finished_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    if result.left_out:
+        yield f"{result.left_out:,} further findings are not shown: mend these first"
+    yield "inventory: " + ", ".join(_source(read) for read in result.inventory)
+    for read in result.inventory:
+        if read.state == "unreadable":
+            yield f"unreadable: {read.source}: {read.detail}"
+    if result.partial:
+        yield "PARTIAL: what could not be read may know an address, so nothing is called an orphan"
+    yield from (f"note: {note}" for note in result.notes)
+    yield from (f"gone: {finding.id} {finding.kind} {finding.name} {finding.type}" for finding in result.gone)
+
+
+def _source(read: SourceRead) -> str:
+    return f"{read.source} ({read.entries:,})" if read.state == "read" else f"{read.source} ({read.state})"

@@ -1,0 +1,125 @@
+"""`audit fix`: removes what one finding names, after showing it."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from cli import audit_display, display, watching
+from cli.audit_results import known_findings
+from cli.connection import connect
+from cli.following import Handle
+from cli.outcome import DONE, failed
+from sovereign_dns.audit_contract import FIX_FINDING, Finding, FixFindingRequest
+from sovereign_dns.contract import TASK_QUEUE, ProvisionResult
+from sovereign_dns.fix_intent import fix_lock_id, why_not_removable
+
+WRONG_USAGE = 2
+
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="The finding's id, as `audit show` prints it.", show_default=False)
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be removed. Writes nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and nothing else.")]
+
+
+def fix(finding_id: Id, *, yes: Yes = False, dry_run: DryRun = False, json: Json = False) -> None:
+    """Remove the record that a finding names, where it is still as it was found. Can be put back by `restore`."""
+    raise typer.Exit(asyncio.run(_fix(finding_id.strip().lower(), yes=yes, dry_run=dry_run, as_json=json)))
+
+
+async def _fix(finding_id: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
+    client = await connect()
+    known = await known_findings(client)
+    terminal = display.console(stderr=True)
+    finding = known.get(finding_id)
+    if finding is None:
+        terminal.print(
+            f"no finding {finding_id} stands: it is gone, or no audit has found it. Look with: sovereign-dns audit run",
+            markup=False,
+        )
+        return 1
+    together = _at_the_same_cut(finding, known)
+    for one in (finding, *together):
+        terminal.print(audit_display.detail(one))
+    if why := why_not_removable(finding):
+        terminal.print(why, markup=False)
+        return 1
+    if not (yes or dry_run or _agreed(finding)):
+        return WRONG_USAGE if not sys.stdin.isatty() else 1
+    request = FixFindingRequest(finding=finding, togetherWith=together, dryRun=dry_run)
+    return await _start_and_show(client, request, as_json=as_json)
+
+
+def _at_the_same_cut(finding: Finding, known: Mapping[str, Finding]) -> list[Finding]:
+    """A delegation that leads nowhere goes with its DS, which would be of no use alone."""
+    if finding.kind != "dangling" or finding.type != "NS":
+        return []
+    return [
+        other
+        for other in known.values()
+        if (other.kind, other.zone, other.name, other.owner)
+        == (finding.kind, finding.zone, finding.name, finding.owner)
+        and other.type == "DS"
+        and why_not_removable(other) is None
+    ]
+
+
+def _agreed(finding: Finding) -> bool:
+    if not sys.stdin.isatty():
+        display.console(stderr=True).print(
+            f"nothing was removed: there is no terminal to ask at. To remove it: sovereign-dns audit fix {finding.id} --yes",
+            markup=False,
+        )
+        return False
+    return typer.confirm(f"Remove {finding.name} {finding.type} from zone {finding.zone}?", err=True)
+
+
+async def _start_and_show(client: Client, request: FixFindingRequest, *, as_json: bool) -> int:
+    finding = request.finding
+    lock_id = fix_lock_id(finding)
+    try:
+        handle: Handle = await client.start_workflow(
+            FIX_FINDING,
+            request,
+            id=f"plan/audit-fix/{finding.id}/{secrets.token_hex(4)}" if request.dry_run else lock_id,
+            task_queue=TASK_QUEUE,
+            result_type=ProvisionResult,
+            static_summary=f"{finding.kind} {finding.name} {finding.type} removed",
+        )
+    except WorkflowAlreadyStartedError:
+        display.console(stderr=True).print(
+            f"AlreadyInProgress: a run holds the lock {lock_id}, so nothing was removed. Wait for it, and start again.",
+            markup=False,
+        )
+        return 1
+    await (watching.show_trouble if as_json else watching.show_steps)(handle, display.console(stderr=True))
+    try:
+        result = await handle.result()
+    except WorkflowFailureError as error:
+        return failed(error)
+    return _report(result, handle.id, as_json=as_json)
+
+
+def _report(result: ProvisionResult, workflow_id: str, *, as_json: bool) -> int:
+    terminal = display.console()
+    if as_json:
+        print(result.model_dump_json())
+        return 0 if result.phase in DONE else 1
+    terminal.print(display.diff(result.records, result.sovereign_fqdn))
+    for hazard in result.hazards:
+        terminal.print(display.HazardNotice(hazard))
+    if result.phase == "planned":
+        terminal.print("planned: nothing was removed", markup=False)
+    else:
+        removed = sum(record.change == "removed" for record in result.records)
+        terminal.print(
+            f"{removed} removed, {result.phase}. To put it back: sovereign-dns restore {workflow_id}", markup=False
+        )
+    return 0 if result.phase in DONE else 1

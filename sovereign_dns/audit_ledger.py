@@ -1,0 +1,179 @@
+"""What an audit has found so far, within bounds, and the result that becomes of it. Pure."""
+
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sovereign_dns.audit_contract import MOST_FINDINGS, AuditedZone, AuditResult, Finding, Severity, SourceRead
+from sovereign_dns.audit_news import looked_for
+from sovereign_dns.finding import LONGEST_EVIDENCE, LONGEST_MESSAGE, cut
+from sovereign_dns.names import absolute
+from sovereign_dns.wire import Message
+
+Item = TypeVar("Item", bound=Message)
+
+MOST_BYTES_OF_FINDINGS = 600_000
+MOST_BYTES_OF_GONE = 120_000
+MOST_BYTES_OF_ZONES = 100_000
+MOST_BYTES_OF_SCOPE = 60_000
+"""Together below 1 MB, with what is said besides."""
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "notice")
+_KINDS = ("unreadable", "orphan", "shadowing", "dangling", "drift")
+
+_Rank = tuple[int, int, str, str, str]
+
+
+def rank(finding: Finding) -> _Rank:
+    """The most severe first, then by kind and place: in every audit the same order."""
+    kind = _KINDS.index(finding.kind)
+    return SEVERITIES.index(finding.severity), kind, finding.zone, finding.name, finding.type
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Orders a heap so that the least severe finding is on top."""
+
+    finding: Finding
+
+    def __lt__(self, other: "_Kept") -> bool:
+        return rank(self.finding) > rank(other.finding)
+
+
+class Page:
+    """Takes findings as they come, and keeps the most severe ones."""
+
+    def __init__(self, known: Mapping[str, Finding], started_at: datetime) -> None:
+        self._known = known
+        self._started_at = started_at
+        self._heap: list[_Kept] = []
+        self.left_out = 0
+        self.found_again: set[str] = set()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Those that are kept."""
+        return [kept.finding for kept in self._heap]
+
+    @property
+    def count(self) -> int:
+        """Of all, also of those that are not kept."""
+        return len(self._heap) + self.left_out
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """More findings; whether they are new, and since when they are known, is told here."""
+        for finding in findings:
+            earlier = self._known.get(finding.id)
+            if earlier is not None:
+                self.found_again.add(finding.id)
+            self._keep(
+                finding.changed(
+                    first_seen=earlier.first_seen if earlier else self._started_at, news="same" if earlier else "new"
+                )
+            )
+
+    def take_over(self, other: "Page") -> None:
+        """All that another page has."""
+        self.left_out += other.left_out
+        self.found_again |= other.found_again
+        for finding in other.findings:
+            self._keep(finding)
+
+    def drop(self, ids: set[str]) -> list[Finding]:
+        """Takes findings back. Returns them."""
+        dropped = [finding for finding in self.findings if finding.id in ids]
+        self._heap = [kept for kept in self._heap if kept.finding.id not in ids]
+        heapq.heapify(self._heap)
+        return dropped
+
+    def _keep(self, finding: Finding) -> None:
+        heapq.heappush(self._heap, _Kept(finding))
+        if len(self._heap) > MOST_FINDINGS:
+            heapq.heappop(self._heap)
+            self.left_out += 1
+
+
+class Ledger:
+    """Everything that an audit has found, a page for each zone, bound together when it was read to its end."""
+
+    def __init__(self, known: Mapping[str, Finding], started_at: datetime) -> None:
+        self._known = known
+        self._started_at = started_at
+        self._bound = self.page()
+        self._zones: dict[str, AuditedZone] = {}
+
+    def page(self) -> Page:
+        """An empty one."""
+        return Page(self._known, self._started_at)
+
+    def turn(self, page: Page, zone: str, rrsets: int) -> None:
+        """The zone of this page was read to its end."""
+        self._zones[absolute(zone)] = AuditedZone(zone=absolute(zone), rrsets=rrsets, findings=page.count)
+        self._bound.take_over(page)
+
+    def add(self, finding: Finding) -> None:
+        """A finding about no record."""
+        self._bound.add([finding])
+
+    @property
+    def new(self) -> list[Finding]:
+        """What no earlier audit has found, of what is kept."""
+        return [finding for finding in self._bound.findings if finding.news == "new"]
+
+    def drop(self, ids: set[str]) -> None:
+        """Takes back what a second look did not confirm."""
+        for finding in self._bound.drop(ids):
+            if (zone := self._zones.get(finding.zone)) is not None:
+                self._zones[finding.zone] = zone.changed(findings=zone.findings - 1)
+
+    def result(
+        self, *, scope: list[str], sources: list[SourceRead], partial: bool, notes: list[str], finished_at: datetime
+    ) -> AuditResult:
+        """All of it, below 1 MB."""
+        findings = sorted(self._bound.findings, key=rank)
+        shown = _that_fit(findings, MOST_BYTES_OF_FINDINGS)
+        zones = sorted(self._zones.values(), key=lambda zone: (-zone.findings, zone.zone))
+        told = AuditResult(
+            started_at=self._started_at,
+            finished_at=finished_at,
+            partial=partial,
+            scope=_names_that_fit(scope),
+            inventory=[
+                read.changed(detail=cut(read.detail, LONGEST_MESSAGE) if read.detail else None) for read in sources
+            ],
+            zones=_that_fit(zones, MOST_BYTES_OF_ZONES),
+            zones_total=len(zones),
+            rrsets_total=sum(zone.rrsets for zone in zones),
+            findings=shown,
+            left_out=self._bound.left_out + len(findings) - len(shown),
+            notes=[cut(note, LONGEST_EVIDENCE) for note in notes],
+        )
+        gone = [
+            finding
+            for finding in self._known.values()
+            if finding.id not in self._bound.found_again and looked_for(told.changed(findings=findings), finding)
+        ]
+        return told.changed(gone=_that_fit(sorted(gone, key=rank), MOST_BYTES_OF_GONE))
+
+
+def _that_fit(items: list[Item], most_bytes: int) -> list[Item]:
+    fitting: list[Item] = []
+    for item in items:
+        most_bytes -= len(item.model_dump_json().encode()) + 1
+        if most_bytes < 0:
+            break
+        fitting.append(item)
+    return fitting
+
+
+def _names_that_fit(scope: list[str]) -> list[str]:
+    fitting: list[str] = []
+    left = MOST_BYTES_OF_SCOPE
+    for zone in scope:
+        left -= len(zone) + 3
+        if left < 0:
+            break
+        fitting.append(zone)
+    return fitting

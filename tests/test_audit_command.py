@@ -1,0 +1,54 @@
+"""`sovereign-dns audit`: the incident's wildcard is found, shown and removed; the Schedule; what was not looked at."""
+
+import json
+from typing import Any
+
+from tests.command_line import run
+from tests.world import LOAD_BALANCER, STRANGER, World, rrset
+
+OWN_ZONE_ONLY = ("--inventory", "owners", "--inventory", "networks", "--inventory", "temporal")
+"""What other tests do to the pools of the shared PDM is not this test's business."""
+
+
+def audited(environment: dict[str, str], *zones: str) -> dict[str, Any]:
+    ended = run(environment, "audit", "run", *zones, *OWN_ZONE_ONLY, "--json")
+    assert ended.returncode in {0, 1}, ended.stderr
+    result: dict[str, Any] = json.loads(ended.stdout)
+    assert ended.returncode == bool(result["findings"])
+    return result
+
+
+async def test_the_incidents_wildcard_is_found_shown_and_removed(environment: dict[str, str], world: World) -> None:
+    zone = world.parent
+    wildcard = rrset(f"*.{zone}", "A", STRANGER, ttl=300)
+    mine = rrset(f"console.t1.{zone}", "A", LOAD_BALANCER, owner=f"t1.{zone}")
+    await world.create_zone(zone, wildcard, mine)
+
+    ended = run(environment, "audit", "run", zone, *OWN_ZONE_ONLY)
+    assert ended.returncode == 1, ended.stderr
+    for told in ("critical: ", f"*.{zone}. A", STRANGER, "orphan", "new", "sovereign-dns audit fix "):
+        assert told in ended.stdout
+    found = {finding["kind"]: finding for finding in audited(environment, zone)["findings"]}
+    orphan = found["orphan"]
+    assert (orphan["name"], orphan["content"], orphan["news"]) == (f"*.{zone}.", [STRANGER], "same")
+    assert orphan["mend"] == f"sovereign-dns audit fix {orphan['id']}"
+
+    refused = run(environment, "audit", "fix", orphan["id"])
+    assert refused.returncode == 2
+    assert f"audit fix {orphan['id']} --yes" in refused.stderr
+    planned = run(environment, "audit", "fix", orphan["id"], "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert "planned: nothing was removed" in planned.stdout
+    assert await world.values(zone, f"*.{zone}", "A") == [STRANGER]
+
+    fixed = run(environment, "audit", "fix", orphan["id"], "--yes")
+    assert fixed.returncode == 0, fixed.stdout + fixed.stderr
+    assert f"restore audit-fix/{orphan['id']}" in fixed.stdout
+    assert await world.rrset(zone, f"*.{zone}", "A") is None
+    assert await world.values(zone, f"console.t1.{zone}", "A") == [LOAD_BALANCER]
+    assert await world.answer(f"anything.{zone}") == []
+
+    after = audited(environment, zone)
+    assert after["findings"] == []
+    assert orphan["id"] in {finding["id"] for finding in after["gone"]}
+    assert "no finding" in run(environment, "audit", "fix", orphan["id"], "--yes").stderr
