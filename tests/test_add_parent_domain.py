@@ -1,5 +1,6 @@
 """`AddParentDomain` on a private DNS of real servers: the registrar is told, the registry waited for, all proved."""
 
+import json
 import secrets
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from tests.command_line import run
 from tests.conftest import StartWorker
 from tests.dns_bench import API_KEY, HOST_1, NAMESERVERS, ROOT, TLD, TOP, Bench, delegation
 from tests.eventually import eventually
-from tests.runs import Handle, step, waiting_with
+from tests.runs import Handle, failure_of, step, waiting_with
 from tests.test_outages import attempt_now
 from tests.world import LOAD_BALANCER, World, names_of
 
@@ -188,3 +190,96 @@ async def test_a_domain_is_registered_delegated_and_proved(
 async def waits_for(handle: Handle, name: str, domain: str) -> str | None:
     waited: str | None = step(await handle.query("status"), name, domain)["waitsFor"]
     return waited
+
+
+async def test_without_a_registrar_the_delegation_is_waited_for_and_a_lacking_ds_needs_a_person(
+    bench: Bench, registry: Registry, tokens: Tokens, special_temporal: Client, start_worker: StartWorker, world: World
+) -> None:
+    domain, client = registry.domain, special_temporal
+    start_worker(**settings_on(bench, tokens))
+    request = request_for(world, domain, certificate={"enabled": False})
+    handle = await start(client, request)
+
+    status = await status_where(handle, "nameservers-set", domain, state="skipped")
+    assert f"delegated to {NS} yourself" in step(status, "nameservers-set")["outcome"]
+    assert await eventually(lambda: waits_for(handle, "dns-verify", domain))
+
+    registry.delegate(signed=False)
+    told = await waiting_with(handle, f"dns-verify/{domain}", "put the DS")
+    assert f"{domain} is signed" in told
+    assert await waits_for(handle, "dns-verify", domain) is None, "nobody but a person can do that"
+    await handle.execute_update("skip_step", {"step": "dns-verify", "reason": "the DS comes tomorrow"})
+    assert (await handle.result())["phase"] == "degraded"
+
+
+async def test_a_plan_tells_what_would_be_done_and_does_nothing(
+    temporal: Client, environment: dict[str, str], world: World
+) -> None:
+    domain = f"{world.unique}.homes"
+    options = ["--sovereign", f"t1.{world.parent}", "--ip", LOAD_BALANCER, "--registrar", "ovh", "--credentials", "ovh"]
+    options += ["--nameserver", f"ns1.t1.{world.parent}", "--dry-run", "--json"]
+    planned = run(environment, "add-domain", domain, *options)
+    assert planned.returncode == 0, planned.stderr
+    result = json.loads(planned.stdout)
+    assert result["phase"] == "planned"
+    assert {r["name"] for r in result["records"] if r["change"] == "created"} >= {
+        f"{n}." for n in names_of(f"t1.{domain}")
+    }
+    told = step(result, "nameservers-set")["outcome"]
+    assert f"would be set to ns1.t1.{world.parent} at ovh, with the address {LOAD_BALANCER}" in told
+    assert "the real run would wait: CATALYST_REGISTRAR_CREDENTIALS_DIR is not set" in told
+    assert await world.zone(domain) is None
+
+
+async def test_from_the_command_line_one_run_for_a_domain_at_a_time(
+    temporal: Client, environment: dict[str, str], world: World
+) -> None:
+    """This stack has no root, so what PowerDNS and the recursor answer is all the proof."""
+    domain, fqdn = f"{world.unique}.homes", f"t1.{world.parent}"
+    workflow_id = f"parent-domain/{domain}"
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="challenge-stuck")
+    file = json.dumps({"certificate": {"namespace": f"ns-{world.unique}"}, "deploymentId": "d1"})
+    add = ["add-domain", domain, "--sovereign", fqdn, "--ip", LOAD_BALANCER, "--request", "-", "--no-wait"]
+    started = run(environment, *add, given=file)
+    assert (started.returncode, started.stdout) == (0, f"started {workflow_id}\n"), started.stderr
+    handle = temporal.get_workflow_handle(workflow_id)
+    await handle.execute_update("await_step", {"step": "dns-verify"})
+    assert await world.answer(f"console.t1.{domain}") == [LOAD_BALANCER]
+
+    twice = run(environment, *add, given=file)
+    assert twice.returncode == 1
+    assert f"AlreadyInProgress: a run already works on {domain}" in twice.stderr
+    assert f"sovereign-dns watch {workflow_id}" in twice.stderr
+    listed = run(environment, "status", "--json", "--limit", "0").stdout.splitlines()
+    (line,) = [one for text in listed if (one := json.loads(text))["workflowId"] == workflow_id]
+    assert line["sovereignFQDN"] == fqdn
+    skipped = run(environment, "skip", workflow_id, "certificate-ready", "--domain", domain, "--reason", "by hand")
+    assert "given up: by hand" in skipped.stdout
+    shown = run(environment, "status", workflow_id)
+    assert "given up: by hand" in shown.stdout
+    cancelled = run(environment, "cancel", workflow_id)
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert "cancelled: what is done stays done" in cancelled.stdout
+
+
+async def test_it_never_holds_the_lock_for_as_long_as_a_registry_takes(temporal: Client, world: World) -> None:
+    request = request_for(world, f"{world.unique}.homes")
+    failure = await failure_of(await start(temporal, request, workflow_id=f"sovereign/{request['sovereignFQDN']}"))
+    assert failure.type == "InvalidInput"
+    assert f"parent-domain/{world.unique}.homes" in failure.message
+
+
+async def test_while_somebody_else_writes_nothing_is_added(temporal: Client, world: World) -> None:
+    request = request_for(world, f"{world.unique}.homes", certificate={"enabled": False})
+    namespace = f"ns-{world.unique}"
+    await world.fault(world.kubernetes, namespace=namespace, kind="challenge-stuck")
+    holder = await temporal.start_workflow(
+        "ProvisionSovereign",
+        world.request(request["sovereignFQDN"]),
+        id=f"sovereign/{request['sovereignFQDN']}",
+        task_queue="sovereign-dns",
+    )
+    failure = await failure_of(await start(temporal, request))
+    assert failure.type == "AlreadyInProgress"
+    assert await world.zone(request["name"]) is None
+    await holder.cancel()

@@ -46,6 +46,7 @@ class Scenarios:
         await self._verified()
         await self._lost_answer()
         await self._restored()
+        await self._parent_domain_added()
         await self._stalled_then_mended(stalling)
         await self._outage()
 
@@ -185,6 +186,34 @@ class Scenarios:
                 "VerifySovereign", expected, id=f"verify/{name}", task_queue="sovereign-dns"
             )
             await self._keep(name, run)
+
+    async def _add_domain(self, fqdn: str, name: str, *, under: str | None = None, **fields: Any) -> Handle:
+        return await self._start(
+            fqdn, under=under or f"parent-domain/{name}", kind="AddParentDomain", name=name, **fields
+        )
+
+    async def _parent_domain_added(self) -> None:
+        """The worker has no registrar's token: most runs name no registrar, one is cancelled while it waits for it."""
+        fqdn = f"t15.{PARENT}"
+        await self._keep("domain-added", await self._add_domain(fqdn, "omani.houses"))
+        await self._keep("domain-planned", await self._add_domain(fqdn, "omani.casa", under="a-domain", dryRun=True))
+        await self._keep("domain-refused", await self._add_domain(fqdn, "omani.casa", under=f"sovereign/{fqdn}"))
+        await self._kubernetes_fails("stuck-t15", kind="challenge-stuck")
+        self._lossy.lose = 1
+        skipped = await self._add_domain(fqdn, "omani.casa", certificate={"namespace": "stuck-t15"})
+        await skipped.execute_update("await_step", {"step": "dns-verify"})
+        await skipped.execute_update("skip_step", {"step": "certificate-ready", "reason": "recorded"})
+        await self._keep("domain-skipped", skipped)
+        await self._keep("domain-lost-answer-child", self._client.get_workflow_handle(f"sovereign/{fqdn}"))
+        registrar = {"kind": "ovh", "credentialsRef": "missing"}
+        waiting = await self._add_domain(fqdn, "omani.cloud", registrar=registrar)
+        await waiting_for(waiting, "nameservers-set/omani.cloud")
+        await waiting.cancel()
+        await self._keep("domain-cancelled", waiting)
+        fqdn = f"t16.{PARENT}"
+        await self._world.write("omani.houses", rrset("*.omani.houses", "A", STRANGER, ttl=4))
+        await self._world.answer("console.t16.omani.houses", server=self._stack.recursor.address)
+        await self._keep("domain-stale-resolver", await self._add_domain(fqdn, "omani.houses"))
 
     async def _lost_answer(self) -> None:
         """What was written is told by a signal, since the step can't say so yet."""
