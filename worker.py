@@ -34,6 +34,7 @@ from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from activities.removal import RemovalActivities
+from activities.restoring import RestoringActivities
 from service import logs, search_attributes, telemetry
 from service.audit_metrics import AuditMetrics
 from service.health import HealthServer, PollerCheck
@@ -189,6 +190,7 @@ async def _activities(settings: Settings, temporal: Client, *, attributes_usable
         pdm_api = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
         powerdns = PowerDNSActivities(powerdns_api)
         removal = RemovalActivities(powerdns_api)
+        restoring = RestoringActivities(powerdns_api)
         pdm = PDMActivities(pdm_api)
         kubernetes = KubernetesActivities(certificates)
         authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
@@ -205,6 +207,11 @@ async def _activities(settings: Settings, temporal: Client, *, attributes_usable
             settings.catalyst_expected_ns,
             runbook_url=settings.sovereign_dns_runbook_url,
         )
+        environment = EnvironmentActivities(
+            settings.naming_rules,
+            search_attributes_usable=attributes_usable,
+            runbook_url=settings.sovereign_dns_runbook_url,
+        )
         try:
             yield Activities(
                 on_powerdns=[
@@ -214,11 +221,13 @@ async def _activities(settings: Settings, temporal: Client, *, attributes_usable
                     removal.find_records,
                     removal.remove_records,
                     removal.remove_zone,
+                    restoring.restore_records,
                 ],
                 on_all_else=[
                     environment.decide_intent,
                     environment.decide_removal,
                     environment.decide_fix,
+                    environment.decide_restoring,
                     pdm.commit_pool_name,
                     pdm.release_pool_name,
                     kubernetes.request_certificate,
