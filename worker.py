@@ -34,6 +34,7 @@ from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from activities.removal import RemovalActivities
+from activities.restoring import RestoringActivities
 from service import logs, search_attributes, telemetry
 from service.audit_metrics import AuditMetrics
 from service.health import HealthServer, PollerCheck
@@ -108,7 +109,7 @@ async def _serve(
     # Unlike any earlier process' in the same container: the health check must not mistake its pollers for ours.
     identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
     deployment = deployment_config(settings)
-    async with _activities(client, settings, attributes_usable=attributes_usable) as activities:
+    async with _activities(settings, client, attributes_usable=attributes_usable) as activities:
         workers = _workers(client, settings, activities, identity, deployment)
         health.check = PollerCheck(client, identity)
         _log.info(
@@ -174,7 +175,7 @@ def _workers(
 
 
 @asynccontextmanager
-async def _activities(temporal: Client, settings: Settings, *, attributes_usable: bool) -> AsyncIterator[Activities]:
+async def _activities(settings: Settings, temporal: Client, *, attributes_usable: bool) -> AsyncIterator[Activities]:
     """Every activity, on clients that share their connections."""
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
@@ -186,22 +187,25 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
             settings.catalyst_powerdns_server_id,
             writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
+        pdm_api = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
         powerdns = PowerDNSActivities(powerdns_api)
         removal = RemovalActivities(powerdns_api)
-        pool_domains = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
-        pdm = PDMActivities(pool_domains)
+        restoring = RestoringActivities(powerdns_api)
+        pdm = PDMActivities(pdm_api)
         kubernetes = KubernetesActivities(certificates)
         authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
         absence = AbsenceProof(DenialSurvey(authoritative, powerdns_api), resolvers)
         dns = DNSActivities(authoritative, resolvers, absence, _delegations(settings))
-        inventory = InventorySources(
-            pool_domains,
-            Hetzner(client, settings.hetzner_url, settings.hetzner_tokens),
-            settings.catalyst_owned_networks,
-            temporal,
-        )
         audit = AuditActivities(
-            powerdns_api, inventory, settings.catalyst_expected_ns, runbook_url=settings.sovereign_dns_runbook_url
+            powerdns_api,
+            InventorySources(
+                pdm_api,
+                Hetzner(client, settings.hetzner_url, settings.hetzner_tokens),
+                settings.catalyst_owned_networks,
+                temporal,
+            ),
+            settings.catalyst_expected_ns,
+            runbook_url=settings.sovereign_dns_runbook_url,
         )
         environment = EnvironmentActivities(
             settings.naming_rules,
@@ -217,11 +221,13 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
                     removal.find_records,
                     removal.remove_records,
                     removal.remove_zone,
+                    restoring.restore_records,
                 ],
                 on_all_else=[
                     environment.decide_intent,
                     environment.decide_removal,
                     environment.decide_fix,
+                    environment.decide_restoring,
                     pdm.commit_pool_name,
                     pdm.release_pool_name,
                     kubernetes.request_certificate,

@@ -14,7 +14,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from activities import journal
 from activities.journal import Journal
 from sovereign_dns.failures import Failure, Kind
-from sovereign_dns.messages import DecideIntent, DecideRemoval, Task
+from sovereign_dns.messages import DecideIntent, DecideRemoval, DecideRestoring, Task
 
 NEEDS_A_HAND_RETRY = timedelta(seconds=60)
 FIRST_LOOK_AGAIN = timedelta(seconds=1)
@@ -81,7 +81,7 @@ def _sovereign(arguments: Any) -> str | None:
     match arguments:
         case [Task(owner=owner)]:
             return owner.sovereign_fqdn
-        case [DecideIntent(request=request) | DecideRemoval(request=request)]:
+        case [(DecideIntent(request=request) | DecideRemoval(request=request) | DecideRestoring(request=request))]:
             return request.sovereign_fqdn
         case _:
             return None

@@ -8,11 +8,14 @@ from sovereign_dns.messages import (
     DECIDE_FIX,
     DECIDE_INTENT,
     DECIDE_REMOVAL,
+    DECIDE_RESTORING,
     DecideFix,
     DecideIntent,
     DecideRemoval,
+    DecideRestoring,
 )
 from sovereign_dns.removal_intent import RemovalIntent, derive_removal
+from sovereign_dns.restoring_intent import RestoringIntent, derive_restoring
 
 
 class EnvironmentActivities:
@@ -39,4 +42,10 @@ class EnvironmentActivities:
     async def decide_fix(self, task: DecideFix) -> FixIntent:
         """Decides what is removed for a finding, or refuses it."""
         intent = derive_fix(task.request, self._rules)
+        return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)
+
+    @activity.defn(name=DECIDE_RESTORING)
+    async def decide_restoring(self, task: DecideRestoring) -> RestoringIntent:
+        """Decides what is put back, or refuses it."""
+        intent = derive_restoring(task.request, self._rules)
         return intent.changed(search_attributes_usable=self._search_attributes_usable, runbook_url=self._runbook_url)

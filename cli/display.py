@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli.waiting import Waiting
 from sovereign_dns.contract import Hazard, Owner, ProvisionResult, RecordChange, StepStatus, VerificationResult
+from sovereign_dns.standing import subject_of
 
 _MARKS = {
     "pending": ("·", "dim"),
@@ -24,6 +25,7 @@ PHASE_STYLES = {
     "provisioning": "cyan",
     "verifying": "cyan",
     "fixing": "cyan",
+    "restoring": "cyan",
     "deprovisioning": "cyan",
     "deprovisioned": "green",
     "stalled": "bold yellow",
@@ -43,7 +45,7 @@ _CHANGE_MARKS = {
 def whole_status(status: ProvisionResult, waiting: Mapping[str, Waiting], *, live: bool = False) -> RenderableType:
     """Phase, steps with what they wait for, and hazards; `live` where it is shown anew all the time."""
     parts: list[RenderableType] = [
-        Text.assemble((status.sovereign_fqdn, "bold"), "  ", (status.phase, PHASE_STYLES[status.phase])),
+        Text.assemble((subject_of(status), "bold"), "  ", (status.phase, PHASE_STYLES[status.phase])),
         *([Text(status.failure, "bold red")] if status.failure else []),
         steps(status.steps, waiting, live=live),
     ]

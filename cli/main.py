@@ -15,6 +15,7 @@ from cli.explaining import explain
 from cli.following import NoSuchRunError
 from cli.provisioning import plan, provision
 from cli.recorded import NothingToRepeatError
+from cli.restoring import restore
 from cli.retrying import retry
 from cli.schema import schema
 from cli.skipping import skip
@@ -33,6 +34,7 @@ for command in (
     plan,
     deprovision,
     remove_domain,
+    restore,
     status,
     retry,
     skip,

@@ -44,7 +44,7 @@ async def _newest_request(fqdn: str) -> RecordedRequest:
     client = await connect()
     start_it = f"Start it with its request: sovereign-dns provision {fqdn} --ip ADDRESS, or --request FILE"
     async for found in _newest_first(client, sovereign_workflow_id(fqdn)):
-        body = await _input_of(client, found)
+        body = await input_of(client, found)
         if body is None:
             raise NothingToRepeatError(
                 f"the input of run {found.run_id} of {fqdn} is not one JSON object, so that it can't be used again. "
@@ -76,8 +76,8 @@ async def _newest_first(client: Client, workflow_id: str) -> AsyncIterator[Workf
             yield execution
 
 
-async def _input_of(client: Client, run: WorkflowExecution) -> dict[str, Any] | None:
-    """None where it is not one JSON object."""
+async def input_of(client: Client, run: WorkflowExecution) -> dict[str, Any] | None:
+    """A run's input; None where it is not one JSON object."""
     handle = client.get_workflow_handle(run.id, run_id=run.run_id)
     first = await anext(handle.fetch_history_events(page_size=1))
     try:

@@ -143,5 +143,5 @@ def _removable(body: dict[str, Any], more: tuple[str, ...]) -> dict[str, Any]:
     if isinstance(pool := fields.get("pool"), dict):
         fields["pool"] = {key: pool.get(key) for key in ("domain", "subdomain")}
     if isinstance(certificate := body.get("certificate"), dict):
-        fields["certificateNamespace"] = certificate.get("namespace")
+        fields |= {"certificateNamespace": certificate.get("namespace"), "certificateName": certificate.get("name")}
     return {field: value for field, value in fields.items() if value}

@@ -47,6 +47,7 @@ PHASES: list[ShownPhase] = [
     "provisioning",
     "verifying",
     "fixing",
+    "restoring",
     "deprovisioning",
     "planned",
     "complete",

@@ -85,7 +85,7 @@ def expectations_of(intent: DomainIntent) -> list[Expectation]:
         Expectation(
             name=name,
             type=rrtype,
-            ttl=ttl,
+            ttl=wanted[name, rrtype].ttl if (name, rrtype) in wanted else ttl,
             values=wanted[name, rrtype].values if (name, rrtype) in wanted else [],
         )
         for name, ttl in ttls.items()

@@ -35,7 +35,8 @@ def asked_for(present: KubernetesObject | None, wanted: WantedCertificate, *, ta
     One that asks for what is wanted is left as it is, unless it is taken over from another Sovereign.
 
     Raises:
-        OwnershipConflict: it belongs to another Sovereign, and no takeover is asked.
+        OwnershipConflict: it belongs to another Sovereign, or is not what it shall take the place of, and no takeover
+            is asked.
     """
     if present is None:
         return _status(wanted, change="created")
@@ -44,6 +45,12 @@ def asked_for(present: KubernetesObject | None, wanted: WantedCertificate, *, ta
         raise OwnershipConflict(
             f"Certificate {wanted.namespace}/{wanted.name} belongs to Sovereign {holder}. "
             'Give this Sovereign another "certificate.name", or send "takeover": true if it shall be its own.'
+        )
+    if not takeover and not issuance.may_be_changed(present, wanted):
+        raise OwnershipConflict(
+            f"Certificate {wanted.namespace}/{wanted.name} is neither what the run left there, nor what was there "
+            f"before: somebody changed it since ({differences(present, wanted)} would put it back). It was left as it "
+            'is. If it shall give way, send "takeover": true.'
         )
     if holder is None and issuance.is_as_wanted(present, wanted):
         return issuance.status_of(present).changed(change="unchanged")

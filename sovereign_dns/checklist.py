@@ -31,6 +31,7 @@ _WORDS = {
     "provisioning": "is being provisioned",
     "verifying": "is being verified",
     "fixing": "is being removed, as an audit found it",
+    "restoring": "is being restored: what another run removed or replaced is put back",
     "deprovisioning": "is being removed",
     "stalled": "is **stalled**: a step has not succeeded for two minutes",
     "complete": "is complete, and proved by DNS",
@@ -46,7 +47,7 @@ _WORDS_OF_A_REMOVAL = _WORDS | {
     "planned": "is planned to be removed (dry run: nothing was)",
 }
 
-_UNDER_WAY = {"provisioning", "verifying", "deprovisioning", "fixing"}
+_UNDER_WAY = {"provisioning", "verifying", "deprovisioning", "restoring", "fixing"}
 
 
 def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: str | None = None) -> str:

@@ -228,9 +228,10 @@ class Comment(Message):
 class RecordChange(Message):
     """What happened to one rrset, or would happen, in a dry run or a verification. `before` holds what was there.
 
-    `before_owner` is whose that was, as its comment said, and `before_comments` what others had noted on an rrset that
-    is removed; one that is replaced keeps them. Where others wrote between two attempts, `before` holds all of it, and
-    TTL and owner are those of what stood there first.
+    `before_owner` is whose that was, as its comment said, with the digest `before_written` in it, and `before_comments`
+    what others had noted on an rrset that is removed; one that is replaced keeps them. Where others wrote between two
+    attempts, `before` holds all of it, and TTL and owner are those of what stood there first. `after_disabled` is what
+    was put back, and is not served.
 
     `unconfirmed` where the run ended before it knew whether what it had sent was written.
     """
@@ -241,10 +242,12 @@ class RecordChange(Message):
     ttl: int
     before: list[str] = []
     after: list[str] = []
+    after_disabled: list[str] = []
     change: Change
     before_ttl: int | None = None
     before_disabled: list[str] = []
     before_owner: Owner | None = None
+    before_written: str | None = None
     before_comments: list[Comment] = []
     unconfirmed: bool = False
 

@@ -28,13 +28,20 @@ NAMES_SHOWN = 3
 
 
 class WantedCertificate(Message):
-    """The Certificate of one host; its Secret has the same name."""
+    """The Certificate of one host; its Secret has the same name, where no other one is named.
+
+    With `in_place_of`, one that is there and asks for something else is changed only where it names exactly these: none
+    of them where none may be there.
+    """
 
     name: str
     namespace: str
     issuer: str
+    issuer_kind: str = "ClusterIssuer"
     dns_names: list[str]
+    secret_name: str | None = None
     owner: Owner
+    in_place_of: list[str] | None = None
 
 
 def manifest(wanted: WantedCertificate) -> dict[str, Any]:
@@ -55,9 +62,9 @@ def manifest(wanted: WantedCertificate) -> dict[str, Any]:
             },
         },
         "spec": {
-            "secretName": wanted.name,
+            "secretName": wanted.secret_name or wanted.name,
             "dnsNames": wanted.dns_names,
-            "issuerRef": {"name": wanted.issuer, "kind": "ClusterIssuer", "group": "cert-manager.io"},
+            "issuerRef": {"name": wanted.issuer, "kind": wanted.issuer_kind, "group": "cert-manager.io"},
         },
     }
 
@@ -77,21 +84,30 @@ def differences(certificate: KubernetesObject, wanted: WantedCertificate) -> lis
 
 def _differences(spec: Mapping[str, Any], wanted: WantedCertificate) -> Iterator[str]:
     issuer = spec.get("issuerRef") or {}
-    if issuer.get("kind") != "ClusterIssuer" and issuer:
-        yield f"issuer {issuer.get('kind') or 'Issuer'} {issuer.get('name')} -> ClusterIssuer {wanted.issuer}"
+    kind = issuer.get("kind") or "Issuer"
+    if kind != wanted.issuer_kind and issuer:
+        yield f"issuer {kind} {issuer.get('name')} -> {wanted.issuer_kind} {wanted.issuer}"
     elif issuer.get("name") != wanted.issuer:
         yield f"issuer {issuer.get('name') or 'none'} -> {wanted.issuer}"
     names = spec.get("dnsNames") or []
     if sorted(names) != sorted(wanted.dns_names):
         yield f"dnsNames {_some_of(names)} -> {_some_of(wanted.dns_names)}"
-    if spec.get("secretName") != wanted.name:
-        yield f"secretName {spec.get('secretName') or 'none'} -> {wanted.name}"
+    secret_name = wanted.secret_name or wanted.name
+    if spec.get("secretName") != secret_name:
+        yield f"secretName {spec.get('secretName') or 'none'} -> {secret_name}"
 
 
 def _some_of(names: Sequence[str]) -> str:
     more = len(names) - NAMES_SHOWN
     shown = ", ".join(names[:NAMES_SHOWN]) or "none"
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def may_be_changed(certificate: KubernetesObject, wanted: WantedCertificate) -> bool:
+    """Whether what is wanted may take its place; whose it is stands on another page."""
+    if wanted.in_place_of is None or is_as_wanted(certificate, wanted):
+        return True
+    return sorted(_spec(certificate).get("dnsNames") or []) == sorted(wanted.in_place_of)
 
 
 def owner_of(certificate: KubernetesObject) -> str | None:

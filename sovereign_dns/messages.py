@@ -17,7 +17,7 @@ from sovereign_dns.contract import (
 )
 from sovereign_dns.intent import DomainIntent
 from sovereign_dns.issuance import WantedCertificate
-from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
+from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest, RestoreRequest
 from sovereign_dns.removal_intent import RemovalIntent
 from sovereign_dns.wire import Message
 
@@ -317,11 +317,26 @@ class ReleasePoolName(Task):
     dry_run: bool = False
 
 
+DECIDE_RESTORING = "decide-restoring"
+"""The activity in which the environment has its say about what is put back, once for a run."""
+
+
+class DecideRestoring(Message):
+    """The request that is to be decided."""
+
+    request: RestoreRequest
+
+
 class RestoreZoneRecords(Task):
-    """What stood in one zone before another run: written back as it was, with its TTLs and comments."""
+    """What stood in one zone before another run: written back as it was, with its TTLs and comments.
+
+    `pool_address` where PDM has been made to hold the zone's name again: the records with this address that it wrote
+    then, which are nobody's, give way.
+    """
 
     zone: str
     records: list[RecordChange]
+    pool_address: str | None = None
     takeover: bool = False
     dry_run: bool = False
 

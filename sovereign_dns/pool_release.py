@@ -34,7 +34,8 @@ def holder_of(row: Allocation, pool_domain: str, owner: Owner) -> str | None:
         if not holder:
             return f"PDM holds {name} as active, and doesn't say for which Sovereign ({by})"
         return f"PDM holds {name} as active for another Sovereign ({holder}, {by})"
-    if owner.deployment_id and (row.created_by or "").endswith(f"/{owner.deployment_id}"):
+    made_by_us = owner.deployment_id and (row.created_by or "").endswith(f"/{owner.deployment_id}")
+    if row.state == "reserved" and made_by_us:
         return None
     until = f" until {row.expires_at}" if row.expires_at else ""
     return (
@@ -57,7 +58,7 @@ def planned(task: ReleasePoolName, row: Allocation) -> PoolReport:
 
 def left_to(holder: str, task: ReleasePoolName, row: Allocation, noted: PoolNameChange | None) -> PoolReport:
     """What is said where somebody else holds the name, perhaps since an earlier attempt has released it."""
-    before = "released by an attempt whose answer was lost; by now " if noted else ""
+    before = "released by an attempt whose answer was lost, and taken by another since; " if noted else ""
     hazard = Hazard(
         kind="kept-for-another",
         zone=f"{task.pool_domain}.",

@@ -81,18 +81,18 @@ def plan_rrset(plan: ZonePlan, desired: DesiredRRset, present: RRset | None, own
         plan.changes.append(_creation(plan.zone, desired))
         plan.writes.append(_write(desired, [], owner))
     elif _is_right(present, desired, owner):
-        plan.changes.append(_change_of(plan.zone, present, "unchanged", after=present.served))
+        plan.changes.append(change_of(plan.zone, present, "unchanged", after=present.served))
     elif _belongs_to_another(plan, present, owner, takeover=takeover):
         return
     else:
-        plan.changes.append(_change_of(plan.zone, present, "replaced", after=desired.values, ttl=desired.ttl))
+        plan.changes.append(change_of(plan.zone, present, "replaced", after=desired.values, ttl=desired.ttl))
         plan.writes.append(_write(desired, present.foreign_comments, owner))
 
 
 def plan_removal(plan: ZonePlan, present: RRset, owner: Owner, *, takeover: bool) -> None:
     """Adds to the plan the removal of an rrset, or the conflict that forbids it."""
     if not _belongs_to_another(plan, present, owner, takeover=takeover):
-        plan.changes.append(_change_of(plan.zone, present, "removed", after=[]))
+        plan.changes.append(change_of(plan.zone, present, "removed", after=[]))
         plan.writes.append(RRsetWrite(name=present.name, type=present.type))
 
 
@@ -125,7 +125,8 @@ def _creation(zone: str, desired: DesiredRRset) -> RecordChange:
     )
 
 
-def _change_of(zone: str, present: RRset, change: Change, *, after: list[str], ttl: int | None = None) -> RecordChange:
+def change_of(zone: str, present: RRset, change: Change, *, after: list[str], ttl: int | None = None) -> RecordChange:
+    """What becomes of an rrset that is there, with all that it held. Without a TTL it keeps its own."""
     return RecordChange(
         zone=names.absolute(zone),
         name=names.absolute(present.name),
@@ -135,6 +136,7 @@ def _change_of(zone: str, present: RRset, change: Change, *, after: list[str], t
         before_ttl=present.ttl,
         before_disabled=present.disabled,
         before_owner=present.owner,
+        before_written=present.told_digest,
         before_comments=present.foreign_comments if change == "removed" else [],
         after=after,
         change=change,

@@ -22,16 +22,13 @@ def domains_of(intent: RemovalIntent, zones: Iterable[FoundZone]) -> list[Domain
 
 def absent_names(domain: DomainRemoval, zones: Iterable[FoundZone], hazards: Iterable[Hazard]) -> list[str]:
     """What nobody shall be answered any more under a parent domain, once its records are removed."""
-    kept = {plain(hazard.name) for hazard in hazards if hazard.kind == "kept-for-another"}
-    found = [plain(rrset.name) for zone in zones if zone.domain == domain.domain for rrset in zone.rrsets]
+    kept = {names.relative_to_root(hazard.name) for hazard in hazards if hazard.kind == "kept-for-another"}
+    found = [
+        names.relative_to_root(rrset.name) for zone in zones if zone.domain == domain.domain for rrset in zone.rrsets
+    ]
     return [name for name in dict.fromkeys([*domain.names, *found]) if name not in kept]
 
 
 def zones_below(zone: str, zones: Sequence[str]) -> list[str]:
     """Those of the zones that lie below one: they go first, and their delegations with them."""
     return [other for other in zones if other != zone and names.is_at_or_below(other, zone)]
-
-
-def plain(name: str) -> str:
-    """A name without its trailing dot."""
-    return name.removesuffix(".")

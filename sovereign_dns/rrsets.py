@@ -3,7 +3,7 @@
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sovereign_dns import names
 from sovereign_dns.contract import Comment, Owner
@@ -52,22 +52,30 @@ class RRset(Message):
         return next(filter(None, map(_owner_in, self.comments)), None)
 
     @property
+    def told_digest(self) -> str | None:
+        """The digest of what we wrote, as our comment says; None where it has none."""
+        told = next(filter(None, map(_owner_comment_in, self.comments)), None)
+        return None if told is None else told["written"]
+
+    @property
     def is_as_written(self) -> bool | None:
         """Whether it still is what we wrote, as our comment's digest says; None where the comment has none."""
-        told = next(filter(None, map(_owner_comment_in, self.comments)), None)
-        if told is None or told["written"] is None:
+        if self.told_digest is None:
             return None
-        return not self.disabled and told["written"] == written_digest(self.type, self.ttl, self.served)
+        return not self.disabled and self.told_digest == written_digest(self.type, self.ttl, self.served)
 
     @property
     def foreign_comments(self) -> list[Comment]:
         """What others noted on it, to be kept."""
         return [comment for comment in self.comments if _owner_in(comment) is None]
 
-    def holds_exactly(self, values: list[str]) -> bool:
-        """Whether it serves these contents, no others, and holds nothing disabled."""
-        mine = {canonical_content(self.type, content) for content in self.served}
-        return mine == {canonical_content(self.type, value) for value in values} and not self.disabled
+    def holds_exactly(self, values: list[str], disabled: Sequence[str] = ()) -> bool:
+        """Whether it serves these contents and no others, and what it holds disabled is just this."""
+        return self._same(self.served, values) and self._same(self.disabled, disabled)
+
+    def _same(self, held: Sequence[str], values: Sequence[str]) -> bool:
+        mine = {canonical_content(self.type, content) for content in held}
+        return mine == {canonical_content(self.type, value) for value in values}
 
 
 def _owner_comment_in(comment: Comment) -> re.Match[str] | None:
@@ -81,10 +89,11 @@ def _owner_in(comment: Comment) -> Owner | None:
     return Owner(sovereign_fqdn=matched["fqdn"], deployment_id=matched["deployment"])
 
 
-def owner_comment(owner: Owner) -> Comment:
+def owner_comment(owner: Owner, digest: str | None = None) -> Comment:
     """The comment that says whose an rrset is; `RRsetWrite` adds the digest of what is written."""
+    written = f" written={digest}" if digest else ""
     return Comment(
-        content=f"sovereign={owner.sovereign_fqdn} deployment={owner.deployment_id}", account=COMMENT_ACCOUNT
+        content=f"sovereign={owner.sovereign_fqdn} deployment={owner.deployment_id}{written}", account=COMMENT_ACCOUNT
     )
 
 
@@ -113,23 +122,32 @@ def written_digest(rrtype: str, ttl: int, values: Iterable[str]) -> str:
 
 
 class RRsetWrite(Message):
-    """One entry of a PATCH: the whole rrset as it shall be, or, without records, its deletion."""
+    """One entry of a PATCH: the whole rrset as it shall be, or, without records, its deletion.
+
+    `disabled` are contents that are kept, and not served. What `was_there` before keeps its owner's comment as it is:
+    where somebody had changed it since it was written, the digest in it goes on telling so.
+    """
 
     name: str
     type: str
     ttl: int = 0
     values: list[str] = []
+    disabled: list[str] = []
     comments: list[Comment] = []
+    was_there: bool = False
 
     def as_powerdns(self) -> dict[str, object]:
         """The JSON of PowerDNS' API. An empty REPLACE would delete, so a deletion is always said by name."""
         named: dict[str, object] = {"name": names.absolute(self.name), "type": self.type}
-        if not self.values:
+        if not self.values and not self.disabled:
             return named | {"changetype": "DELETE"}
         return named | {
             "changetype": "REPLACE",
             "ttl": self.ttl,
-            "records": [{"content": value, "disabled": False} for value in self.values],
+            "records": [
+                *({"content": value, "disabled": False} for value in self.values),
+                *({"content": value, "disabled": True} for value in self.disabled),
+            ],
             "comments": [
                 {"content": self._told(comment), "account": comment.account}
                 | ({"modified_at": comment.modified_at} if comment.modified_at else {})
@@ -139,6 +157,6 @@ class RRsetWrite(Message):
 
     def _told(self, comment: Comment) -> str:
         owner = _owner_in(comment)
-        if owner is None:
+        if owner is None or self.was_there:
             return comment.content
-        return f"{owner_comment(owner).content} written={written_digest(self.type, self.ttl, self.values)}"
+        return owner_comment(owner, written_digest(self.type, self.ttl, self.values)).content

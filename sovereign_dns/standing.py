@@ -23,7 +23,7 @@ def subject_of(status: ProvisionResult) -> str:
         removed = [f"{record.name} {record.type}" for record in status.records]
         return " and ".join(removed) or "What an audit found"
     if removal_of(status) != REMOVE_PARENT_DOMAIN:
-        return status.sovereign_fqdn
+        return status.sovereign_fqdn or "what is no Sovereign's"
     under = [step.domain for step in status.steps if step.step == "dns-verify"]
     return " ".join([status.sovereign_fqdn, *(f"under {domain}" for domain in under[:1])])
 
@@ -34,7 +34,7 @@ def standing(status: ProvisionResult) -> str:
         return f"the removal of {subject_of(status)} is {status.phase}"
     match removal_of(status), status.phase:
         case None, phase:
-            return f"{status.sovereign_fqdn} is {phase}"
+            return f"{subject_of(status)} is {phase}"
         case kind, "complete":
             return f"{subject_of(status)} is {'deprovisioned' if kind == DEPROVISION_SOVEREIGN else 'removed'}"
         case _, phase:

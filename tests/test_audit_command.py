@@ -3,9 +3,6 @@
 import json
 from typing import Any
 
-import pytest
-from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleOverlapPolicy
-from temporalio.service import RPCError
 
 from tests.command_line import run
 from tests.world import LOAD_BALANCER, STRANGER, World, rrset

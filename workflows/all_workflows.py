@@ -7,6 +7,7 @@ from workflows.deprovision_sovereign import DeprovisionSovereign
 from workflows.fix_finding import FixFinding
 from workflows.provision_sovereign import ProvisionSovereign
 from workflows.remove_parent_domain import RemoveParentDomain
+from workflows.restore_records import RestoreRecords
 from workflows.verify_sovereign import VerifySovereign
 
 ALL_WORKFLOWS: list[type] = [
@@ -16,6 +17,7 @@ ALL_WORKFLOWS: list[type] = [
     RemoveParentDomain,
     AuditZones,
     FixFinding,
+    RestoreRecords,
 ]
 
 SANDBOX = SandboxedWorkflowRunner(

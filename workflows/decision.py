@@ -7,9 +7,17 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import ProvisionRequest
     from sovereign_dns.intent import ProvisioningIntent
-    from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
-    from sovereign_dns.messages import DECIDE_INTENT, DECIDE_REMOVAL, DecideIntent, DecideRemoval
+    from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest, RestoreRequest
+    from sovereign_dns.messages import (
+        DECIDE_INTENT,
+        DECIDE_REMOVAL,
+        DECIDE_RESTORING,
+        DecideIntent,
+        DecideRemoval,
+        DecideRestoring,
+    )
     from sovereign_dns.removal_intent import RemovalIntent
+    from sovereign_dns.restoring_intent import RestoringIntent
     from workflows.step_runner import PATIENT
 
 
@@ -40,6 +48,23 @@ async def decide_removal(request: DeprovisionRequest | RemoveParentDomainRequest
         DECIDE_REMOVAL,
         DecideRemoval(request=request),
         result_type=RemovalIntent,
+        start_to_close_timeout=timedelta(seconds=10),
+        retry_policy=PATIENT,
+        summary="what this installation makes of the request",
+    )
+    return intent
+
+
+async def decide_restoring(request: RestoreRequest) -> RestoringIntent:
+    """What is put back, and by which step.
+
+    Raises:
+        ActivityError: the request is refused.
+    """
+    intent: RestoringIntent = await workflow.execute_local_activity(
+        DECIDE_RESTORING,
+        DecideRestoring(request=request),
+        result_type=RestoringIntent,
         start_to_close_timeout=timedelta(seconds=10),
         retry_policy=PATIENT,
         summary="what this installation makes of the request",

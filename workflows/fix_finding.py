@@ -7,7 +7,6 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.absence import absence_of
-
     from sovereign_dns.audit_contract import FIX_FINDING, FixFindingRequest
     from sovereign_dns.contract import ProvisionResult, VerificationRequest
     from sovereign_dns.fix_intent import NOBODY, FixIntent, fix_lock_id

@@ -9,13 +9,14 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.intent import DomainIntent, ProvisioningIntent
     from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
     from sovereign_dns.progress import Progress
+    from sovereign_dns.restoring_intent import RestoringIntent
     from workflows.step_runner import StepNotDoneError, StepRunner
 
 
 async def prove(
     domain: DomainIntent,
     zones: list[ServedZone],
-    decided: ProvisioningIntent,
+    decided: ProvisioningIntent | RestoringIntent,
     wanted: VerificationRequest,
     progress: Progress,
     runner: StepRunner,

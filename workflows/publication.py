@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.messages import HAZARDS_IN_MEMO
     from sovereign_dns.progress import Progress
     from sovereign_dns.removal_intent import RemovalIntent
+    from sovereign_dns.restoring_intent import RestoringIntent
     from workflows.patches import SHOW_HAZARDS_IN_THE_LIST
 
 SOVEREIGN_FQDN = SearchAttributeKey.for_keyword("SovereignFQDN")
@@ -31,20 +32,18 @@ class Publication:
         self._published_hazards: list[str] = []
         self._runbook_url: str | None = None
 
-    def begin(self, decided: ProvisioningIntent | RemovalIntent) -> None:
+    def begin(self, decided: ProvisioningIntent | RemovalIntent | RestoringIntent) -> None:
         """Says whose run this is. What nobody owns is no Sovereign's, and a removal may be of every deployment."""
         self._runbook_url = decided.runbook_url
         self._search_attributes_usable = decided.search_attributes_usable
         if self._search_attributes_usable:
             self._published_phase = self._progress.phase
-            fqdn, deployment = decided.owner.sovereign_fqdn, decided.owner.deployment_id
-            workflow.upsert_search_attributes(
-                [
-                    *([SOVEREIGN_FQDN.value_set(fqdn)] if fqdn else []),
-                    *([SOVEREIGN_DEPLOYMENT.value_set(deployment)] if deployment else []),
-                    SOVEREIGN_PHASE.value_set(self._progress.phase),
-                ]
-            )
+            told = {
+                SOVEREIGN_FQDN: decided.owner.sovereign_fqdn,
+                SOVEREIGN_DEPLOYMENT: decided.owner.deployment_id,
+                SOVEREIGN_PHASE: self._progress.phase,
+            }
+            workflow.upsert_search_attributes([key.value_set(value) for key, value in told.items() if value])
         self.update()
 
     def update(self) -> None:

@@ -1,20 +1,19 @@
 """A run that takes a Sovereign away, or one parent domain of it: under the Sovereign's lock, by force if so told."""
 
 import asyncio
-from datetime import timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import ProvisionResult, sovereign_workflow_id
     from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
-    from sovereign_dns.messages import DECIDE_REMOVAL, AwaitLock, DecideRemoval, LockReport
+    from sovereign_dns.messages import AwaitLock, LockReport
     from sovereign_dns.progress import Progress
-    from sovereign_dns.removal_intent import RemovalIntent
+    from workflows.decision import decide_removal
     from workflows.one_writer import run_under_lock, run_under_lock_by_force
     from workflows.publication import Publication
     from workflows.removal_steps import RemovalSteps
-    from workflows.step_runner import PATIENT, StepRunner
+    from workflows.step_runner import StepRunner
     from workflows.stepped_run import SteppedRun
 
 Request = DeprovisionRequest | RemoveParentDomainRequest
@@ -44,7 +43,7 @@ class RemovalRun(SteppedRun):
         self, lock_id: str, request: Request, progress: Progress, publication: Publication
     ) -> ProvisionResult:
         """Nobody's run is cancelled for a request that would be refused: it is decided first."""
-        intent = await _decide(request)
+        intent = await decide_removal(request)
         runner = StepRunner(progress, publication)
         progress.expect("lock-await", request.sovereign_fqdn)
         publication.begin(intent)
@@ -74,7 +73,7 @@ class RemovalRun(SteppedRun):
         return progress.adopt(result, lock_id)
 
     async def _remove(self, request: Request, progress: Progress, publication: Publication) -> ProvisionResult:
-        intent = await _decide(request)
+        intent = await decide_removal(request)
         self._expected_nameservers = intent.nameservers
         self._runner = runner = StepRunner(progress, publication)
         steps = RemovalSteps(request, intent, progress, runner)
@@ -94,16 +93,3 @@ def _summary(request: Request) -> str:
             return f"{request.sovereign_fqdn} deprovisioned"
         case RemoveParentDomainRequest():
             return f"{request.sovereign_fqdn} no longer under {request.name}"
-
-
-async def _decide(request: Request) -> RemovalIntent:
-    """What this installation makes of the request: asked once, and so part of the run's history."""
-    intent: RemovalIntent = await workflow.execute_local_activity(
-        DECIDE_REMOVAL,
-        DecideRemoval(request=request),
-        result_type=RemovalIntent,
-        start_to_close_timeout=timedelta(seconds=10),
-        retry_policy=PATIENT,
-        summary="what this installation makes of the request",
-    )
-    return intent

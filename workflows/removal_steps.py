@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from sovereign_dns.progress import AnyStep, Progress
     from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
-    from sovereign_dns.removal_scope import absent_names, domains_of, plain, zones_below
+    from sovereign_dns.removal_scope import absent_names, domains_of, zones_below
     from workflows.absence import prove_absence
     from workflows.step_runner import StepRunner, all_or_first_failure
 
@@ -112,9 +112,9 @@ class RemovalSteps:
         self._announce_domains()
         for zone in self._found:
             if zone.rrsets:
-                self._expect("records-remove", plain(zone.zone))
+                self._expect("records-remove", zone.zone)
         for zone in self._zones_to_remove():
-            self._expect("zone-remove", plain(zone.zone))
+            self._expect("zone-remove", zone.zone)
         with_records = {zone.domain for zone in self._found if zone.rrsets}
         for domain in self._domains:
             if domain.domain not in with_records and not self._progress.expects("records-remove", domain.domain):
@@ -124,8 +124,8 @@ class RemovalSteps:
         self._progress.arrange(_IN_ORDER)
 
     def _zones_to_remove(self) -> list[FoundZone]:
-        """Those that were made for this Sovereign; and the one that PDM has made for its pool name."""
-        made = [zone for zone in self._found if zone.made_for_us]
+        """Those that were made for this Sovereign, or delegated; and the one that PDM has made for its pool name."""
+        made = [zone for zone in self._found if _is_for_us(zone)]
         leftover = self._zone_of_pool_name()
         return [*made, *([leftover] if leftover and leftover.zone not in {zone.zone for zone in made} else [])]
 
@@ -133,9 +133,8 @@ class RemovalSteps:
         """PDM removes it itself, unless its PowerDNS fails it."""
         if self._pool is None or not self._releases_pool_name:
             return None
-        zone = f"{self._request.sovereign_fqdn}."
-        above = f"{self._pool.domain}."
-        unknown = FoundZone(zone=zone, domain=self._pool.domain, parent_zone=above)
+        zone = self._request.sovereign_fqdn
+        unknown = FoundZone(zone=zone, domain=self._pool.domain, parent_zone=self._pool.domain)
         return next((found for found in self._found if found.zone == zone), unknown)
 
     @property
@@ -143,7 +142,7 @@ class RemovalSteps:
         return isinstance(self._request, DeprovisionRequest) and self._request.release_pool
 
     async def _remove_records(self, zone: FoundZone) -> None:
-        what = plain(zone.zone)
+        what = zone.zone
         report = await self._runner.run(
             "records-remove",
             what,
@@ -212,12 +211,12 @@ class RemovalSteps:
 
     async def _remove_zone(self, zone: FoundZone) -> None:
         """After what it holds, and after the zones below it."""
-        what = plain(zone.zone)
-        others = [plain(other.zone) for other in self._zones_to_remove()]
+        what = zone.zone
+        others = [other.zone for other in self._zones_to_remove()]
         for step in ("records-remove", "pool-release"):
             await self._settled(step, self._progress.domains_of(step))
         await self._settled("zone-remove", zones_below(what, others))
-        if not zone.made_for_us and not self._pool_dns_left_behind:
+        if not _is_for_us(zone) and not self._pool_dns_left_behind:
             self._runner.leave_out("zone-remove", what, "PDM removes the zone with its name")
             return
         report = await self._runner.run(
@@ -228,7 +227,9 @@ class RemovalSteps:
                 zone=zone.zone,
                 parent_zone=zone.parent_zone,
                 without_parent=not isinstance(self._request, DeprovisionRequest),
-                leftover_of_pool=not zone.made_for_us,
+                leftover_of_pool=not _is_for_us(zone),
+                nameservers=self._intent.nameservers,
+                addresses=self._intent.addresses,
                 dry_run=self._request.dry_run,
             ),
             ZoneReport,
@@ -260,3 +261,7 @@ class RemovalSteps:
             self._runner,
             removed_zones=[zone for zone in result.zones if zone.change == "removed"],
         )
+
+
+def _is_for_us(zone: FoundZone) -> bool:
+    return zone.made_for_us or zone.delegated_for_us

@@ -26,6 +26,7 @@ class Found(Message):
     type: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
     content: str = ""
     disabled: bool = False
+    ttl: int = 0
     zone_id: str = ""
 
 
@@ -77,11 +78,24 @@ class PowerDNSSearch:
             most = min(most * 20, AS_MANY_AS_THERE_ARE)  # all of it was of other zones, above or below
 
     async def rrsets_below(self, zone: str, cut: str) -> list[RRset]:
-        """What the zone holds below a name, with its owners and without TTLs: the first `MOST_FOUND` records."""
+        """What the zone holds below a name, with its owners: the first `MOST_FOUND` records."""
         doing = f"looking what zone {zone} holds below {cut}"
         kinds: tuple[Kind, ...] = ("record", "comment")
         records, comments = await side_by_side(self._found_below(zone, cut, kind, doing) for kind in kinds)
         return _as_rrsets(records, comments)
+
+    async def with_disabled_at(self, zone: str, name: str) -> list[RRset]:
+        """The rrsets at a name that hold anything disabled, which reads by name leave out (measured on 4.7.3)."""
+        doing = f"looking what zone {zone} holds disabled at {name}"
+        kinds: tuple[Kind, ...] = ("record", "comment")
+        records, comments = await side_by_side(self._found_at(zone, name, kind, doing) for kind in kinds)
+        return [rrset for rrset in _as_rrsets(records, comments) if rrset.disabled]
+
+    async def _found_at(self, zone: str, name: str, kind: Kind, doing: str) -> list[Found]:
+        """A wildcard's star matches more than itself."""
+        found = await self._ask(name, kind, AS_MANY_AS_THERE_ARE, doing)
+        place = (names.absolute(zone), names.absolute(name))
+        return [item for item in found if item.type and (item.zone_id, item.name.lower()) == place]
 
     async def _found_below(self, zone: str, cut: str, kind: Kind, doing: str) -> list[Found]:
         return _in_zone(await self._ask(f"*.{cut}", kind, MOST_FOUND, doing), zone, cut)
@@ -105,6 +119,7 @@ def _as_rrsets(records: list[Found], comments: list[Found]) -> list[RRset]:
             Comment(content=comment.content, account=COMMENT_ACCOUNT)  # the search doesn't tell the account
         )
     contents: dict[tuple[str, str], list[Record]] = {}
+    ttls = {(record.name, record.type): record.ttl for record in records}
     for record in records:
         held = Record(content=record.content, disabled=record.disabled)
         contents.setdefault((record.name, record.type), []).append(held)
@@ -112,7 +127,7 @@ def _as_rrsets(records: list[Found], comments: list[Found]) -> list[RRset]:
         RRset(
             name=names.relative_to_root(name),
             type=type_,
-            ttl=0,
+            ttl=ttls[name, type_],
             records=held,
             comments=noted.get((name, type_), []),
         )

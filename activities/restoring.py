@@ -1,0 +1,82 @@
+"""The step `records-restore`, on PowerDNS' API."""
+
+from collections.abc import Iterable
+
+from temporalio import activity
+
+from activities.attempt_time import in_time
+from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
+from sovereign_dns import names
+from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.concurrency import side_by_side
+from sovereign_dns.contract import RecordChange
+from sovereign_dns.failures import ZoneMissing
+from sovereign_dns.messages import RecordsReport, RestoreZoneRecords, ServedZone
+from sovereign_dns.records import ZonePlan, summary
+from sovereign_dns.restoring import plan_restoring
+from sovereign_dns.rrsets import RRset
+
+_TAKE_OVER = (
+    "What stands there is neither what the run left, nor what was there before: somebody wrote it since. If it shall "
+    'give way, send "takeover": true; it then stays in the result.'
+)
+
+
+class RestoringActivities:
+    """Puts back what a run removed or replaced: reads what stands there by now, and sends only differences."""
+
+    def __init__(self, powerdns: PowerDNS) -> None:
+        self._powerdns = powerdns
+        self._writes = ZoneWrites(powerdns)
+
+    @activity.defn(name="records-restore")
+    async def restore_records(self, task: RestoreZoneRecords) -> RecordsReport:
+        """Makes one zone hold again what it held, in one atomic PATCH; or finds that it does."""
+        async with in_time(too_late(task.zone)), self._powerdns.sole_writer([task.zone]):
+            plan, served = await self._plan(task)
+            refuse_conflicts([plan], _TAKE_OVER)
+            changes = await self._writes.apply([plan], dry_run=task.dry_run)
+        return RecordsReport(
+            outcome=summary(changes, planned=task.dry_run), changes=changes, hazards=plan.hazards, zones=[served]
+        )
+
+    async def _plan(self, task: RestoreZoneRecords) -> tuple[ZonePlan, ServedZone]:
+        at_names = list(dict.fromkeys(names.relative_to_root(change.name) for change in task.records))
+        try:
+            existing = await self._existing(task, at_names)
+            nameservers = await self._powerdns.nameservers(task.zone)
+        except ZoneMissing:
+            if not task.dry_run:
+                raise
+            existing, nameservers = [], []  # a real run would have made the zone by now
+        plan = plan_restoring(
+            task.zone,
+            task.records,
+            existing,
+            task.owner.sovereign_fqdn,
+            zones_below=await self._zones_below(task.zone, task.records),
+            pool_address=task.pool_address,
+            takeover=task.takeover,
+        )
+        return plan, ServedZone(zone=task.zone, nameservers=nameservers, names=at_names)
+
+    async def _existing(self, task: RestoreZoneRecords, at_names: list[str]) -> list[RRset]:
+        """What stands there. What is disabled is looked for only where it matters: PowerDNS has to search for it."""
+        existing = {(rrset.name, rrset.type): rrset for rrset in await self._powerdns.rrsets(task.zone, at_names)}
+        may_be_disabled = dict.fromkeys(
+            names.relative_to_root(c.name) for c in task.records if c.before_disabled or c.after_disabled
+        )
+        for found in await side_by_side(
+            self._powerdns.search.with_disabled_at(task.zone, name) for name in may_be_disabled
+        ):
+            for rrset in found:
+                served = existing.get((rrset.name, rrset.type), rrset)
+                existing[rrset.name, rrset.type] = served.changed(records=rrset.records)
+        return list(existing.values())
+
+    async def _zones_below(self, zone: str, records: Iterable[RecordChange]) -> set[str]:
+        """Those that would answer in this one's place for a name that is put back into it."""
+        lineages = (names.lineage(names.relative_to_root(change.name), zone) for change in records)
+        return await self._powerdns.hosted(
+            {name for lineage in lineages for name in lineage if "*" not in name} - {zone}
+        )

@@ -1,0 +1,100 @@
+"""What a run that has ended removed or replaced: read from its result or, where it has none, from its last status."""
+
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from cli import following
+from cli.following import NoSuchRunError
+from cli.recorded import input_of
+from sovereign_dns.contract import (
+    ADD_PARENT_DOMAIN,
+    DEPROVISION_SOVEREIGN,
+    PROVISION_SOVEREIGN,
+    REMOVE_PARENT_DOMAIN,
+    RESTORE_RECORDS,
+    ProvisionResult,
+)
+from sovereign_dns.restoring import lost_in
+
+FIX_FINDING = "FixFinding"
+
+WRITING = {
+    PROVISION_SOVEREIGN,
+    DEPROVISION_SOVEREIGN,
+    REMOVE_PARENT_DOMAIN,
+    RESTORE_RECORDS,
+    ADD_PARENT_DOMAIN,
+    FIX_FINDING,
+}
+"""The workflow types whose runs tell what they changed."""
+
+
+class NothingKnownError(Exception):
+    """What the run changed can't be found out; the message says why, and what to do."""
+
+
+async def ended_run(client: Client, workflow_id: str, run_id: str | None) -> WorkflowExecution:
+    """The run with this id, or the latest one under the workflow id that has ended.
+
+    Raises:
+        NoSuchRunError: there is none, or it is under way.
+    """
+    try:
+        found: WorkflowExecution = await client.get_workflow_handle(workflow_id, run_id=run_id).describe()
+    except RPCError as error:
+        if error.status in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
+            named = f"run {run_id} of {workflow_id}" if run_id else f"run {workflow_id}"
+            raise NoSuchRunError(
+                f"no {named} is known in this namespace: none was started, or its history is older than the namespace "
+                f"keeps it. To see which there are: temporal workflow list --query 'WorkflowId=\"{workflow_id}\"'"
+            ) from error
+        raise
+    if found.status is not WorkflowExecutionStatus.RUNNING:
+        return found
+    if run_id is None:
+        query = f'WorkflowId = "{workflow_id}" AND ExecutionStatus != "Running"'
+        ended = [run async for run in client.list_workflows(query)]
+        if ended:
+            return max(ended, key=lambda run: run.start_time)
+    raise NoSuchRunError(
+        f"run {found.run_id} of {workflow_id} is still under way: what it changes is known when it has ended. Wait for "
+        "it, or cancel it"
+    )
+
+
+async def losses_of(client: Client, run: WorkflowExecution) -> ProvisionResult:
+    """What a run that has ended removed or replaced, as its result's own part.
+
+    Raises:
+        NothingKnownError: it has no result, and can't be asked.
+    """
+    body = await input_of(client, run)
+    if run.workflow_type not in WRITING or (body or {}).get("dryRun") is True:
+        return lost_in(ProvisionResult(deployment_id="", sovereign_fqdn=""))  # it has written nothing
+    handle = _handle_of(client, run)
+    completed = run.status is WorkflowExecutionStatus.COMPLETED
+    status = await handle.result() if completed else (await following.look(handle)).status
+    if status is None:
+        raise NothingKnownError(
+            f"run {run.run_id} of {run.id} ({run.workflow_type}) has ended without a result, and no worker answers for "
+            "it, so nothing that it removed is known here: perhaps it had removed something. Start a worker on this "
+            "namespace and try again; or read the answers in its history: temporal workflow show --workflow-id "
+            f"{run.id} --run-id {run.run_id} --output json"
+        )
+    if status.handed_over_to is not None and not status.steps:
+        child = await _run_that_took_over(client, run, status.handed_over_to)
+        return await losses_of(client, child) if child else lost_in(status)
+    return lost_in(status)
+
+
+def _handle_of(client: Client, run: WorkflowExecution) -> following.Handle:
+    return client.get_workflow_handle(run.id, run_id=run.run_id, result_type=ProvisionResult)
+
+
+async def _run_that_took_over(client: Client, run: WorkflowExecution, lock_id: str) -> WorkflowExecution | None:
+    """The very run that held the lock for it, whatever has run under that id since; None where it never got it."""
+    async for event in client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history_events():
+        if event.HasField("child_workflow_execution_started_event_attributes"):
+            child = event.child_workflow_execution_started_event_attributes.workflow_execution
+            return await ended_run(client, lock_id, child.run_id)
+    return None

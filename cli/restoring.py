@@ -1,0 +1,205 @@
+"""`restore`: show what a run took away, and against what stands there now; ask, and put it back."""
+
+import asyncio
+import json as json_text
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from cli import display, losses, planning, reading, watching
+from cli.connection import connect
+from cli.following import Handle
+from cli.outcome import DONE, INTERRUPTED, Json, failed, report
+from sovereign_dns.contract import (
+    RESTORE_RECORDS,
+    TASK_QUEUE,
+    ProvisionResult,
+    VerificationLevel,
+    VerificationRequest,
+    sovereign_workflow_id,
+)
+from sovereign_dns.lifecycle_requests import RestoreRequest
+from sovereign_dns.restoring import is_anything_lost
+
+WorkflowId = Annotated[
+    str, typer.Argument(help="The run's workflow id, such as sovereign/t110.omani.works.", show_default=False)
+]
+RunId = Annotated[
+    str | None, typer.Option("--run-id", help="Which of several runs under that id; by default the latest that ended.")
+]
+Takeover = Annotated[bool, typer.Option("--takeover", help="Also over what somebody has written there since.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be put back. Reads only.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't show it first, and don't ask.")]
+Level = Annotated[
+    VerificationLevel | None,
+    typer.Option("--level", help="How far answers are followed.", show_default=VerificationRequest().level),
+]
+
+
+def restore(
+    workflow_id: WorkflowId,
+    *,
+    run_id: RunId = None,
+    takeover: Takeover = False,
+    level: Level = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Put back what a run removed or replaced: records, zones, Certificates, a pool name. Shows it first, and asks."""
+    verification = VerificationRequest(level=level) if level else VerificationRequest()
+    try:
+        code = asyncio.run(
+            _restore(workflow_id, run_id, verification, takeover=takeover, dry_run=dry_run, yes=yes, as_json=json)
+        )
+    except losses.NothingKnownError as error:
+        display.console(stderr=True).print(str(error), markup=False)
+        code = 1
+    except KeyboardInterrupt:
+        display.console(stderr=True).print("interrupted: not followed any further; a run that was started goes on")
+        code = INTERRUPTED
+    raise typer.Exit(code)
+
+
+async def _restore(
+    workflow_id: str,
+    run_id: str | None,
+    verification: VerificationRequest,
+    *,
+    takeover: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    client = await connect()
+    run = await losses.ended_run(client, workflow_id, run_id)
+    lost = await losses.losses_of(client, run)
+    told = f"{run.workflow_type} {run.id}, run {run.run_id}"
+    if not is_anything_lost(lost):
+        display.console(stderr=as_json).print(f"{told}, removed and replaced nothing", markup=False)
+        return 0
+    terminal = display.console(stderr=as_json)
+    terminal.print(f"what {told} (started {run.start_time:%Y-%m-%d %H:%M} UTC), took away:", markup=False)
+    wanted = _request(f"{run.id} {run.run_id}", lost, verification, takeover=takeover)
+    if dry_run or not yes:
+        planned = await _planned(client, wanted, as_json=as_json)
+        if isinstance(planned, int):
+            return planned
+        if dry_run and as_json:
+            print(planned.model_dump_json())
+        else:
+            _show(planned, lost, terminal)
+        if dry_run:
+            return 0 if planned.phase in DONE else 1
+        if _is_as_it_was(planned, lost):
+            terminal.print("everything is there as it was before that run: nothing was written")
+            return 0
+        if not _agreed():
+            return 1
+    return await _put_back(client, wanted, workflow_id, as_json=as_json)
+
+
+def _request(
+    restores: str, lost: ProvisionResult, verification: VerificationRequest, *, takeover: bool
+) -> RestoreRequest:
+    told = lost.model_dump(mode="json", include={"zones", "records", "certificates", "pool_names"})
+    body = told | {
+        "restores": restores,
+        "sovereignFQDN": lost.sovereign_fqdn or None,
+        "deploymentId": lost.deployment_id or None,
+        "verification": verification.model_dump(mode="json"),
+        "takeover": takeover,
+    }
+    return RestoreRequest.model_validate_json(json_text.dumps(body))
+
+
+async def _planned(client: Client, wanted: RestoreRequest, *, as_json: bool) -> ProvisionResult | int:
+    """What would be put back; or the exit code, where that can't be had."""
+    workflow_id = planning.plan_id(wanted.sovereign_fqdn or "restore")
+    try:
+        starting = _start(client, wanted.changed(dry_run=True), workflow_id)
+        return await planning.result_of(starting, workflow_id, as_json=as_json)
+    except WorkflowFailureError as error:
+        return failed(error)
+    except reading.ReaderGoneError:
+        return INTERRUPTED
+
+
+async def _start(client: Client, wanted: RestoreRequest, workflow_id: str) -> Handle:
+    return await client.start_workflow(
+        RESTORE_RECORDS,
+        wanted,
+        id=workflow_id,
+        task_queue=TASK_QUEUE,
+        result_type=ProvisionResult,
+        static_summary=f"{wanted.sovereign_fqdn or 'records of nobody'} as before {wanted.restores}",
+    )
+
+
+def _show(planned: ProvisionResult, lost: ProvisionResult, terminal: Console) -> None:
+    for line in _besides_records(lost):
+        terminal.print(line, markup=False)
+    planning.show(planned, terminal)
+
+
+def _besides_records(lost: ProvisionResult) -> Iterator[str]:
+    """One line for each zone, Certificate and pool name that is put back."""
+    for zone in lost.zones:
+        yield (
+            f"+ zone {zone.zone} made anew, with new keys: a hosted zone above it gets the new DS; where a registry "
+            "holds a DS of the old keys, replace it there, or validating resolvers refuse the zone"
+        )
+    for certificate in lost.certificates:
+        yield f"+ Certificate {certificate.name} in {certificate.namespace}, as it was (its Secret was left)"
+    for name in lost.pool_names:
+        yield f"+ pool name {name.subdomain}.{name.domain} ({name.load_balancer_ip or 'no address'}) claimed in PDM"
+
+
+def _is_as_it_was(planned: ProvisionResult, lost: ProvisionResult) -> bool:
+    found = [record.change for record in planned.records] + [item.change for item in planned.certificates]
+    return planned.phase == "planned" and set(found) <= {"unchanged"} and not (planned.zones or lost.pool_names)
+
+
+def _agreed() -> bool:
+    """Asks.
+
+    Raises:
+        typer.Exit: nobody is there to be asked.
+    """
+    if not sys.stdin.isatty():
+        display.console(stderr=True).print(
+            "nobody is at a terminal to be asked: nothing was put back. To mean it: --yes. Only to see it: --dry-run"
+        )
+        raise typer.Exit(2)
+    if typer.confirm("Put this back?", err=True):
+        return True
+    display.console(stderr=True).print("nothing was put back")
+    return False
+
+
+async def _put_back(client: Client, wanted: RestoreRequest, restored_id: str, *, as_json: bool) -> int:
+    fqdn = wanted.sovereign_fqdn
+    workflow_id = sovereign_workflow_id(fqdn) if fqdn else f"restore/{restored_id}"
+    try:
+        handle = await _start(client, wanted, workflow_id)
+    except WorkflowAlreadyStartedError:
+        display.console(stderr=True).print(
+            f"AlreadyInProgress: a run already works there, under the workflow id {workflow_id}. Wait for its end, or "
+            "cancel it, and restore again",
+            markup=False,
+        )
+        return 1
+    show = watching.show_trouble if as_json else watching.show_steps
+    await show(handle, display.console(stderr=as_json))
+    try:
+        result = await handle.result()
+    except WorkflowFailureError as error:
+        return failed(error)
+    if not as_json:
+        display.console().print(display.diff(result.records, result.sovereign_fqdn))
+    return report(result, as_json=as_json)
