@@ -44,6 +44,7 @@ class Scenarios:
         await self._removals_that_are_spoken_to()
         await self._resolver_with_an_old_answer()
         await self._verified()
+        await self._audited()
         await self._lost_answer()
         await self._restored()
         await self._parent_domain_added()
@@ -214,6 +215,14 @@ class Scenarios:
         await self._world.write("omani.houses", rrset("*.omani.houses", "A", STRANGER, ttl=4))
         await self._world.answer("console.t16.omani.houses", server=self._stack.recursor.address)
         await self._keep("domain-stale-resolver", await self._add_domain(fqdn, "omani.houses"))
+    async def _audited(self) -> None:
+        """Among what the other runs have left, with a wildcard that nobody owns; and a zone that is not there."""
+        await self._world.write(PARENT, rrset(f"*.{PARENT}", "A", STRANGER))
+        for name, zones in (("audited", [PARENT]), ("audit-refused", [f"nowhere.{PARENT}"])):
+            run: Handle = await self._client.start_workflow(
+                "AuditZones", {"zones": zones}, id=f"audit/{name}", task_queue="sovereign-dns"
+            )
+            await self._keep(name, run)
 
     async def _lost_answer(self) -> None:
         """What was written is told by a signal, since the step can't say so yet."""
