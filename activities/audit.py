@@ -4,7 +4,7 @@ from temporalio import activity
 
 from activities.earlier_audits import earlier_audits
 from activities.zone_audit import ZoneAudit
-from sovereign_dns.audit_news import known_from
+from sovereign_dns.audit_news import earlier_findings
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.inventory import InventoryReader
 from sovereign_dns.messages import AUDIT, AuditReport, LookThroughZones
@@ -32,7 +32,7 @@ class AuditActivities:
     @activity.defn(name=AUDIT)
     async def audit_zones(self, task: LookThroughZones) -> AuditReport:
         """Everything that is wrong in the zones, and what of it is new."""
-        known = known_from(await earlier_audits())
+        known = earlier_findings(await earlier_audits())
         audit = ZoneAudit(
             self._powerdns,
             self._inventory,

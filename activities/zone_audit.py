@@ -9,6 +9,7 @@ from sovereign_dns import names
 from sovereign_dns.audit_contract import AuditRequest, AuditResult, Finding, SourceRead
 from sovereign_dns.audit_findings import Judge
 from sovereign_dns.audit_ledger import Ledger
+from sovereign_dns.audit_news import Known
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.zone_stream import RRsetsOfName, ZoneStream
 from sovereign_dns.concurrency import side_by_side
@@ -35,7 +36,7 @@ class ZoneAudit:
         inventory: InventoryReader,
         expected_nameservers: list[str],
         request: AuditRequest,
-        known: dict[str, Finding],
+        known: Known,
         *,
         tell_outages: bool = True,
     ) -> None:

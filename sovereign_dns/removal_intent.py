@@ -84,9 +84,7 @@ def _domain_removal(
         refuse_too_long(name, field="subdomains" if name != host else "sovereignFQDN")
     # As it was provisioned: a Certificate's own name is that of the host which the FQDN is.
     own_name = request.certificate_name if host == request.sovereign_fqdn else None
-    return DomainRemoval(
-        domain=parent, host=host, names=served, certificate_names=[own_name or f"{host}-wildcard-tls"]
-    )
+    return DomainRemoval(domain=parent, host=host, names=served, certificate_names=[own_name or f"{host}-wildcard-tls"])
 
 
 def _addresses(request: RemovalRequest) -> list[str]:

@@ -40,6 +40,7 @@ class Scenarios:
         await self._zone_below_the_host()
         await self._resolver_with_an_old_answer()
         await self._verified()
+        await self._audited()
         await self._lost_answer()
         await self._stalled_then_mended(stalling)
         await self._outage()
@@ -128,6 +129,15 @@ class Scenarios:
             }
             run: Handle = await self._client.start_workflow(
                 "VerifySovereign", expected, id=f"verify/{name}", task_queue="sovereign-dns"
+            )
+            await self._keep(name, run)
+
+    async def _audited(self) -> None:
+        """Among what the other runs have left, with a wildcard that nobody owns; and a zone that is not there."""
+        await self._world.write(PARENT, rrset(f"*.{PARENT}", "A", STRANGER))
+        for name, zones in (("audited", [PARENT]), ("audit-refused", [f"nowhere.{PARENT}"])):
+            run: Handle = await self._client.start_workflow(
+                "AuditZones", {"zones": zones}, id=f"audit/{name}", task_queue="sovereign-dns"
             )
             await self._keep(name, run)
 
