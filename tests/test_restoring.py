@@ -141,7 +141,7 @@ async def test_a_disabled_record_and_an_old_owner_are_put_back_as_they_were(temp
     }
     records = [
         held | {"name": f"both.{world.parent}.", "before": [STRANGER]},
-        held | {"name": f"only.{world.parent}."},
+        held | {"name": f"*.only.{world.parent}."},
     ]
     request = {"restores": "audit-fix/x", "records": records}
 
@@ -151,7 +151,7 @@ async def test_a_disabled_record_and_an_old_owner_are_put_back_as_they_were(temp
     comments = [("bob", "nobody knows"), ("sovereign-dns", "sovereign=t9.elsewhere.works deployment=d0")]
     after = await content(world, world.parent)
     assert after[f"both.{world.parent}.", "A"] == (300, [("192.0.2.7", True), (STRANGER, False)], comments)
-    assert after[f"only.{world.parent}.", "A"] == (300, [("192.0.2.7", True)], comments)
+    assert after[f"*.only.{world.parent}.", "A"] == (300, [("192.0.2.7", True)], comments)
     assert await world.answer(f"both.{world.parent}") == [STRANGER]
     again = await (await restore(temporal, request, under=f"restore/{world.unique}")).result()
     assert changes(again) == {"unchanged": 2}
