@@ -62,13 +62,17 @@ def _patches(details: Mapping[str, Payloads]) -> list[str]:
 
 
 def _handlers(kind: str) -> dict[str, str]:
-    """Every signal and update of a workflow type, by its name, as the class spells it that defines it.
+    definitions = map(workflow._Definition.must_from_class, ALL_WORKFLOWS)
+    return next(_handlers_of(definition) for definition in definitions if definition.name == kind)
 
-    One history stands for all workflows that inherit a handler.
+
+def _handlers_of(definition: workflow._Definition) -> dict[str, str]:
+    """Every signal and update, by its name, as the class spells it that defines it.
+
+    So one history stands for all workflows that inherit a handler.
     """
-    (definition,) = [one for one in map(workflow._Definition.must_from_class, ALL_WORKFLOWS) if one.name == kind]
-    handlers = {**definition.signals, **definition.updates}
-    return {name: handler.fn.__qualname__ for name, handler in handlers.items() if name}
+    handlers: list[Any] = [*definition.signals.values(), *definition.updates.values()]
+    return {handler.name: handler.fn.__qualname__ for handler in handlers if handler.name}
 
 
 SHOWN: dict[str, Callable[[Any, str], list[str]]] = {
@@ -109,8 +113,7 @@ def wanted_of(workflows: Iterable[type]) -> set[str]:
     wanted |= {f"ProvisionSovereign: a run that {what}" for what in ("handed over", "was handed over to")}
     for definition in map(workflow._Definition.must_from_class, workflows):
         wanted.add(f"{definition.name}: a run")
-        handlers = [*definition.signals.values(), *definition.updates.values()]
-        wanted |= {handler.fn.__qualname__ for handler in handlers}
+        wanted |= set(_handlers_of(definition).values())
     return wanted
 
 

@@ -215,6 +215,7 @@ class Scenarios:
         await self._world.write("omani.houses", rrset("*.omani.houses", "A", STRANGER, ttl=4))
         await self._world.answer("console.t16.omani.houses", server=self._stack.recursor.address)
         await self._keep("domain-stale-resolver", await self._add_domain(fqdn, "omani.houses"))
+
     async def _audited(self) -> None:
         """Among what the other runs have left, with a wildcard that nobody owns; and a zone that is not there."""
         await self._world.write(PARENT, rrset(f"*.{PARENT}", "A", STRANGER))
