@@ -21,10 +21,13 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from activities.absence import AbsenceProof
 from activities.classification import ClassifyFailures
+from activities.denials import DenialSurvey
 from activities.dns import DNSActivities
 from activities.environment import EnvironmentActivities
 from activities.kubernetes import KubernetesActivities
+from activities.lock import LockActivities
 from activities.pdm import PDMActivities
 from activities.powerdns import PowerDNSActivities
 from activities.removal import RemovalActivities
@@ -174,9 +177,9 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
         removal = RemovalActivities(powerdns_api)
         pdm = PDMActivities(PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password))
         kubernetes = KubernetesActivities(certificates)
-        dns = DNSActivities(
-            AuthoritativeServers(settings.catalyst_dns_authoritative), resolvers, _delegations(settings)
-        )
+        authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
+        absence = AbsenceProof(DenialSurvey(authoritative, powerdns_api), resolvers)
+        dns = DNSActivities(authoritative, resolvers, absence, _delegations(settings))
         environment = EnvironmentActivities(
             settings.naming_rules,
             search_attributes_usable=attributes_usable,
@@ -196,9 +199,12 @@ async def _activities(settings: Settings, *, attributes_usable: bool) -> AsyncIt
                     environment.decide_intent,
                     environment.decide_removal,
                     pdm.commit_pool_name,
+                    pdm.release_pool_name,
                     kubernetes.request_certificate,
                     kubernetes.certificate_ready,
+                    kubernetes.delete_certificate,
                     dns.verify_domain,
+                    LockActivities().await_lock,
                 ],
             )
         finally:

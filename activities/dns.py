@@ -1,48 +1,42 @@
 """The step `dns-verify`: real answers from every authoritative server, the delegation to them, and resolvers."""
 
-import secrets
-from datetime import UTC, datetime
-
 from temporalio import activity
 
 from activities import journal
-from activities.telling import tell
+from activities.absence import AbsenceProof
+from activities.authority_looks import ask_zone, random_name_below
+from activities.proof_under_way import RESOLVERS_LEFT_OUT, not_yet, show
+from activities.resolver_looks import look_at_resolvers
 from sovereign_dns import answer_verdicts, verification
 from sovereign_dns.answer_verdicts import Answer, Expectation, Probe
-from sovereign_dns.clients.authoritative import AuthoritativeServers, Server, Unresolved
+from sovereign_dns.clients.authoritative import AuthoritativeServers, Server
 from sovereign_dns.clients.delegations import Delegations
-from sovereign_dns.clients.resolver_places import Resolver
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import AnswerEvidence, ServerVerdict, VerificationResult
-from sovereign_dns.convergence import Convergence, ResolverSeen, after_look, questions_left, resolver_verdict
-from sovereign_dns.failures import NotYetConverged
-from sovereign_dns.messages import (
-    VERIFICATION_SEEN,
-    ServedZone,
-    VerificationReport,
-    VerificationSeen,
-    VerifyDomain,
-)
+from sovereign_dns.convergence import Convergence, resolver_verdict
+from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
 from sovereign_dns.names import is_at_or_below
-
-MOST_NAMESERVERS_TOLD = 16
 
 _DELEGATION_LEFT_OUT = (
     "the delegation was not followed: CATALYST_DNS_AUTHORITATIVE names the servers to ask, and "
     "CATALYST_DNS_ROOT_SERVERS no root from which to follow it"
 )
-_RESOLVERS_LEFT_OUT = "no resolver was asked: CATALYST_DNS_PROPAGATION_RESOLVERS names none"
 
 
 class DNSActivities:
     """Asks, and lets `verification` judge and `convergence` say when to ask again."""
 
     def __init__(
-        self, authoritative: AuthoritativeServers, resolvers: Resolvers, delegations: Delegations | None = None
+        self,
+        authoritative: AuthoritativeServers,
+        resolvers: Resolvers,
+        absence: AbsenceProof,
+        delegations: Delegations | None = None,
     ) -> None:
         self._authoritative = authoritative
         self._resolvers = resolvers
+        self._absence = absence
         self._delegations = delegations
 
     @activity.defn(name="dns-verify")
@@ -52,6 +46,8 @@ class DNSActivities:
         A resolver is first asked when every authoritative server answers as written: asked too early, it would keep
         the absence of an answer for as long as the zone's negative TTL (RFC 2308).
         """
+        if task.gone:
+            return await self._absence.prove(task)
         known = next(iter(journal.notes(Convergence)), Convergence())
         if known.authority is None:
             known = known.changed(authority=await self._ask_authority(task, known))
@@ -79,7 +75,7 @@ class DNSActivities:
         if task.level == "delegated":
             return _report(picture)
         if not self._resolvers.resolvers:
-            return _report(verification.without(picture, _RESOLVERS_LEFT_OUT))
+            return _report(verification.without(picture, RESOLVERS_LEFT_OUT))
         return await self._prove_at_resolvers(task, known, picture)
 
     async def _follow_delegations(
@@ -91,109 +87,60 @@ class DNSActivities:
         verdicts = [verdict for of_zone in found for verdict in of_zone]
         if not all(verification.is_delegated(of_zone) for of_zone in found):
             picture = verification.with_delegation(known.authority or VerificationResult(), verdicts)
-            await _tell(task, known, picture)
-            raise _not_yet(task, picture)
+            await show(task, known, picture)
+            raise not_yet(task, picture)
         return verdicts
 
     async def _prove_at_resolvers(
         self, task: VerifyDomain, known: Convergence, proved: VerificationResult
     ) -> VerificationReport:
-        known = await self._ask_resolvers(task, known)
-        asked_names = list(dict.fromkeys(e.name for e in answer_verdicts.expectations_of(task.intent)))
+        expected = answer_verdicts.expectations_of(task.intent)
+        known = await look_at_resolvers(self._resolvers, task.intent.domain, known, expected, _judge_at_resolver)
+        asked_names = list(dict.fromkeys(e.name for e in expected))
         picture = verification.with_resolvers(proved, [resolver_verdict(r) for r in known.resolvers], asked_names)
         if not known.is_settled:
-            await _tell(task, known, picture)
-            raise _not_yet(task, picture, retry_after=_seconds_until(known.next_look()))
+            await show(task, known, picture)
+            raise not_yet(task, picture, look_again_at=known.next_look())
         return _report(picture)
 
     async def _ask_authority(self, task: VerifyDomain, known: Convergence) -> VerificationResult:
         parts = await side_by_side(self._verify_zone(task, zone) for zone in task.zones if zone.names)
         picture = verification.merged(parts)
         if not verification.is_proved(picture):
-            await _tell(task, known, picture)
-            raise _not_yet(task, picture)
+            await show(task, known, picture)
+            raise not_yet(task, picture)
         return picture
 
     async def _verify_zone(self, task: VerifyDomain, zone: ServedZone) -> VerificationResult:
         expected = [e for e in answer_verdicts.expectations_of(task.intent) if e.name in zone.names]
         probe = _probe_below(task, zone)
         questions = [(e.name, e.type) for e in expected] + [(probe.name, "A"), (probe.name, "AAAA")]
-        servers, unresolved = await self._authoritative.of_zone(zone.nameservers)
-        answers = await self._authoritative.ask_all(servers, [*questions, (zone.zone, "SOA")])
-        countable = _countable(answers)
-        serials = answer_verdicts.judge_serials({server.label: said[-1] for server, said in countable.items()})
+        found = await ask_zone(self._authoritative, zone, [*questions, (zone.zone, "SOA")])
+        serials = answer_verdicts.judge_serials({server.label: said[-1] for server, said in found.by_server.items()})
         verdicts = [
-            *(_verdict(server, expected, probe, said[:-1], serials) for server, said in countable.items()),
-            *(_unreachable(server) for server in unresolved),
-        ] or [_nobody_to_ask(zone)]
+            *(_verdict(server, expected, probe, said[:-1], serials) for server, said in found.by_server.items()),
+            *found.silent,
+        ]
         return verification.result("authoritative", verdicts, list(dict.fromkeys(e.name for e in expected)))
 
-    async def _ask_resolvers(self, task: VerifyDomain, known: Convergence) -> Convergence:
-        """Asks those that can have changed, and only what was not as written."""
-        expected, now = answer_verdicts.expectations_of(task.intent), datetime.now(UTC)
-        known = known.among([resolver.label for resolver in self._resolvers.resolvers])
-        left = {
-            resolver: questions
-            for resolver in self._resolvers.resolvers
-            if (questions := questions_left(known.seen(resolver.label), expected, now))
-        }
-        delegation = (task.intent.domain, "NS")
-        answers = await self._resolvers.ask_all(
-            {resolver: [*((e.name, e.type) for e in questions), delegation] for resolver, questions in left.items()}
-        )
-        for resolver, questions in left.items():
-            known = known.with_look(_look(known, resolver, questions, answers[resolver]))
-        return known
 
-
-def _look(known: Convergence, resolver: Resolver, questions: list[Expectation], answers: list[Answer]) -> ResolverSeen:
-    *said, delegation = answers
-    evidence = [answer_verdicts.judge(e, a, from_authority=False) for e, a in zip(questions, said, strict=True)]
-    seen = known.seen(resolver.label).changed(nameservers=sorted(delegation.values)[:MOST_NAMESERVERS_TOLD])
-    return after_look(seen, evidence, datetime.now(UTC), silent=all(answer.error for answer in answers))
-
-
-def _seconds_until(moment: datetime | None) -> float | None:
-    return None if moment is None else (moment - datetime.now(UTC)).total_seconds()
+def _judge_at_resolver(expectation: Expectation, answer: Answer) -> AnswerEvidence:
+    return answer_verdicts.judge(expectation, answer, from_authority=False)
 
 
 def _report(picture: VerificationResult) -> VerificationReport:
     return VerificationReport(outcome=verification.sentence(picture), verification=verification.bounded(picture))
 
 
-def _not_yet(task: VerifyDomain, picture: VerificationResult, *, retry_after: float | None = None) -> NotYetConverged:
-    return NotYetConverged(
-        f"below {task.intent.domain}: {verification.sentence(picture, done=False)}",
-        evidence=verification.in_short(picture),
-        retry_after=retry_after,
-    )
-
-
-async def _tell(task: VerifyDomain, known: Convergence, picture: VerificationResult) -> None:
-    """Shows the picture in the run's status, where it has changed: a failed attempt leaves nothing in the history."""
-    gist = verification.gist(picture)
-    if gist != known.told:
-        seen = VerificationSeen(domain=task.intent.domain, verification=verification.of_what_is_open(picture))
-        await tell(VERIFICATION_SEEN, seen)
-    await journal.remember(known.changed(told=gist).bounded())
-
-
 def _probe_below(task: VerifyDomain, zone: ServedZone) -> Probe:
-    """Random, so that no cache and no record can know it. Below the host, or the zone that lies below it."""
+    """Below the host, or the zone that lies below it."""
     host = task.intent.host
     base = host if is_at_or_below(host, zone.zone) else zone.zone
     return Probe(
-        name=f"{answer_verdicts.PROBE_PREFIX}{secrets.token_hex(6)}.{base}",
+        name=random_name_below(base),
         acceptable=task.intent.addresses,
         written={rrset.type: rrset.values for rrset in task.intent.rrsets if rrset.name == f"*.{base}"},
     )
-
-
-def _countable(answers: dict[Server, list[Answer]]) -> dict[Server, list[Answer]]:
-    """Without the addresses that this machine has no route to (IPv6, mostly), as long as the name server has others."""
-    routable = {server for server, said in answers.items() if not all(answer.unroutable for answer in said)}
-    reached = {server.name_server for server in routable}
-    return {server: said for server, said in answers.items() if server in routable or server.name_server not in reached}
 
 
 def _verdict(
@@ -209,18 +156,3 @@ def _verdict(
         serials[server.label],
     ]
     return verification.server_verdict(server.label, "authoritative", evidence)
-
-
-def _nobody_to_ask(zone: ServedZone) -> ServerVerdict:
-    return ServerVerdict(
-        server=f"name servers of {zone.zone}",
-        kind="authoritative",
-        state="unreachable",
-        detail=(
-            f"zone {zone.zone} is not hosted in PowerDNS, or has no NS records at its apex, so nobody can be asked"
-        ),
-    )
-
-
-def _unreachable(server: Unresolved) -> ServerVerdict:
-    return ServerVerdict(server=server.label, kind="authoritative", state="unreachable", detail=server.reason)

@@ -1,24 +1,33 @@
-"""The steps `certificate-request` and `certificate-ready`, on the Kubernetes API."""
+"""The steps `certificate-request`, `certificate-ready` and `certificate-delete`, on the Kubernetes API."""
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from temporalio import activity
 
 from activities import journal
 from activities.shielding import to_its_end
-from activities.telling import tell
+from activities.telling import tell, tell_of_attempt
+from sovereign_dns import certificate_changes, issuance
+from sovereign_dns.certificate_changes import over_all_attempts
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.contract import CertificateStatus
-from sovereign_dns.failures import NotYetIssued
+from sovereign_dns.failures import CertManagerMissing, KubernetesUnavailable, NotYetIssued
 from sovereign_dns.messages import (
     CERTIFICATE_SEEN,
     AwaitCertificate,
     CertificateReport,
     CertificateSeen,
+    ChangesAttempted,
+    DeleteCertificate,
     RequestCertificate,
 )
 
+Answer = TypeVar("Answer")
+
 
 class KubernetesActivities:
-    """Asks cert-manager for a Certificate, and looks whether it is issued."""
+    """Asks cert-manager for a Certificate, looks whether it is issued, and takes it away."""
 
     def __init__(self, certificates: Certificates) -> None:
         self._certificates = certificates
@@ -26,11 +35,41 @@ class KubernetesActivities:
     @activity.defn(name="certificate-request")
     async def request_certificate(self, task: RequestCertificate) -> CertificateReport:
         """Makes the Certificate exist as wanted, or finds that it does."""
+        wanted, noted = task.wanted, _noted()
+        present = await self._certificates.find(wanted.namespace, wanted.name)
+        asked = certificate_changes.asked_for(present, wanted, takeover=task.takeover)
+        if asked.change == "unchanged":
+            before = f"{'created' if noted.change == 'created' else 'changed'} by an attempt before" if noted else None
+            return _report(before or "unchanged", over_all_attempts(noted, asked), task)
+        outcome = f"changed: {certificate_changes.differences(present, wanted)}" if present else "created"
         if task.dry_run:
-            outcome, certificate = await self._certificates.plan(task.wanted, takeover=task.takeover)
-            return CertificateReport(outcome=f"dry run: {outcome}", certificate=certificate)
-        outcome, certificate = await to_its_end(self._certificates.request(task.wanted, takeover=task.takeover))
-        return CertificateReport(outcome=outcome, certificate=certificate)
+            return _report(f"would be {outcome}", asked.changed(reason="dry run"), task)
+        changing = over_all_attempts(noted, asked)
+        await journal.note(changing)
+        applied = await _done(self._certificates.apply(wanted, force=task.takeover), changing)
+        return _report(outcome, over_all_attempts(changing, applied), task)
+
+    @activity.defn(name="certificate-delete")
+    async def delete_certificate(self, task: DeleteCertificate) -> CertificateReport:
+        """Takes the Certificate away, where it is this Sovereign's. Its Secret stays, as cert-manager leaves it."""
+        noted = _noted()
+        try:
+            present = await self._certificates.find(task.namespace, task.name)
+        except CertManagerMissing:
+            return _gone("was gone already: the cluster doesn't know cert-manager's Certificates", task)
+        if present is None:
+            return _gone("was gone already", task)
+        if why := certificate_changes.why_left(present, task.owner):
+            left = issuance.status_of(present).changed(change="unchanged")
+            before = "an attempt before has deleted this Sovereign's; by now " if noted else ""
+            return _report(f"{before}left alone: {why}", over_all_attempts(noted, left), task)
+        removing = over_all_attempts(noted, certificate_changes.removed(present))
+        if task.dry_run:
+            return _report(f"would be deleted; {_secret_of(removing)} stays", removing, task)
+        await journal.note(removing)
+        if not await _done(self._certificates.delete(present), removing):
+            return _gone("was gone already", task)
+        return _report(f"deleted; {_secret_of(removing)} was left", removing, task)
 
     @activity.defn(name="certificate-ready")
     async def certificate_ready(self, task: AwaitCertificate) -> CertificateReport:
@@ -48,6 +87,39 @@ class KubernetesActivities:
             )
         expiry = f", valid until {status.not_after:%Y-%m-%d}" if status.not_after else ""
         return CertificateReport(outcome=f"issued{expiry}", certificate=status)
+
+
+def _report(
+    outcome: str, certificate: CertificateStatus, task: RequestCertificate | DeleteCertificate
+) -> CertificateReport:
+    return CertificateReport(outcome=f"dry run: {outcome}" if task.dry_run else outcome, certificate=certificate)
+
+
+def _gone(outcome: str, task: DeleteCertificate) -> CertificateReport:
+    """There is none; an attempt whose answer was lost may have deleted it."""
+    if noted := _noted():
+        return _report(f"deleted by an attempt before; {_secret_of(noted)} was left", noted, task)
+    absent = CertificateStatus(name=task.name, namespace=task.namespace, dns_names=[], change="unchanged")
+    return _report(outcome, absent, task)
+
+
+def _secret_of(removing: CertificateStatus) -> str:
+    secret = removing.before.secret_name if removing.before else removing.name
+    return f"its Secret {removing.namespace}/{secret}"
+
+
+def _noted() -> CertificateStatus | None:
+    """What an earlier attempt was about to change, or this one."""
+    return next((status for status in journal.notes(CertificateStatus) if status.change is not None), None)
+
+
+async def _done(write: Coroutine[Any, Any, Answer], changing: CertificateStatus) -> Answer:
+    try:
+        return await to_its_end(write)
+    except KubernetesUnavailable as outage:
+        if outage.sent:
+            await tell_of_attempt(ChangesAttempted(certificates=[changing]))
+        raise
 
 
 async def _tell_if_news(status: CertificateStatus) -> None:

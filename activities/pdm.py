@@ -1,16 +1,21 @@
-"""The step `pool-commit`, on PDM."""
+"""The steps `pool-commit` and `pool-release`, on PDM."""
 
 from temporalio import activity
 
+from activities import journal
 from activities.shielding import to_its_end
+from activities.telling import tell_of_attempt
+from sovereign_dns import pool_release
 from sovereign_dns.clients.pdm import PDM
-from sovereign_dns.contract import Hazard
-from sovereign_dns.messages import CommitPoolName, PoolReport
-from sovereign_dns.pool_names import Allocation, Claim
+from sovereign_dns.contract import Hazard, PoolNameChange
+from sovereign_dns.failures import PDMUnavailable
+from sovereign_dns.messages import ChangesAttempted, CommitPoolName, PoolReport, ReleasePoolName
+from sovereign_dns.pool_names import Allocation, Claim, Claimed
+from sovereign_dns.pool_release import Released
 
 
 class PDMActivities:
-    """Has PDM hold the name before it is published."""
+    """Has PDM hold the name before it is published, and let it go when it no longer is."""
 
     def __init__(self, pdm: PDM) -> None:
         self._pdm = pdm
@@ -18,11 +23,55 @@ class PDMActivities:
     @activity.defn(name="pool-commit")
     async def commit_pool_name(self, task: CommitPoolName) -> PoolReport:
         """Makes the name active for this Sovereign, or finds that it is."""
+        claim = _claim(task)
         if task.dry_run:
-            planned, row = await self._pdm.plan(_claim(task))
+            planned, row = await self._pdm.plan(claim)
             return PoolReport(outcome=f"dry run: {planned}", hazards=_differing_address(task, row))
-        claimed, row = await to_its_end(self._pdm.claim(_claim(task)))
-        return PoolReport(outcome=claimed.value, hazards=_differing_address(task, row))
+        if not _noted() and not await self._pdm.is_active(task.pool_domain, task.subdomain):
+            await journal.note(_committed(task))
+        claimed, row = await to_its_end(self._pdm.claim(claim))
+        # Where it wasn't active at first and is now, an attempt whose answer was lost has made it so.
+        ours = claimed is not Claimed.ACTIVE_ALREADY or _noted() is not None
+        change = _committed(task) if ours else None
+        return PoolReport(outcome=claimed.value, change=change, hazards=_differing_address(task, row))
+
+    @activity.defn(name="pool-release")
+    async def release_pool_name(self, task: ReleasePoolName) -> PoolReport:
+        """Has PDM let the name go, where it holds it for this Sovereign."""
+        rows = await self._pdm.rows(task.pool_domain)
+        if rows is None:
+            return pool_release.done(Released.UNMANAGED, task, _noted())
+        row = next((row for row in rows if row.subdomain == task.subdomain), None)
+        if row is None:
+            return pool_release.done(Released.NOT_HELD, task, _noted())
+        if holder := pool_release.holder_of(row, task.pool_domain, task.owner):
+            return pool_release.left_to(holder, task, row, _noted())
+        if task.dry_run:
+            return pool_release.planned(task, row)
+        change = _noted() or pool_release.change_of(task, row)
+        await journal.note(change)
+        return pool_release.done(await self._release(task, change), task, change)
+
+    async def _release(self, task: ReleasePoolName, change: PoolNameChange) -> Released:
+        try:
+            return await to_its_end(self._pdm.release(task.pool_domain, task.subdomain))
+        except PDMUnavailable as outage:
+            if outage.sent:
+                await tell_of_attempt(ChangesAttempted(pool_names=[change]))
+            raise
+
+
+def _noted() -> PoolNameChange | None:
+    return next(iter(journal.notes(PoolNameChange)), None)
+
+
+def _committed(task: CommitPoolName) -> PoolNameChange:
+    return PoolNameChange(
+        domain=task.pool_domain,
+        subdomain=task.subdomain,
+        change="committed",
+        load_balancer_ip=task.load_balancer_ip,
+    )
 
 
 def _claim(task: CommitPoolName) -> Claim:

@@ -4,6 +4,8 @@ import structlog
 from temporalio import activity
 from temporalio.service import RPCError
 
+from activities import journal
+from sovereign_dns.messages import CHANGES_ATTEMPTED, ChangesAttempted
 from sovereign_dns.wire import Message
 
 _log = structlog.get_logger(__name__)
@@ -22,3 +24,10 @@ async def tell(signal: str, message: Message) -> None:
         await run.signal(signal, message)
     except RPCError as error:
         _log.info("the run could not be told", signal=signal, reason=error.message)
+
+
+async def tell_of_attempt(attempted: ChangesAttempted) -> None:
+    """Tells of a write whose answer was not heard, since the run may end before it is known. Once in all attempts."""
+    if attempted not in journal.notes(ChangesAttempted):
+        await tell(CHANGES_ATTEMPTED, attempted)
+        await journal.remember(attempted)

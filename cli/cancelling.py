@@ -59,7 +59,7 @@ async def _report(fqdn: str, handle: Handle, ended: Look) -> int:
             f"cancelled. No worker answers, so what the run of {fqdn} had done can't be shown here; as soon as one "
             f"runs: sovereign-dns status {fqdn}"
         )
-        display.console(stderr=True).print(how_to_start_again(fqdn), markup=False)
+        display.console(stderr=True).print(how_to_start_again(fqdn, ended.workflow_type), markup=False)
         return 0
     terminal.print(display.whole_status(ended.status, {}))
     if ended.status.phase != "cancelled":
@@ -68,5 +68,5 @@ async def _report(fqdn: str, handle: Handle, ended: Look) -> int:
         )
         return 1
     terminal.print("cancelled: what is done stays done, and a new run carries on from it")
-    display.console(stderr=True).print(how_to_start_again(fqdn), markup=False)
+    display.console(stderr=True).print(how_to_start_again(fqdn, ended.workflow_type), markup=False)
     return 0

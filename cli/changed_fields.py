@@ -46,10 +46,11 @@ def _leaves(body: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
 def _told(path: str, before: object, after: object) -> str:
     if path == _NEVER_SHOWN:
         return f"{path} (not shown)"
-    return f"{path} {_shown(before)} -> {_shown(after)}"
+    return f"{path} {shown(before)} -> {shown(after)}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as people read it."""
     if value is None:
         return "not given"
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,6 +1,6 @@
-"""How a provisioning looks in a terminal; it reads without colours too."""
+"""How a run looks in a terminal; it reads without colours too."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
@@ -23,6 +23,8 @@ PHASE_STYLES = {
     "planned": "bold green",
     "provisioning": "cyan",
     "verifying": "cyan",
+    "deprovisioning": "cyan",
+    "deprovisioned": "green",
     "stalled": "bold yellow",
     "waiting": "yellow",
     "degraded": "bold yellow",
@@ -70,6 +72,20 @@ def step_line(step: StepStatus) -> str:
     """One line, for output that nobody watches live."""
     mark, _ = _MARKS[step.state]
     return f"{mark} {step.step:<20} {step.domain:<24} {step.outcome or step.state}"
+
+
+def besides_records(result: ProvisionResult) -> Iterator[str]:
+    """One line for each zone, pool name and Certificate that was taken away, or would be."""
+    for zone in result.zones:
+        if zone.change == "removed":
+            signed = " with its keys" if zone.signed else ""
+            yield f"- zone {zone.zone}{signed} (name servers {', '.join(zone.nameservers) or 'unknown'})"
+    for certificate in result.certificates:
+        if certificate.change == "removed":
+            yield f"- Certificate {certificate.name} in {certificate.namespace} (its Secret is left)"
+    for name in result.pool_names:
+        if name.change == "released":
+            yield f"- pool name {name.subdomain}.{name.domain} ({name.load_balancer_ip or 'no address'} in PDM)"
 
 
 class HazardNotice:

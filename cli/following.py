@@ -29,7 +29,7 @@ Handle = WorkflowHandle[object, ProvisionResult]
 class Look:
     """A run as of now. `status` is None where no worker answers the query; `waiting` goes by activity id.
 
-    `trouble` is why Temporal itself could not be asked.
+    `trouble` is why Temporal itself could not be asked; then the workflow type is unknown too.
     """
 
     status: ProvisionResult | None
@@ -37,6 +37,12 @@ class Look:
     running: bool
     execution_status: WorkflowExecutionStatus | None
     trouble: str | None = None
+    workflow_type: str | None = None
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether another run does the work, or the run has ended."""
+        return not self.running or bool(self.status and self.status.handed_over_to)
 
 
 class NoSuchRunError(Exception):
@@ -83,12 +89,18 @@ async def look(handle: Handle) -> Look:
     status = await _status(handle)
     match description.status:
         case WorkflowExecutionStatus.RUNNING:
-            return Look(status, waiting, running=True, execution_status=description.status)
+            return Look(
+                status,
+                waiting,
+                running=True,
+                execution_status=description.status,
+                workflow_type=description.workflow_type,
+            )
         case WorkflowExecutionStatus.COMPLETED if status is None:  # without a worker the result is still there
             status = await handle.result()
         case WorkflowExecutionStatus.TERMINATED | WorkflowExecutionStatus.TIMED_OUT as ended if status is not None:
             status = status.changed(phase="failed", failure=_ended_from_outside(ended, status))
-    return Look(status, {}, running=False, execution_status=description.status)
+    return Look(status, {}, running=False, execution_status=description.status, workflow_type=description.workflow_type)
 
 
 def _ended_from_outside(how: WorkflowExecutionStatus, status: ProvisionResult) -> str:
@@ -108,8 +120,11 @@ async def _status(handle: Handle) -> ProvisionResult | None:
     return status
 
 
-async def follow(handle: Handle) -> AsyncIterator[Look]:
-    """Looks until the run has ended; the last look is of the end. A moment without Temporal is waited out."""
+async def follow(handle: Handle, *, until_handed_over: bool = False) -> AsyncIterator[Look]:
+    """Looks until the run has ended, or another one does its work; the last look is of that.
+
+    A moment without Temporal is waited out.
+    """
     while True:
         try:
             seen = await look(handle)
@@ -118,6 +133,6 @@ async def follow(handle: Handle) -> AsyncIterator[Look]:
                 raise
             seen = Look(None, {}, running=True, execution_status=None, trouble=error.message)
         yield seen
-        if not seen.running:
+        if not seen.running or (until_handed_over and seen.handed_over):
             return
         await asyncio.sleep(LOOK_EVERY_SECONDS)

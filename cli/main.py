@@ -9,6 +9,7 @@ from temporalio.service import RPCError
 
 from cli.cancelling import cancel
 from cli.connection import NoTemporalError
+from cli.deprovisioning import deprovision, remove_domain
 from cli.explaining import explain
 from cli.following import NoSuchRunError
 from cli.provisioning import plan, provision
@@ -26,7 +27,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (provision, plan, status, retry, skip, cancel, verify, watch, explain, schema):
+for command in (
+    provision,
+    plan,
+    deprovision,
+    remove_domain,
+    status,
+    retry,
+    skip,
+    cancel,
+    verify,
+    watch,
+    explain,
+    schema,
+):
     app.command()(command)
 
 # The embedded stack is no part of the worker's image, where operators have the other commands at hand.

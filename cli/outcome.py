@@ -7,7 +7,13 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
 
 from cli import display
-from sovereign_dns.contract import ProvisionResult
+from sovereign_dns.contract import (
+    DEPROVISION_SOVEREIGN,
+    PROVISION_SOVEREIGN,
+    REMOVE_PARENT_DOMAIN,
+    ProvisionResult,
+)
+from sovereign_dns.standing import standing
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result and show the steps.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and nothing else.")]
@@ -20,17 +26,25 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 
 
-def how_to_start_again(fqdn: str) -> str:
-    """For a provisioning that has ended without everything done."""
-    return f"to start it again from its own input, with options over what shall change: {PROVISION_AGAIN} {fqdn}"
+_START_AGAIN = {
+    PROVISION_SOVEREIGN: f"from its own input, with options over what shall change: {PROVISION_AGAIN} {{fqdn}}",
+    DEPROVISION_SOVEREIGN: "for what is left of it: sovereign-dns deprovision {fqdn}",
+    REMOVE_PARENT_DOMAIN: "for what is left of it: sovereign-dns remove-domain NAME --sovereign {fqdn}",
+}
 
 
-def failed(error: WorkflowFailureError, *, repeatable: str | None = None) -> int:
+def how_to_start_again(fqdn: str, workflow_type: str | None) -> str:
+    """For a run that has ended without everything done."""
+    how = _START_AGAIN.get(workflow_type or PROVISION_SOVEREIGN, "by the command that it was started with")
+    return f"to start it again {how.format(fqdn=fqdn)}"
+
+
+def failed(error: WorkflowFailureError, *, again: str | None = None) -> int:
     """Says why a run failed. Returns the exit code.
 
     Args:
         error: how it ended.
-        repeatable: the FQDN, where it was a provisioning that can be started again.
+        again: how to start it again, where that makes sense.
     """
     cause = error.cause
     match cause:
@@ -44,12 +58,12 @@ def failed(error: WorkflowFailureError, *, repeatable: str | None = None) -> int
             told = str(cause)
     terminal = display.console(stderr=True)
     terminal.print(f"failed: {told}", markup=False)
-    if repeatable is not None:
-        terminal.print(how_to_start_again(repeatable), markup=False)
+    if again is not None:
+        terminal.print(again, markup=False)
     return 1
 
 
-def report(result: ProvisionResult, *, as_json: bool, repeatable: str | None = None) -> int:
+def report(result: ProvisionResult, *, as_json: bool, again: str | None = None) -> int:
     """Prints a result, or what a live display has not shown of it. Returns the exit code."""
     if as_json:
         print(result.model_dump_json())
@@ -59,9 +73,11 @@ def report(result: ProvisionResult, *, as_json: bool, repeatable: str | None = N
             for hazard in result.hazards:
                 terminal.print(display.HazardNotice(hazard))
             terminal.print(display.proof(result.verification))
-        terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
+        for line in display.besides_records(result):
+            terminal.print(line, markup=False)
+        terminal.print(standing(result))
     if result.phase in DONE:
         return 0
-    if repeatable is not None:
-        display.console(stderr=True).print(how_to_start_again(repeatable), markup=False)
+    if again is not None:
+        display.console(stderr=True).print(again, markup=False)
     return 1

@@ -10,6 +10,7 @@ from rich.text import Text
 from cli.display import PHASE_STYLES, one_line
 from cli.survey import Run, ShownPhase, count_by_phase
 from cli.waiting import State, Waiting, clock
+from sovereign_dns.contract import DEPROVISION_SOVEREIGN, PROVISION_SOVEREIGN
 from sovereign_dns.wire import Message
 
 MOST_SHOWN = 100
@@ -96,7 +97,7 @@ def _lines(runs: Sequence[Run]) -> Iterator[Text]:
     now = datetime.now(UTC)
     width = max((len(run.sovereign) for run in runs), default=0)
     for run in runs:
-        head = Text.assemble((f"{run.phase:<12} ", PHASE_STYLES[run.phase]), f"{run.sovereign:<{width}}  ")
+        head = Text.assemble((f"{run.phase:<14} ", PHASE_STYLES[run.phase]), f"{run.sovereign:<{width}}  ")
         first, *others = _told(run, now)
         yield head + Text(first)
         for other in others:
@@ -105,7 +106,8 @@ def _lines(runs: Sequence[Run]) -> Iterator[Text]:
 
 def _told(run: Run, now: datetime) -> list[str]:
     if run.ended_at is not None:
-        ended = f"ended {clock(run.ended_at, now)}"
+        what = "" if run.workflow_type in {PROVISION_SOVEREIGN, DEPROVISION_SOVEREIGN} else f" ({run.workflow_type})"
+        ended = f"ended {clock(run.ended_at, now)}{what}"
         return [f"{ended}: {' '.join(run.failure.split())}" if run.failure else ended]
     lines = [
         f"{item.activity_id}  attempt {item.attempt}, {item.when(now)}: {' '.join(item.told.split())}"
@@ -129,14 +131,16 @@ def _hazards(everyone: Sequence[Run]) -> list[str]:
 
 
 def _hints(shown: Sequence[Run]) -> Iterator[str]:
-    phases = {run.phase for run in shown}
     failed = Counter(item.error_type for run in shown for item in run.waiting if item.in_trouble)
     for error_type, _ in failed.most_common(1):
         yield f"What it means, and what to do: sovereign-dns explain {error_type}"
     if any(item.state == "waiting" for run in shown for item in run.waiting):
         yield "Attempt at once what waits: sovereign-dns retry FQDN, or: sovereign-dns retry --all"
-    if phases & {"failed", "degraded", "cancelled"}:
+    ended_early = [run for run in shown if run.phase in {"failed", "degraded", "cancelled"}]
+    if any(run.workflow_type == PROVISION_SOVEREIGN for run in ended_early):
         yield "Why: sovereign-dns status FQDN. Start one again: sovereign-dns provision --again FQDN"
+    if others := sorted({run.workflow_type for run in ended_early} - {PROVISION_SOVEREIGN}):
+        yield f"How to start {', '.join(others)} again: sovereign-dns status FQDN"
     if any(run.is_guessed for run in shown):
         yield (
             "Some ended in this namespace without search attributes: of those, what is shown as complete may be "

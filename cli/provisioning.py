@@ -1,16 +1,15 @@
 """`provision` and `plan`."""
 
 import asyncio
-import secrets
 
 import typer
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from cli import display, reading, request, watching
+from cli import display, planning, reading, request, watching
 from cli.connection import connect
 from cli.following import Handle
-from cli.outcome import DONE, INTERRUPTED, Json, Wait, failed, report
+from cli.outcome import DONE, INTERRUPTED, Json, Wait, failed, how_to_start_again, report
 from sovereign_dns.contract import (
     PROVISION_SOVEREIGN,
     TASK_QUEUE,
@@ -62,17 +61,9 @@ async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_
 
 async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
     client = await connect()
-    progress = display.console(stderr=True)
-    workflow_id = f"plan/{wanted.sovereign_fqdn}/{secrets.token_hex(4)}"
-
-    async def show(handle: Handle) -> None:
-        if as_json:
-            await watching.show_trouble(handle, progress)
-        else:
-            await watching.show_steps(handle, progress, transient=True)
-
+    workflow_id = planning.plan_id(wanted.sovereign_fqdn)
     try:
-        result = await reading.result_of(_start(client, wanted, workflow_id), workflow_id, show)
+        result = await planning.result_of(_start(client, wanted, workflow_id), workflow_id, as_json=as_json)
     except WorkflowFailureError as error:
         return failed(error)
     except reading.ReaderGoneError:
@@ -80,12 +71,7 @@ async def _plan(wanted: ProvisionRequest, *, as_json: bool) -> int:
     if as_json:
         print(result.model_dump_json())
     else:
-        terminal = display.console()
-        terminal.print(display.steps(result.steps, {}))
-        terminal.print(display.diff(result.records, result.sovereign_fqdn))
-        for hazard in result.hazards:
-            terminal.print(display.HazardNotice(hazard))
-        terminal.print(f"{result.sovereign_fqdn} is {result.phase}")
+        planning.show(result, display.console())
     return 0 if result.phase in DONE else 1
 
 
@@ -101,8 +87,9 @@ async def _start(client: Client, wanted: ProvisionRequest, workflow_id: str) -> 
 
 
 async def report_end_of(handle: Handle, *, as_json: bool, repeatable: str) -> int:
-    """Prints how a run ends, or why it failed. Returns the exit code."""
+    """Prints how a run ends, or why it failed, and how to start it again. Returns the exit code."""
+    again = how_to_start_again(repeatable, (await handle.describe()).workflow_type)
     try:
-        return report(await handle.result(), as_json=as_json, repeatable=repeatable)
+        return report(await handle.result(), as_json=as_json, again=again)
     except WorkflowFailureError as error:
-        return failed(error, repeatable=repeatable)
+        return failed(error, again=again)

@@ -18,14 +18,13 @@ from sovereign_dns import names
 from sovereign_dns.contract import (
     CertificateRequest,
     ProvisionRequest,
-    SovereignRequest,
     VerificationLevel,
     VerificationRequest,
     VerifyRequest,
 )
 from sovereign_dns.wire import StrictMessage, explain, wire_name
 
-Built = TypeVar("Built", bound=SovereignRequest)
+Built = TypeVar("Built", bound=StrictMessage)
 Read = TypeVar("Read", bound=StrictMessage)
 
 DEPLOYMENT_ID = "manual"
@@ -123,7 +122,7 @@ def build_request(
     if of_certificate := _given(enabled=certificate, issuer=issuer):
         body["certificate"] = _over(body.get("certificate"), of_certificate)
     if pool is not None:
-        named = _pool_name(body.get("sovereignFQDN"), pool)
+        named = pool_name(body.get("sovereignFQDN"), pool)
         created_by = f"sovereign-dns-cli-{body.get('deploymentId')}"
         body["pool"] = _over(body.get("pool"), named, or_new={"createdBy": created_by})
     if token_file is not None:
@@ -280,7 +279,7 @@ def _over(existing: object, given: dict[str, Any], *, or_new: dict[str, Any] | N
     return existing | given if isinstance(existing, dict) else existing
 
 
-def _pool_name(fqdn: object, domain: str) -> dict[str, str]:
+def pool_name(fqdn: object, domain: str) -> dict[str, str]:
     """The name within its pool, however both are spelled; what is no name is left to the contract to refuse."""
     try:
         normal, pool = names.normalise_fqdn(str(fqdn or "")), names.normalise_fqdn(domain)

@@ -19,7 +19,7 @@ from cli import display, resets, survey
 from cli.choices import among
 from cli.connection import connect
 from cli.following import NoSuchRunError
-from cli.outcome import DONE, INTERRUPTED
+from cli.outcome import DONE, INTERRUPTED, how_to_start_again
 from cli.request import normalised
 from cli.resets import Aim, BatchBusyError
 from cli.survey import Run
@@ -128,13 +128,13 @@ async def _retry_one(fqdn: str, selection: Selection, *, yes: bool) -> int:
 
 def _ended(run: Run) -> int:
     """Says so, and what to do. Returns the exit code: 0 where nothing is left to do."""
-    if run.phase in DONE:
+    if run.phase in {*DONE, "deprovisioned"}:
         display.console().print(f"{run.sovereign} is {run.phase}: its run has ended, and nothing waits")
         return 0
+    told = how_to_start_again(run.sovereign, run.workflow_type)
     display.console(stderr=True).print(
         f"{run.sovereign} is {run.phase}: its run has ended, so nothing can be attempted again within it. "
-        f"Why: sovereign-dns status {run.sovereign}. Start it again from its own input: "
-        f"sovereign-dns provision --again {run.sovereign}"
+        f"Why: sovereign-dns status {run.sovereign}. {told[0].upper()}{told[1:]}"
     )
     return 1
 

@@ -65,7 +65,7 @@ async def _show_one(fqdn: str, *, as_json: bool) -> int:
         _hint_at_retry(fqdn, seen, display.console())
     if seen.running or seen.status.phase in DONE:
         return 0
-    display.console(stderr=True).print(how_to_start_again(fqdn), markup=False)
+    display.console(stderr=True).print(how_to_start_again(fqdn, seen.workflow_type), markup=False)
     return 1
 
 

@@ -17,11 +17,26 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cli.waiting import Waiting, waiting_in
 from sovereign_dns.concurrency import side_by_side
-from sovereign_dns.contract import TASK_QUEUE, Phase, sovereign_workflow_id
+from sovereign_dns.contract import (
+    DEPROVISION_SOVEREIGN,
+    REMOVE_PARENT_DOMAIN,
+    TASK_QUEUE,
+    VERIFY_SOVEREIGN,
+    Phase,
+    sovereign_workflow_id,
+)
 from sovereign_dns.messages import HAZARDS_IN_MEMO
 
-ShownPhase = Phase | Literal["waiting"]
-"""A run that is under way is `waiting` where a step failed and is attempted again."""
+ShownPhase = Phase | Literal["waiting", "deprovisioned"]
+"""A run that is under way is `waiting` where a step failed and is attempted again; a Sovereign whose deprovisioning is
+complete is not there any more."""
+
+_UNDER_WAY: dict[str, Phase] = {
+    VERIFY_SOVEREIGN: "verifying",
+    DEPROVISION_SOVEREIGN: "deprovisioning",
+    REMOVE_PARENT_DOMAIN: "deprovisioning",
+}
+"""Of runs that have published no phase; all others provision."""
 
 PHASES: list[ShownPhase] = [
     "stalled",
@@ -31,8 +46,10 @@ PHASES: list[ShownPhase] = [
     "cancelled",
     "provisioning",
     "verifying",
+    "deprovisioning",
     "planned",
     "complete",
+    "deprovisioned",
 ]
 """What needs a person first."""
 
@@ -84,9 +101,11 @@ class Run:
             ):
                 return "waiting"
             case WorkflowExecutionStatus.RUNNING:
-                return self.published or "provisioning"
+                return self.published or _UNDER_WAY.get(self.workflow_type, "provisioning")
             case WorkflowExecutionStatus.COMPLETED:
-                return self.published or "complete"
+                reached = self.published or "complete"
+                gone = reached == "complete" and self.workflow_type == DEPROVISION_SOVEREIGN
+                return "deprovisioned" if gone else reached
             case WorkflowExecutionStatus.CANCELED:
                 return "cancelled"
             case _:

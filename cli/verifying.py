@@ -6,7 +6,7 @@ import secrets
 import typer
 from temporalio.client import WorkflowFailureError
 
-from cli import display, following, reading, request, watching
+from cli import display, following, provisioning, reading, request, watching
 from cli.connection import connect
 from cli.following import Handle
 from cli.outcome import INTERRUPTED, Json, failed, report
@@ -65,7 +65,4 @@ async def _verify(wanted: VerifyRequest, *, as_json: bool) -> int:
 async def _watch(fqdn: str) -> int:
     handle = following.handle_of(await connect(), sovereign_workflow_id(fqdn))
     await watching.show_steps(handle, display.console())
-    try:
-        return report(await handle.result(), as_json=False, repeatable=fqdn)
-    except WorkflowFailureError as error:
-        return failed(error, repeatable=fqdn)
+    return await provisioning.report_end_of(handle, as_json=False, repeatable=fqdn)

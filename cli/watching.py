@@ -17,13 +17,15 @@ UNANSWERED_SECONDS = 5
 """A worker that is only slow, as with a run's first task, is not yet missed."""
 
 
-async def show_steps(handle: Handle, terminal: Console, *, transient: bool = False) -> None:
+async def show_steps(
+    handle: Handle, terminal: Console, *, transient: bool = False, until_handed_over: bool = False
+) -> None:
     """Shows the steps and what they wait for; `transient` clears a terminal of them at the end."""
     if not terminal.is_terminal:
-        await _print_once_each(handle, terminal, _changes)
+        await _print_once_each(handle, terminal, _changes, until_handed_over=until_handed_over)
         return
     with Live(console=terminal, auto_refresh=False, transient=transient) as live:
-        async for seen in following.follow(handle):
+        async for seen in following.follow(handle, until_handed_over=until_handed_over):
             live.update(_shown(seen), refresh=True)
 
 
@@ -33,16 +35,18 @@ def _shown(seen: Look) -> RenderableType:
     return display.whole_status(seen.status, seen.waiting, live=True) if seen.status else NO_WORKER
 
 
-async def show_trouble(handle: Handle, terminal: Console) -> None:
+async def show_trouble(handle: Handle, terminal: Console, *, until_handed_over: bool = False) -> None:
     """Prints only what the run waits for, for those who want nothing but the result."""
-    await _print_once_each(handle, terminal, _trouble)
+    await _print_once_each(handle, terminal, _trouble, until_handed_over=until_handed_over)
 
 
-async def _print_once_each(handle: Handle, terminal: Console, lines_of: Callable[[Look], Iterator[str]]) -> None:
+async def _print_once_each(
+    handle: Handle, terminal: Console, lines_of: Callable[[Look], Iterator[str]], *, until_handed_over: bool
+) -> None:
     printed: set[str] = set()
     clock = asyncio.get_running_loop().time
     answered = clock()
-    async for seen in following.follow(handle):
+    async for seen in following.follow(handle, until_handed_over=until_handed_over):
         if seen.status is not None or seen.trouble is not None or not seen.running:
             answered = clock()
         lines = [*lines_of(seen), *([NO_WORKER] if clock() - answered > UNANSWERED_SECONDS else [])]

@@ -101,42 +101,42 @@ def judge(expectation: Expectation, answer: Answer, *, from_authority: bool = Tr
     """
     verdict = _authoritative_verdict if from_authority else _resolver_verdict
     state, detail = verdict(expectation, answer)
-    return _evidence(answer, state, detail)
+    return evidence_of(answer, state, detail)
 
 
 def judge_probe(probe: Probe, answer: Answer) -> AnswerEvidence:
     """The verdict on the random label's answer."""
     if answer.error is not None or answer.rcode not in {"NOERROR", "NXDOMAIN"}:
-        state, detail = _no_answer(answer)
-        return _evidence(answer, state, detail)
-    strangers = [value for value in _addresses(answer) if not _same(answer.type, value, probe.acceptable)]
+        state, detail = no_answer(answer)
+        return evidence_of(answer, state, detail)
+    strangers = [value for value in addresses_in(answer) if not same(answer.type, value, probe.acceptable)]
     if strangers:
-        return _evidence(
+        return evidence_of(
             answer,
             "misdirected",
-            f"a random name below the host leads to {_first_of(strangers)}: a wildcard answers there for a stranger",
+            f"a random name below the host leads to {first_of(strangers)}: a wildcard answers there for a stranger",
         )
     if answer.alias_target is not None and not answer.alias_values:
-        return _evidence(
+        return evidence_of(
             answer,
             "misdirected",
             f"a random name below the host is an alias (CNAME) to {answer.alias_target}: a wildcard answers there",
         )
-    lacking = [value for value in probe.written.get(answer.type, []) if not _same(answer.type, value, answer.values)]
+    lacking = [value for value in probe.written.get(answer.type, []) if not same(answer.type, value, answer.values)]
     if lacking:
-        detail = f"a random name below the host isn't answered with {_first_of(lacking)}, as its wildcard was written"
-        return _evidence(answer, "missing", detail)
-    return _evidence(answer, "converged", None)
+        detail = f"a random name below the host isn't answered with {first_of(lacking)}, as its wildcard was written"
+        return evidence_of(answer, "missing", detail)
+    return evidence_of(answer, "converged", None)
 
 
 def _authoritative_verdict(expectation: Expectation, answer: Answer) -> tuple[Outcome, str | None]:
-    if _is_no_answer(answer):
-        return _no_answer(answer)
+    if is_no_answer(answer):
+        return no_answer(answer)
     if wrong := _misdirection(expectation, answer):
         return "misdirected", wrong
     if answer.referral_to:
         return "missing", (
-            f"refers to {_first_of(answer.referral_to)}: the name lies below a delegation, which hides what was "
+            f"refers to {first_of(answer.referral_to)}: the name lies below a delegation, which hides what was "
             "written above it"
         )
     if not answer.authoritative:
@@ -149,30 +149,31 @@ def _authoritative_verdict(expectation: Expectation, answer: Answer) -> tuple[Ou
 
 
 def _resolver_verdict(expectation: Expectation, answer: Answer) -> tuple[Outcome, str | None]:
-    if _is_no_answer(answer):
-        return _no_resolution(answer)
+    if is_no_answer(answer):
+        return no_resolution(answer)
     if wrong := _misdirection(expectation, answer):
-        return "misdirected", wrong + _for_so_long(answer.ttl)
+        return "misdirected", wrong + for_so_long(answer.ttl)
     if answer.referral_to:
         return "refused", (
-            f"refers to {_first_of(answer.referral_to)} instead of asking there: the server doesn't resolve for us"
+            f"refers to {first_of(answer.referral_to)} instead of asking there: the server doesn't resolve for us"
         )
     if absent := _absence(expectation, answer):
-        return "missing", absent + _for_so_long(answer.ttl if answer.values else answer.negative_ttl)
+        return "missing", absent + for_so_long(answer.ttl if answer.values else answer.negative_ttl)
     if answer.values and answer.ttl is not None and answer.ttl > expectation.ttl:
         return "converged", f"TTL {answer.ttl}, where {expectation.ttl} was written: this resolver keeps answers longer"
     return "converged", None
 
 
-def _is_no_answer(answer: Answer) -> bool:
+def is_no_answer(answer: Answer) -> bool:
+    """Whether it says nothing of the name: neither what it has, nor that it has nothing."""
     return answer.bogus or answer.error is not None or answer.rcode not in {"NOERROR", "NXDOMAIN"}
 
 
 def _misdirection(expectation: Expectation, answer: Answer) -> str | None:
-    strangers = [value for value in _addresses(answer) if not _same(answer.type, value, expectation.values)]
+    strangers = [value for value in addresses_in(answer) if not same(answer.type, value, expectation.values)]
     if strangers:
         wanted = ", ".join(expectation.values) or f"no {expectation.type} record"
-        return f"answers {_first_of(strangers)}, where {wanted} was written: users reach a stranger"
+        return f"answers {first_of(strangers)}, where {wanted} was written: users reach a stranger"
     if answer.alias_target is not None:
         return f"is an alias (CNAME) to {answer.alias_target}, where addresses were written"
     return None
@@ -185,17 +186,19 @@ def _absence(expectation: Expectation, answer: Answer) -> str | None:
         return None
     if not answer.values:
         return f"no data: the name exists there and has no {expectation.type} record"
-    missing = [value for value in expectation.values if not _same(answer.type, value, answer.values)]
+    missing = [value for value in expectation.values if not same(answer.type, value, answer.values)]
     return f"doesn't answer {', '.join(missing)} yet" if missing else None
 
 
-def _no_answer(answer: Answer) -> tuple[Outcome, str]:
+def no_answer(answer: Answer) -> tuple[Outcome, str]:
+    """The verdict on an authoritative server that says nothing of the name."""
     if answer.error is not None or answer.rcode is None:
         return "unreachable", answer.error or "no answer"
     return "refused", f"{answer.rcode}: the server declines to answer"
 
 
-def _no_resolution(answer: Answer) -> tuple[Outcome, str]:
+def no_resolution(answer: Answer) -> tuple[Outcome, str]:
+    """The verdict on a resolver that says nothing of the name."""
     if answer.error is None and answer.bogus:
         return "bogus", (
             "SERVFAIL, and an answer as soon as nothing is checked (CD): DNSSEC validation fails, so whoever validates "
@@ -207,28 +210,31 @@ def _no_resolution(answer: Answer) -> tuple[Outcome, str]:
             "SERVFAIL: the resolver gets no usable answer from the authoritative servers. See whether the delegation "
             "leads to them, and whether they can be reached from the Internet"
         )
-    return _no_answer(answer)
+    return no_answer(answer)
 
 
-def _for_so_long(ttl: int | None) -> str:
+def for_so_long(ttl: int | None) -> str:
     """What a cache holds goes away by itself; an answer that isn't cached may change at once."""
     return f", for {ttl} s more" if ttl else ""
 
 
-def _addresses(answer: Answer) -> list[str]:
+def addresses_in(answer: Answer) -> list[str]:
+    """Where it leads, by an alias too."""
     return [*answer.values, *answer.alias_values]
 
 
-def _same(rrtype: str, value: str, values: Iterable[str]) -> bool:
+def same(rrtype: str, value: str, values: Iterable[str]) -> bool:
+    """Whether the value is among the others, however it is spelled."""
     return canonical_content(rrtype, value) in {canonical_content(rrtype, other) for other in values}
 
 
-def _evidence(answer: Answer, state: Outcome, detail: str | None) -> AnswerEvidence:
+def evidence_of(answer: Answer, state: Outcome, detail: str | None) -> AnswerEvidence:
+    """The verdict with what it rests on, within bounds."""
     return AnswerEvidence(
         name=names.absolute(answer.name),
         type=answer.type,
         state=state,
-        values=_addresses(answer)[:MOST_VALUES_TOLD],
+        values=addresses_in(answer)[:MOST_VALUES_TOLD],
         ttl=answer.ttl,
         negative_ttl=answer.negative_ttl,
         authority=answer.authority,
@@ -238,7 +244,8 @@ def _evidence(answer: Answer, state: Outcome, detail: str | None) -> AnswerEvide
     )
 
 
-def _first_of(values: Sequence[str]) -> str:
+def first_of(values: Sequence[str]) -> str:
+    """The values as a sentence names them: the first of many."""
     more = f" and {len(values) - MOST_VALUES_NAMED} more" if len(values) > MOST_VALUES_NAMED else ""
     return ", ".join(values[:MOST_VALUES_NAMED]) + more
 
@@ -252,16 +259,16 @@ def judge_serials(answers: Mapping[str, Answer]) -> dict[str, AnswerEvidence]:
 
 def _judge_serial(answer: Answer, server: str, serials: Mapping[str, int], newest: str | None) -> AnswerEvidence:
     if answer.error is not None or answer.rcode not in {"NOERROR", "NXDOMAIN"}:
-        return _evidence(answer, *_no_answer(answer))
+        return evidence_of(answer, *no_answer(answer))
     if server not in serials:
-        return _evidence(answer, "missing", "has no SOA there: the server doesn't host the zone")
+        return evidence_of(answer, "missing", "has no SOA there: the server doesn't host the zone")
     if newest is not None and _is_newer(serials[newest], serials[server]):
         detail = (
             f"has serial {serials[server]}, where {newest} has {serials[newest]}: it serves an older copy of the zone. "
             "Look whether its transfers, or its database's replication, still work"
         )
-        return _evidence(answer, "missing", detail)
-    return _evidence(answer, "converged", None)
+        return evidence_of(answer, "missing", detail)
+    return evidence_of(answer, "converged", None)
 
 
 def _is_newer(serial: int, than: int) -> bool:

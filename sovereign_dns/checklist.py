@@ -1,11 +1,11 @@
-"""A provisioning's state as Markdown, for the Web UI's current details. Pure.
+"""A run's state as Markdown, for the Web UI's current details. Pure.
 
 Lists, not tables: the UI renders tables without any padding between their columns. And not too long: the UI has the
 server render it by a GET request whose URL holds the whole text, and a proxy in front refuses URLs of many kilobytes.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from sovereign_dns.contract import (
     sovereign_workflow_id,
 )
 from sovereign_dns.runbook import error_type_of, pointer
+from sovereign_dns.standing import removal_of, subject_of
 
 MOST_LINES = 15
 """Of one section. What the steps themselves say is never cut."""
@@ -41,6 +42,7 @@ _MARKS = {"pending": "○", "running": "◔", "done": "✔", "skipped": "⊘", "
 _WORDS = {
     "provisioning": "is being provisioned",
     "verifying": "is being verified",
+    "deprovisioning": "is being removed",
     "stalled": "is **stalled**: a step has not succeeded for two minutes",
     "complete": "is complete, and proved by DNS",
     "degraded": "is **degraded**: not everything was proved",
@@ -49,7 +51,13 @@ _WORDS = {
     "cancelled": "was cancelled; what is done stays done, and a new run carries on from it",
 }
 
-_UNDER_WAY = {"provisioning", "verifying"}
+_WORDS_OF_A_REMOVAL = _WORDS | {
+    "complete": "is removed, and DNS answers its names no more",
+    "degraded": "is **degraded**: not everything is proved to be gone",
+    "planned": "is planned to be removed (dry run: nothing was)",
+}
+
+_UNDER_WAY = {"provisioning", "verifying", "deprovisioning"}
 
 
 def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: str | None = None) -> str:
@@ -61,11 +69,12 @@ def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: 
         runbook_url: where this installation's people read docs/runbook.md, if it says so.
     """
     elsewhere = []
-    if status.handed_over_to is not None and not status.steps:
+    if status.handed_over_to is not None and all(step.step == "lock-await" for step in status.steps):
         elsewhere = [_handed_over(status.sovereign_fqdn, status.handed_over_to)]
-        if status.phase in _UNDER_WAY:
+        if status.phase in _UNDER_WAY and not status.steps:
             return elsewhere[0]
-    parts = [f"### {_plain(status.sovereign_fqdn)} {_WORDS[status.phase]}", *elsewhere]
+    words = _WORDS if removal_of(status) is None else _WORDS_OF_A_REMOVAL
+    parts = [f"### {_plain(subject_of(status))} {words[status.phase]}", *elsewhere]
     if status.failure:
         parts.append(_plain(status.failure))
     if status.phase == "stalled":
@@ -80,10 +89,27 @@ def as_markdown(status: ProvisionResult, *, workflow_id: str = "", runbook_url: 
     if status.verification.servers:
         notes = [f"- {_plain(note)}" for note in status.verification.notes]
         parts.append(_section("Servers", [*_first_lines(_server, status.verification.servers), *notes]))
+    return "\n\n".join([*parts, *_changed(status)])
+
+
+def _changed(status: ProvisionResult) -> Iterator[str]:
+    """What the run has changed of what was there."""
+    if besides := [f"- {_plain(told)}" for told in _besides_records(status)]:
+        yield _section("Zones, pool names and Certificates", besides)
     replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
     if replaced:
-        parts.append(_section("Replaced or removed", _first_lines(partial(_replaced, status.sovereign_fqdn), replaced)))
-    return "\n\n".join(parts)
+        yield _section("Replaced or removed", _first_lines(partial(_replaced, status.sovereign_fqdn), replaced))
+
+
+def _besides_records(status: ProvisionResult) -> Iterator[str]:
+    """One line for each."""
+    for zone in status.zones:
+        yield f"zone {zone.zone} {zone.change}"
+    for name in status.pool_names:
+        yield f"pool name {name.subdomain} of {name.domain} {name.change}"
+    for certificate in status.certificates:
+        if certificate.change == "removed":
+            yield f"Certificate {certificate.name} in {certificate.namespace} removed; its Secret is left"
 
 
 def _handed_over(fqdn: str, lock_id: str) -> str:

@@ -87,7 +87,7 @@ Phase = Literal[
 ]  # fmt: skip
 Change = Literal["created", "replaced", "removed", "unchanged"]
 VerificationLevel = Literal["authoritative", "delegated", "propagated"]
-Outcome = Literal["converged", "misdirected", "missing", "bogus", "refused", "unreachable"]
+Outcome = Literal["converged", "misdirected", "lingering", "missing", "bogus", "refused", "unreachable"]
 
 
 class ParentDomain(StrictMessage):
@@ -262,7 +262,8 @@ class CertificateSpec(Message):
 class CertificateStatus(Message):
     """A cert-manager Certificate. `reason` is the deepest known one why it is not ready.
 
-    `before` is what it asked for where this run replaced or removed it.
+    `before` is what it asked for where this run replaced or removed it. `unconfirmed` where the run ended before it
+    knew whether what it had sent was done.
     """
 
     name: str
@@ -273,6 +274,7 @@ class CertificateStatus(Message):
     reason: str | None = None
     change: Change | None = None
     before: CertificateSpec | None = None
+    unconfirmed: bool = False
 
 
 class ZoneChange(Message):
@@ -285,12 +287,16 @@ class ZoneChange(Message):
 
 
 class PoolNameChange(Message):
-    """A pool name that this run had PDM hold as active, or release; `load_balancer_ip` is what PDM's row said."""
+    """A pool name that this run had PDM hold as active, or release; `load_balancer_ip` is what PDM's row said.
+
+    `unconfirmed` where the run ended before it knew whether PDM had done it.
+    """
 
     domain: str
     subdomain: str
     change: Literal["committed", "released"]
     load_balancer_ip: str | None = None
+    unconfirmed: bool = False
 
 
 class AnswerEvidence(Message):
@@ -336,10 +342,12 @@ class ServerVerdict(Message):
 class VerificationResult(Message):
     """The proof. `converged` of `total` pairs of server and name answer exactly what was written.
 
-    `level` is how far the proof reaches, which is what was asked for or less; `notes` say what was left out, and why.
+    With `gone` it is a proof of absence: those pairs deny the name. `level` is how far the proof reaches, which is what
+    was asked for or less; `notes` say what was left out, and why.
     """
 
     level: VerificationLevel = "authoritative"
+    gone: bool = False
     converged: int = 0
     total: int = 0
     servers: list[ServerVerdict] = []

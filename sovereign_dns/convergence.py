@@ -6,9 +6,9 @@ what it has answered as written is not asked for again.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
 from sovereign_dns import verification
-from sovereign_dns.answer_verdicts import Expectation
 from sovereign_dns.contract import AnswerEvidence, ServerVerdict, VerificationResult
 from sovereign_dns.wire import Message
 
@@ -24,6 +24,22 @@ LOOKS_AT_UNREACHABLE = 2
 LOOK_AGAIN_OUT_OF_REACH = timedelta(seconds=60)
 
 _DANGEROUS = frozenset({"misdirected", "bogus"})
+_HELD_BY_A_CACHE = frozenset({"misdirected", "lingering", "missing"})
+
+
+class Question(Protocol):
+    """What a resolver is asked, whatever it shall answer."""
+
+    @property
+    def name(self) -> str:
+        """Without its trailing dot."""
+
+    @property
+    def type(self) -> str:
+        """A or AAAA."""
+
+
+Asked = TypeVar("Asked", bound=Question)
 
 
 class ResolverSeen(Message):
@@ -105,7 +121,7 @@ def _in_short(seen: ResolverSeen) -> ResolverSeen:
     )
 
 
-def questions_left(seen: ResolverSeen, expected: Sequence[Expectation], now: datetime) -> list[Expectation]:
+def questions_left(seen: ResolverSeen, expected: Sequence[Asked], now: datetime) -> list[Asked]:
     """What to ask a resolver now: everything at first, then what was not as written, when it can have changed."""
     if not seen.answers:
         return list(expected) if seen.look_again_at is None or seen.look_again_at <= now else []
@@ -153,13 +169,13 @@ def _left(answers: Iterable[AnswerEvidence]) -> list[AnswerEvidence]:
 def expires_at(answer: AnswerEvidence) -> datetime | None:
     """When a cache lets go of an answer, or of a denial; None where it doesn't say."""
     holds = answer.ttl if answer.ttl is not None else answer.negative_ttl
-    if holds is None or answer.asked_at is None or answer.state not in {"misdirected", "missing"}:
+    if holds is None or answer.asked_at is None or answer.state not in _HELD_BY_A_CACHE:
         return None
     return answer.asked_at + timedelta(seconds=holds)
 
 
-def resolver_verdict(seen: ResolverSeen) -> ServerVerdict:
+def resolver_verdict(seen: ResolverSeen, *, gone: bool = False) -> ServerVerdict:
     """What one resolver says, and until when, where it says so."""
-    verdict = verification.server_verdict(seen.resolver, "resolver", seen.answers)
+    verdict = verification.server_verdict(seen.resolver, "resolver", seen.answers, gone=gone)
     ends = [end for answer in _left(seen.answers) if (end := expires_at(answer)) is not None]
     return verdict.changed(until=max(ends, default=None), nameservers=seen.nameservers)

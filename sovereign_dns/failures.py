@@ -165,6 +165,10 @@ class NameReserved(NotYet):
     """Somebody else holds a reservation of the pool name, which either expires or becomes active."""
 
 
+class LockHeld(NotYet):
+    """A run that was cancelled, so that another one follows it, has not ended yet."""
+
+
 def by_error_type() -> dict[str, type[Failure]]:
     """Every classified failure, by the name that the contract gives it."""
     return {failure.__name__: failure for kind in Failure.__subclasses__() for failure in kind.__subclasses__()}

@@ -21,6 +21,7 @@ from sovereign_dns.fields import (
     Fqdn,
     Ipv4,
     Ipv6,
+    KubernetesName,
     KubernetesNamespace,
     PoolLabel,
     Seconds,
@@ -45,6 +46,8 @@ class RemovalRequest(StrictMessage):
 
     Such records are a Sovereign's where they stand at one of its names and lead nowhere but to the given addresses.
     With `deployment_id`, records of another deployment of the same Sovereign refuse the run: they are newer.
+    `certificate_name` is that of the host which the FQDN is, where it was provisioned with a name of its own. With
+    `force`, a run that holds the Sovereign's lock is cancelled first, and waited for.
     """
 
     sovereign_fqdn: Fqdn
@@ -54,6 +57,7 @@ class RemovalRequest(StrictMessage):
     console_load_balancer_ip: Ipv4 | None = None
     subdomains: Annotated[list[Subdomain], Field(max_length=MOST_SUBDOMAINS)] | None = None
     delete_certificates: bool = True
+    certificate_name: KubernetesName | None = None
     certificate_namespace: KubernetesNamespace = "kube-system"
     verification: VerificationRequest = VerificationRequest()
     dry_run: bool = False
@@ -63,8 +67,8 @@ class RemovalRequest(StrictMessage):
 class DeprovisionRequest(RemovalRequest):
     """The input of `DeprovisionSovereign`.
 
-    Without `parent_domains`, every zone in which a record says that it is the Sovereign's. With `force`, a run that
-    holds the Sovereign's lock is cancelled first, and waited for.
+    What a comment says to be the Sovereign's is found in every zone. `parent_domains` tell where its Certificates are,
+    and records from before there were comments.
     """
 
     parent_domains: Annotated[list[ParentDomain], Field(max_length=MOST_PARENT_DOMAINS)] = []

@@ -86,11 +86,16 @@ class CommitPoolName(Task):
 
 
 class PoolReport(Message):
-    """What was found or done for a pool name."""
+    """What was found or done for a pool name.
+
+    `dns_left_behind` where PDM holds the name no longer, and hasn't said that its DNS is gone: its child zone, and the
+    delegation to it, may be there still. PDM doesn't look after them any more.
+    """
 
     outcome: str
     change: PoolNameChange | None = None
     hazards: list[Hazard] = []
+    dns_left_behind: bool = False
 
 
 CHANGES_ATTEMPTED = "changes-attempted"
@@ -98,11 +103,13 @@ CHANGES_ATTEMPTED = "changes-attempted"
 
 
 class ChangesAttempted(Message):
-    """What was sent, and perhaps written; and what it hides, where it was a zone."""
+    """What was sent, and perhaps done; and what it hides, where it was a zone."""
 
     zones: list[ZoneChange] = []
     changes: list[RecordChange] = []
     hazards: list[Hazard] = []
+    certificates: list[CertificateStatus] = []
+    pool_names: list[PoolNameChange] = []
 
 
 class UpsertRecords(Task):
@@ -134,7 +141,9 @@ class RecordsReport(Message):
 class VerifyDomain(Task):
     """The names of one parent domain, and the zones that answer for them.
 
-    With `gone`, none of the intent's names may be answered any more; its values are what they led to.
+    With `gone`, none of the intent's names may be answered any more; its values are what they led to. The step then
+    asks PowerDNS itself which zones answer for them by now. `zones` are those that were removed, with the name servers
+    that they had: asked where no hosted zone is left.
     """
 
     intent: DomainIntent
@@ -159,10 +168,14 @@ class VerificationSeen(Message):
 
 
 class VerificationReport(Message):
-    """The proof; `hazards` are wildcards that answer for names that are gone."""
+    """The proof; `hazards` are wildcards that answer for names that are gone.
+
+    `taken_over` says who answers for such names, where waiting would change nothing: then it is none.
+    """
 
     outcome: str
     verification: VerificationResult
+    taken_over: str | None = None
     hazards: list[Hazard] = []
 
 

@@ -1,5 +1,6 @@
-"""How far a provisioning has come: the one place where steps change state. Pure; the caller says what time it is."""
+"""How far a run has come: the one place where steps change state. Pure; the caller says what time it is."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sovereign_dns import verification
@@ -36,6 +37,8 @@ class Progress:
         )
         self._steps: dict[tuple[AnyStep, str], StepStatus] = {}
         self._attempted: dict[tuple[str, str, str], RecordChange] = {}
+        self._attempted_pool_names: list[PoolNameChange] = []
+        self._attempted_certificates: dict[tuple[str, str], CertificateStatus] = {}
         self._verified: dict[str, VerificationResult] = {}
         self._certificates: dict[tuple[str, str], CertificateStatus] = {}
         self._given_up_certificates: set[tuple[str, str]] = set()
@@ -62,9 +65,10 @@ class Progress:
         self._result = self._result.changed(handed_over_to=workflow_id)
 
     def adopt(self, result: ProvisionResult, workflow_id: str) -> ProvisionResult:
-        """Takes over what the run with the lock has reached."""
-        self._result = result.changed(handed_over_to=workflow_id)
-        self._steps = {(step.step, step.domain): step for step in result.steps}
+        """Takes over what the run with the lock has reached, after the steps by which the lock was had."""
+        awaited = [step for (name, _), step in self._steps.items() if name == "lock-await"]
+        self._result = result.changed(handed_over_to=workflow_id, steps=[*awaited, *result.steps])
+        self._steps = {(step.step, step.domain): step for step in self._result.steps}
         self._certificates = {(item.namespace, item.name): item for item in result.certificates}
         self._verified = {"": result.verification}
         self._ended = result.phase
@@ -73,6 +77,14 @@ class Progress:
     def expect(self, step: AnyStep, domain: str) -> None:
         """Announces a step as pending."""
         self._steps[step, domain] = StepStatus(step=step, domain=domain)
+
+    def expects(self, step: AnyStep, domain: str) -> bool:
+        """Whether the step was announced."""
+        return (step, domain) in self._steps
+
+    def arrange(self, in_order: Sequence[AnyStep]) -> None:
+        """Puts steps that were announced one after the other into their order."""
+        self._steps = dict(sorted(self._steps.items(), key=lambda item: in_order.index(item[0][0])))
 
     def start(self, step: AnyStep, domain: str, now: datetime) -> None:
         """The step runs from now."""
@@ -142,12 +154,21 @@ class Progress:
         self._result = self._result.changed(zones=[*self._result.zones, *fresh])
 
     def add_pool_name(self, change: PoolNameChange) -> None:
-        """Adds a pool name that was committed or released."""
-        self._result = self._result.changed(pool_names=[*self._result.pool_names, change])
+        """Adds a pool name that was committed or released, each once."""
+        if change not in self._result.pool_names:
+            self._result = self._result.changed(pool_names=[*self._result.pool_names, change])
 
     def attempt_changes(self, changes: list[RecordChange]) -> None:
         """Remembers what was sent and perhaps written: should the run end before it knows, this is what it can say."""
         self._attempted |= {_key(change): change.changed(unconfirmed=True) for change in changes}
+
+    def attempt_pool_names(self, changes: list[PoolNameChange]) -> None:
+        """As `attempt_changes`, of pool names."""
+        self._attempted_pool_names += [change for change in changes if change not in self._attempted_pool_names]
+
+    def attempt_certificates(self, certificates: list[CertificateStatus]) -> None:
+        """As `attempt_changes`, of Certificates."""
+        self._attempted_certificates |= {(item.namespace, item.name): item for item in certificates}
 
     def add_hazards(self, hazards: list[Hazard]) -> None:
         """Adds hazards, each once."""
@@ -155,7 +176,10 @@ class Progress:
         self._result = self._result.changed(hazards=[*self._result.hazards, *fresh])
 
     def set_certificate(self, certificate: CertificateStatus) -> None:
-        """The latest word on a Certificate."""
+        """The latest word on a Certificate; who only looks at it knows nothing of what this run has changed."""
+        known = self._certificates.get((certificate.namespace, certificate.name))
+        if known is not None and certificate.change is None:
+            certificate = certificate.changed(change=known.change, before=known.before)
         self._certificates[certificate.namespace, certificate.name] = certificate
 
     def see_certificate(self, certificate: CertificateStatus) -> None:
@@ -190,6 +214,7 @@ class Progress:
         """All steps are settled: complete, or degraded where one failed or was given up."""
         failed = any(step.state == "failed" for step in self._steps.values())
         self._ended = "degraded" if failed or given_up else "planned" if dry_run else "complete"
+        self._add_unconfirmed()
         return self.snapshot()
 
     def abort(self, phase: Phase, now: datetime, reason: str, *, failure: str | None = None) -> None:
@@ -201,7 +226,19 @@ class Progress:
                 )
         self._ended = phase
         self.add_records(list(self._attempted.values()))
+        self._add_unconfirmed()
         self._result = self._result.changed(failure=failure)
+
+    def _add_unconfirmed(self) -> None:
+        """What was sent by steps that never knew whether it was done. Those of a Certificate may be given up."""
+        for change in self._attempted_pool_names:
+            if change not in self._result.pool_names:
+                self.add_pool_name(change.changed(unconfirmed=True))
+        for key, certificate in self._attempted_certificates.items():
+            latest = self._certificates.get(key, certificate.changed(change=None))
+            if latest.change is None:
+                sent = {"change": certificate.change, "before": certificate.before}
+                self.set_certificate(latest.changed(**sent, unconfirmed=True))
 
 
 def _key(change: RecordChange) -> tuple[str, str, str]:

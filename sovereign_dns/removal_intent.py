@@ -59,7 +59,7 @@ def derive_removal(request: DeprovisionRequest | RemoveParentDomainRequest, rule
         nameservers=rules.nameservers,
         domains=domains,
         addresses=_addresses(request),
-        everywhere=isinstance(request, DeprovisionRequest) and not request.parent_domains,
+        everywhere=isinstance(request, DeprovisionRequest),
     )
 
 
@@ -82,7 +82,9 @@ def _domain_removal(
         served.append(f"*.{host}")  # PDM writes it
     for name in served:
         refuse_too_long(name, field="subdomains" if name != host else "sovereignFQDN")
-    return DomainRemoval(domain=parent, host=host, names=served, certificate_names=[f"{host}-wildcard-tls"])
+    # As it was provisioned: a Certificate's own name is that of the host which the FQDN is.
+    own_name = request.certificate_name if host == request.sovereign_fqdn else None
+    return DomainRemoval(domain=parent, host=host, names=served, certificate_names=[own_name or f"{host}-wildcard-tls"])
 
 
 def _addresses(request: RemovalRequest) -> list[str]:

@@ -13,7 +13,9 @@ from sovereign_dns.contract import (
     VerificationResult,
 )
 
-WORST_FIRST: tuple[Outcome, ...] = ("misdirected", "bogus", "missing", "refused", "unreachable", "converged")
+WORST_FIRST: tuple[Outcome, ...] = (
+    "misdirected", "lingering", "bogus", "missing", "refused", "unreachable", "converged",
+)  # fmt: skip
 """Shown in this order: what endangers users before what merely isn't there yet."""
 
 MOST_SERVERS_IN_SHORT = 6
@@ -31,12 +33,14 @@ def worst(states: Iterable[Outcome]) -> Outcome:
     return next((state for state in WORST_FIRST if state in present), "unreachable")
 
 
-def server_verdict(server: str, kind: ServerKind, answers: Sequence[AnswerEvidence]) -> ServerVerdict:
-    """What one server says of all names."""
+def server_verdict(
+    server: str, kind: ServerKind, answers: Sequence[AnswerEvidence], *, gone: bool = False
+) -> ServerVerdict:
+    """What one server says of all names; `gone` where they shall not be answered."""
     state = worst(answer.state for answer in answers)
     told = [answer for answer in answers if answer.state == state and answer.detail]
     if state == "converged":
-        detail = "every name answers as written"
+        detail = "no name is answered any more" if gone else "every name answers as written"
     elif told:
         more = f" (and {len(told) - 1} more such answers)" if len(told) > 1 else ""
         detail = f"{told[0].name} {told[0].type} {told[0].detail}{more}"
@@ -54,13 +58,13 @@ def server_verdict(server: str, kind: ServerKind, answers: Sequence[AnswerEviden
 
 
 def result(
-    level: VerificationLevel, servers: Sequence[ServerVerdict], asked_names: Sequence[str]
+    level: VerificationLevel, servers: Sequence[ServerVerdict], asked_names: Sequence[str], *, gone: bool = False
 ) -> VerificationResult:
     """The whole picture, worst first: pairs of server and name, of which a pair has converged with all its types."""
     expected = {names.absolute(name) for name in asked_names}
     total = len(servers) * len(expected)
     converged = sum(_converged_names(server, expected) for server in servers)
-    return VerificationResult(level=level, converged=converged, total=total, servers=_worst_first(servers))
+    return VerificationResult(level=level, gone=gone, converged=converged, total=total, servers=_worst_first(servers))
 
 
 def _worst_first(servers: Iterable[ServerVerdict]) -> list[ServerVerdict]:
@@ -83,15 +87,17 @@ def is_proved(verification: VerificationResult) -> bool:
 def with_resolvers(
     authority: VerificationResult, resolvers: Sequence[ServerVerdict], asked_names: Sequence[str]
 ) -> VerificationResult:
-    """The picture of the resolvers too. Those out of reach count only where all of them are."""
+    """The picture of the resolvers too. Those out of reach count only where all of them are.
+
+    It reaches them by the delegation, where that was followed; for names that are gone it doesn't matter.
+    """
     reached = [verdict for verdict in resolvers if verdict.state != "unreachable"]
     counted = result("propagated", reached or resolvers, asked_names)
-    return VerificationResult(
-        level="propagated" if authority.level == "delegated" else authority.level,
+    return authority.changed(
+        level="propagated" if authority.gone or authority.level == "delegated" else authority.level,
         converged=authority.converged + counted.converged,
         total=authority.total + counted.total,
         servers=_worst_first([*authority.servers, *resolvers]),
-        notes=authority.notes,
     )
 
 
@@ -109,7 +115,8 @@ def sentence(verification: VerificationResult, *, done: bool = True) -> str:
     """The picture in one sentence: the worst server first. `done` where those out of reach are no longer waited for."""
     if not verification.servers:
         return "no authoritative server is known that could be asked"
-    count = f"{verification.converged} of {verification.total} answers are as written"
+    meaning = "deny the names" if verification.gone else "are as written"
+    count = f"{verification.converged} of {verification.total} answers {meaning}"
     holding_up = [server for server in verification.servers if not (done and _may_be_silent(server, verification))]
     first = next((server for server in holding_up if server.state != "converged"), None)
     if first is None:
@@ -188,6 +195,7 @@ def merged(parts: Iterable[VerificationResult]) -> VerificationResult:
     servers = [_one_verdict(verdicts) for verdicts in by_server.values()]
     return VerificationResult(
         level=min((part.level for part in pictures), key=_reach, default="authoritative"),
+        gone=any(part.gone for part in pictures),
         converged=sum(part.converged for part in pictures),
         total=sum(part.total for part in pictures),
         servers=_worst_first(servers),

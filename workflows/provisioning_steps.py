@@ -112,6 +112,8 @@ class ProvisioningSteps:
         )
         if report is not None:
             self._progress.add_hazards(report.hazards)
+            if report.change is not None:
+                self._progress.add_pool_name(report.change)
             self._runner.finish("pool-commit", pool.domain, report.outcome, dry_run=self._request.dry_run)
 
     async def _publish(self, domain: DomainIntent) -> None:

@@ -9,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.intent import ProvisioningIntent
     from sovereign_dns.messages import HAZARDS_IN_MEMO
     from sovereign_dns.progress import Progress
+    from sovereign_dns.removal_intent import RemovalIntent
     from workflows.patches import SHOW_HAZARDS_IN_THE_LIST
 
 SOVEREIGN_FQDN = SearchAttributeKey.for_keyword("SovereignFQDN")
@@ -30,16 +31,17 @@ class Publication:
         self._published_hazards: list[str] = []
         self._runbook_url: str | None = None
 
-    def begin(self, decided: ProvisioningIntent) -> None:
+    def begin(self, decided: ProvisioningIntent | RemovalIntent) -> None:
         """Says whose run this is."""
         self._runbook_url = decided.runbook_url
         self._search_attributes_usable = decided.search_attributes_usable
         if self._search_attributes_usable:
             self._published_phase = self._progress.phase
+            deployment = decided.owner.deployment_id
             workflow.upsert_search_attributes(
                 [
                     SOVEREIGN_FQDN.value_set(decided.owner.sovereign_fqdn),
-                    SOVEREIGN_DEPLOYMENT.value_set(decided.owner.deployment_id),
+                    *([SOVEREIGN_DEPLOYMENT.value_set(deployment)] if deployment else []),
                     SOVEREIGN_PHASE.value_set(self._progress.phase),
                 ]
             )

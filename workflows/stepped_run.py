@@ -22,6 +22,7 @@ class SteppedRun(ShownRun):
         super().__init__()
         self._runner: StepRunner | None = None
         self._failure: BaseException | None = None
+        self._has_ended = False
 
     async def _to_its_end(self, work: Awaitable[ProvisionResult], publication: Publication) -> ProvisionResult:
         """What comes of the work, or the run's own failure."""
@@ -38,6 +39,7 @@ class SteppedRun(ShownRun):
 
     async def _say_goodbye(self, publication: Publication) -> None:
         """Only at an end that was foreseen: a bug must fail the task, so that new code can mend the run."""
+        self._has_ended = True
         publication.update()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
@@ -46,6 +48,8 @@ class SteppedRun(ShownRun):
         """Remembers what was perhaps written, should the run end before its step knows."""
         if self._progress is not None:
             self._progress.attempt_changes(attempted.changes)
+            self._progress.attempt_pool_names(attempted.pool_names)
+            self._progress.attempt_certificates(attempted.certificates)
             self._progress.add_zones(attempted.zones)
             self._progress.add_hazards(attempted.hazards)
 
@@ -73,8 +77,10 @@ class SteppedRun(ShownRun):
         """Waits for a step. Fails where the step or the run does."""
         await self._until_known()
         progress, _ = self._known()
-        await workflow.wait_condition(lambda: self._failure is not None or progress.is_settled(request.step))
+        await workflow.wait_condition(lambda: self._has_ended or progress.is_settled(request.step))
         self._refuse_if_failed()
+        if not progress.domains_of(request.step):
+            raise ApplicationError(f"this run had no step {request.step}", type="InvalidInput")
         statuses = [progress.status_of(request.step, domain) for domain in progress.domains_of(request.step)]
         failed = [status for status in statuses if status.state == "failed"]
         if failed:

@@ -19,6 +19,7 @@ from devstack.simulators.kubernetes_status import (
     json_answer,
     namespace_not_found,
     not_found,
+    precondition_failed,
 )
 
 APPLY = "application/apply-patch+yaml"
@@ -106,11 +107,14 @@ class ResourceAPI:
         return json_answer(result, 200 if current else 201)
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Delete an object and what it owns."""
+        """Delete an object and what it owns, where it fulfils the preconditions that the body may hold."""
         resource, namespace, name = _addressed(request)
         found = self._objects.get(resource, namespace, name)
         if found is None:
             raise not_found(resource, name)
+        for field, expected in (await _preconditions(request)).items():
+            if found["metadata"][field] != expected:
+                raise precondition_failed(resource, name, field, expected, found["metadata"][field])
         if request.query.get("dryRun") != "All":
             self._objects.delete(resource, namespace, name)
         details = {"name": name, "group": resource.group, "kind": resource.plural, "uid": found["metadata"]["uid"]}
@@ -167,6 +171,19 @@ def _resource(request: web.Request, *, collection: bool = False) -> Resource:
 
 def _addressed(request: web.Request) -> tuple[Resource, str | None, str]:
     return _resource(request), request.match_info.get("namespace"), request.match_info["name"]
+
+
+async def _preconditions(request: web.Request) -> dict[str, str]:
+    """Return what a deletion's body, if it has one, asks of the object's metadata."""
+    text = await request.text()
+    try:
+        options = json.loads(text) if text else {}
+    except ValueError as error:
+        raise bad_request(f"the body is no DeleteOptions: {error}") from None
+    if options and options.get("kind") != "DeleteOptions":
+        raise bad_request(f"the body must be DeleteOptions, and is {options.get('kind')}")
+    asked = options.get("preconditions") or {}
+    return {field: asked[field] for field in ("uid", "resourceVersion") if asked.get(field)}
 
 
 def _field_manager(request: web.Request) -> str:

@@ -126,6 +126,14 @@ def apply_conflict(conflicts: list[tuple[str, str]]) -> StatusError:
     return StatusError(409, "Conflict", message, {"causes": causes})
 
 
+def precondition_failed(resource: Resource, name: str, field: str, expected: str, present: str) -> StatusError:
+    """409: an object is no longer as a deletion asks for."""
+    message = (
+        f'{resource.qualified} "{name}" stays as it is: its {field} is {present}, and the precondition says {expected}'
+    )
+    return StatusError(409, "Conflict", message, _details(name, resource.group, resource.plural))
+
+
 def expired(resource_version: int, oldest: int) -> StatusError:
     """410: a watch from a version that the server has forgotten."""
     return StatusError(

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import msgspec
@@ -12,6 +11,7 @@ from lightkube.core.exceptions import ConfigError
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 
 from sovereign_dns import issuance
+from sovereign_dns.clients.conditional_delete import delete_as_seen
 from sovereign_dns.clients.http import retry_after
 from sovereign_dns.clients.kubernetes_connection import FIELD_MANAGER, KubernetesConnection
 from sovereign_dns.contract import CertificateStatus
@@ -43,33 +43,53 @@ class Certificates:
     def __init__(self, kubeconfig: Path | None) -> None:
         self._connection = KubernetesConnection(kubeconfig)
 
-    async def request(self, wanted: WantedCertificate, *, takeover: bool) -> tuple[str, CertificateStatus]:
-        """Makes the Certificate exist as wanted. Returns `created`, `changed: …` or `unchanged`, and its status.
+    async def find(self, namespace: str, name: str) -> KubernetesObject | None:
+        """The Certificate as it is now, or None where there is none."""
+        async with self._calling(f"reading Certificate {namespace}/{name}") as client:
+            try:
+                return dict(await client.get(_Certificate, name, namespace=namespace))
+            except ApiError as error:
+                if error.status.code == 404:
+                    return None
+                raise
+
+    async def apply(self, wanted: WantedCertificate, *, force: bool) -> CertificateStatus:
+        """Makes the Certificate as wanted. With `force`, also where another field manager wants it otherwise.
 
         Raises:
-            OwnershipConflict: it belongs to another Sovereign or another field manager, and no takeover is asked.
+            OwnershipConflict: it is managed by another field manager.
             NamespaceMissing: its namespace doesn't exist.
             CertificateRejected: the API or an admission webhook refused it.
         """
-        present = await self._find(wanted.namespace, wanted.name)
-        if present is not None:
-            self._refuse_foreign(present, wanted, takeover=takeover)
-            if issuance.is_as_wanted(present, wanted):
-                return "unchanged", issuance.status_of(present)
-        applied = await self._apply(wanted, force=takeover)
-        outcome = "created" if present is None else f"changed: {_differences(present, wanted)}"
-        return outcome, issuance.status_of(applied)
+        async with self._calling(f"applying Certificate {wanted.namespace}/{wanted.name}") as client:
+            manifest = _Certificate.from_dict(issuance.manifest(wanted))
+            try:
+                applied = await client.apply(manifest, field_manager=FIELD_MANAGER, force=force)
+            except ApiError as error:
+                raise _refused_apply(error, wanted) from error
+            return issuance.status_of(applied)
 
-    async def plan(self, wanted: WantedCertificate, *, takeover: bool) -> tuple[str, CertificateStatus]:
-        """What `request` would do, by reading only."""
-        present = await self._find(wanted.namespace, wanted.name)
-        if present is None:
-            return "would be created", CertificateStatus(
-                name=wanted.name, namespace=wanted.namespace, dns_names=wanted.dns_names, reason="dry run"
-            )
-        self._refuse_foreign(present, wanted, takeover=takeover)
-        change = _differences(present, wanted)
-        return f"would be changed: {change}" if change else "unchanged", issuance.status_of(present)
+    async def delete(self, seen: KubernetesObject) -> bool:
+        """Deletes the Certificate, if it is still as it was seen. Returns whether it was there. Its Secret stays.
+
+        Raises:
+            KubernetesUnavailable: it was changed since; the next attempt looks at it again.
+        """
+        subject = f"{seen['metadata']['namespace']}/{seen['metadata']['name']}"
+        async with self._calling(f"deleting Certificate {subject}") as client:
+            try:
+                await delete_as_seen(client, _Certificate, seen)
+            except ApiError as error:
+                if error.status.code == 404:
+                    return False
+                if error.status.code == 409:
+                    raise KubernetesUnavailable(
+                        f"Certificate {subject} was changed while it was looked at, by cert-manager perhaps, so it was "
+                        f"not deleted ({error.status.message}). It is looked at again.",
+                        sent=False,
+                    ) from error
+                raise
+            return True
 
     async def status(self, namespace: str, name: str) -> CertificateStatus | None:
         """A Certificate's status with the deepest known reason why it is not ready, or None where there is none.
@@ -77,7 +97,7 @@ class Certificates:
         Raises:
             IssuerMissing: it waits for an issuer that doesn't exist.
         """
-        certificate = await self._find(namespace, name)
+        certificate = await self.find(namespace, name)
         if certificate is None:
             return None
         status = issuance.status_of(certificate)
@@ -97,33 +117,6 @@ class Certificates:
     async def close(self) -> None:
         """Closes the connection."""
         await self._connection.close()
-
-    def _refuse_foreign(self, present: KubernetesObject, wanted: WantedCertificate, *, takeover: bool) -> None:
-        holder = issuance.owner_of(present)
-        if holder is not None and holder != wanted.owner.sovereign_fqdn and not takeover:
-            raise OwnershipConflict(
-                f"Certificate {wanted.namespace}/{wanted.name} belongs to Sovereign {holder}. "
-                'Give this Sovereign another "certificate.name", or send "takeover": true if it shall be its own.'
-            )
-
-    async def _find(self, namespace: str, name: str) -> dict[str, Any] | None:
-        async with self._calling(f"reading Certificate {namespace}/{name}") as client:
-            try:
-                return dict(await client.get(_Certificate, name, namespace=namespace))
-            except ApiError as error:
-                if error.status.code == 404:
-                    return None
-                raise
-
-    async def _apply(self, wanted: WantedCertificate, *, force: bool) -> dict[str, Any]:
-        subject = f"{wanted.namespace}/{wanted.name}"
-        async with self._calling(f"applying Certificate {subject}") as client:
-            manifest = _Certificate.from_dict(issuance.manifest(wanted))
-            try:
-                applied = await client.apply(manifest, field_manager=FIELD_MANAGER, force=force)
-            except ApiError as error:
-                raise _refused_apply(error, wanted) from error
-            return dict(applied)
 
     async def _visible(self, kind: type[GenericNamespacedResource], namespace: str) -> list[KubernetesObject]:
         """The namespace's objects of a kind; none where RBAC hides them, since they only serve to say why."""
@@ -159,12 +152,9 @@ class Certificates:
             except (httpx2.HTTPError, msgspec.DecodeError, ValueError) as error:
                 raise KubernetesUnavailable(
                     f"the Kubernetes API doesn't answer ({type(error).__name__}: {error}) while {doing}. "
-                    "It is tried again until it does."
+                    "It is tried again until it does.",
+                    sent=not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout),
                 ) from error
-
-
-def _differences(present: KubernetesObject, wanted: WantedCertificate) -> str:
-    return "; ".join(issuance.differences(present, wanted))
 
 
 def _refused_apply(error: ApiError, wanted: WantedCertificate) -> Exception:
@@ -196,7 +186,7 @@ def _classified(error: httpx2.HTTPStatusError, doing: str) -> Failure:
         case 403:
             return KubernetesForbidden(
                 f"RBAC doesn't allow it ({said}) while {doing}. The worker's service account needs get, list, "
-                "create and patch on certificates.cert-manager.io in that namespace."
+                "create, patch and delete on certificates.cert-manager.io in that namespace."
             )
         case 404:
             return CertManagerMissing(

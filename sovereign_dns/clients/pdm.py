@@ -24,6 +24,7 @@ from sovereign_dns.pool_names import (
     reserved_by_another,
     token_of_our_reservation,
 )
+from sovereign_dns.pool_release import Released
 from sovereign_dns.secrets import Secret
 from sovereign_dns.wire import Message
 
@@ -112,18 +113,48 @@ class PDM:
 
     async def find(self, pool_domain: str, subdomain: str) -> Allocation | None:
         """PDM's row of a name, or None where there is none."""
+        response, doing = await self._list(pool_domain)
+        return next((row for row in self._rows(response, doing) if row.subdomain == subdomain), None)
+
+    async def rows(self, pool_domain: str) -> list[Allocation] | None:
+        """Every name of a pool that PDM holds, reserved or active; None where it doesn't manage the pool."""
+        response, doing = await self._list(pool_domain)
+        return None if response.status_code == 422 else self._rows(response, doing)
+
+    async def _list(self, pool_domain: str) -> tuple[httpx.Response, str]:
         doing = f"listing the names of pool {pool_domain}"
-        response = await self._send("GET", pool_domain, "list", doing=doing)
+        return await self._send("GET", pool_domain, "list", doing=doing), doing
+
+    def _rows(self, response: httpx.Response, doing: str) -> list[Allocation]:
         if response.status_code != 200:
             raise self._unexpected(response, doing)
-        listed = self._parsed(TypeAdapter(_Allocations), response, doing=doing)
-        return next((row for row in listed.allocations or [] if row.subdomain == subdomain), None)
+        return self._parsed(TypeAdapter(_Allocations), response, doing=doing).allocations or []
+
+    async def release(self, pool_domain: str, subdomain: str) -> Released:
+        """Has PDM forget the name, whosever it is and in whatever state: its row must be looked at before."""
+        doing = f"releasing {subdomain}.{pool_domain}"
+        response = await self._send("DELETE", pool_domain, "release", doing=doing, params={"sub": subdomain})
+        match response.status_code:
+            case 200:
+                return Released.WITH_ITS_DNS
+            case 202:
+                return Released.WITHOUT_ITS_DNS
+            case 404:
+                return Released.NOT_HELD
+            case 422:
+                return Released.UNMANAGED
+            case _:
+                raise self._unexpected(response, doing)
 
     async def availability(self, pool_domain: str, subdomain: str) -> Availability:
         """Whether the name could be reserved, and why not."""
         doing = f"checking {subdomain}.{pool_domain}"
         response = await self._send("GET", pool_domain, "check", doing=doing, params={"sub": subdomain})
         return self._parsed(TypeAdapter(Availability), response, doing=doing)
+
+    async def is_active(self, pool_domain: str, subdomain: str) -> bool:
+        """Whether PDM holds the name as active, for whomever."""
+        return (await self.availability(pool_domain, subdomain)).reason == "active-state"
 
     async def _commit(self, claim: Claim, token: str) -> int | None:
         """The status of a commit (200, 202, 409), or None where its reservation is gone (403, 404, 410)."""

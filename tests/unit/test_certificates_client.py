@@ -11,10 +11,12 @@ from aiohttp.test_utils import RawTestServer
 from lightkube import ApiError
 from lightkube.resources.core_v1 import Pod
 
+from activities.kubernetes import KubernetesActivities
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.clients.kubernetes_connection import KubernetesConnection
 from sovereign_dns.failures import KubernetesForbidden, KubernetesNotConfigured, KubernetesUnavailable
 from sovereign_dns.issuance import WantedCertificate, manifest
+from sovereign_dns.messages import RequestCertificate
 from tests.unit.builders import FQDN, OWNER
 
 
@@ -167,13 +169,15 @@ async def test_a_change_of_a_certificate_is_told_with_its_issuer_before_and_afte
 
     async with RawTestServer(answer) as server:
         certificates = Certificates(kubeconfig(tmp_path, server.port or 0, "token"))
-        planned, _ = await certificates.plan(wanted, takeover=False)
+        step = KubernetesActivities(certificates)
+        task = RequestCertificate(owner=OWNER, wanted=wanted)
+        planned = await step.request_certificate(task.changed(dry_run=True))
         asked_to_plan = list(asked)
-        done, _ = await certificates.request(wanted, takeover=False)
-        right, _ = await certificates.plan(staging, takeover=False)
+        done = await step.request_certificate(task)
+        right = await step.request_certificate(task.changed(wanted=staging, dry_run=True))
         await certificates.close()
 
     change = "issuer letsencrypt-dns01-staging -> letsencrypt-dns01-prod"
-    assert (planned, asked_to_plan) == (f"would be changed: {change}", ["GET"])
-    assert (done, "PATCH" in asked) == (f"changed: {change}", True)
-    assert right == "unchanged"
+    assert (planned.outcome, asked_to_plan) == (f"dry run: would be changed: {change}", ["GET"])
+    assert (done.outcome, "PATCH" in asked) == (f"changed: {change}", True)
+    assert right.outcome == "dry run: unchanged"

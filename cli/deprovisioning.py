@@ -1,0 +1,200 @@
+"""`deprovision` and `remove-domain`: show what would go, ask, and take it away."""
+
+import asyncio
+import secrets
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from cli import display, following, planning, provisioning, reading, request, watching
+from cli.connection import connect
+from cli.following import Handle
+from cli.outcome import DONE, INTERRUPTED, Json, Wait, failed
+from cli.removal_request import build_deprovision, build_domain_removal
+from sovereign_dns.contract import (
+    DEPROVISION_SOVEREIGN,
+    REMOVE_PARENT_DOMAIN,
+    TASK_QUEUE,
+    ProvisionResult,
+    sovereign_workflow_id,
+)
+from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would go. Reads only.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't show it first, and don't ask.")]
+Force = Annotated[bool, typer.Option("--force", help="Cancel a run that works on the Sovereign, and wait for its end.")]
+
+
+@request.built_by(build_deprovision)
+def deprovision(
+    wanted: DeprovisionRequest,
+    *,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    force: Force = False,
+    wait: Wait = True,
+    json: Json = False,
+) -> None:
+    """Take a Sovereign's records, zones, Certificates and pool name away. Shows them first, and asks."""
+    removal = Removal(
+        DEPROVISION_SOVEREIGN,
+        wanted.changed(force=force),
+        forced_id=f"deprovision/{wanted.sovereign_fqdn}/{secrets.token_hex(4)}",
+        summary=f"{wanted.sovereign_fqdn} deprovisioned",
+    )
+    _end_with(removal, dry_run=dry_run, yes=yes, wait=wait, as_json=json)
+
+
+@request.built_by(build_domain_removal)
+def remove_domain(
+    wanted: RemoveParentDomainRequest,
+    *,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    force: Force = False,
+    wait: Wait = True,
+    json: Json = False,
+) -> None:
+    """Serve a Sovereign under one parent domain no longer. Its registrar is left as it is."""
+    removal = Removal(
+        REMOVE_PARENT_DOMAIN,
+        wanted.changed(force=force),
+        forced_id=f"remove-domain/{wanted.name}/{secrets.token_hex(4)}",
+        summary=f"{wanted.sovereign_fqdn} no longer under {wanted.name}",
+    )
+    _end_with(removal, dry_run=dry_run, yes=yes, wait=wait, as_json=json)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What is started. A forced one has an id of its own, under which it waits for the lock."""
+
+    workflow_type: str
+    wanted: DeprovisionRequest | RemoveParentDomainRequest
+    forced_id: str
+    summary: str
+
+    @property
+    def fqdn(self) -> str:
+        """The Sovereign's."""
+        return self.wanted.sovereign_fqdn
+
+    @property
+    def workflow_id(self) -> str:
+        """What it is started under."""
+        return self.forced_id if self.wanted.force else sovereign_workflow_id(self.fqdn)
+
+    async def start(self, client: Client, workflow_id: str, *, dry_run: bool) -> Handle:
+        """Starts it for real, or as a plan."""
+        return await client.start_workflow(
+            self.workflow_type,
+            self.wanted.changed(dry_run=dry_run),
+            id=workflow_id,
+            task_queue=TASK_QUEUE,
+            result_type=ProvisionResult,
+            static_summary=self.summary,
+        )
+
+
+def _end_with(removal: Removal, *, dry_run: bool, yes: bool, wait: bool, as_json: bool) -> None:
+    try:
+        if dry_run:
+            code = asyncio.run(_plan_only(removal, as_json=as_json))
+        else:
+            code = asyncio.run(_remove(removal, yes=yes, wait=wait, as_json=as_json))
+    except KeyboardInterrupt:
+        display.console(stderr=True).print("interrupted: not followed any further; a run that was started goes on")
+        code = INTERRUPTED
+    raise typer.Exit(code)
+
+
+async def _plan_only(removal: Removal, *, as_json: bool) -> int:
+    planned = await _planned(await connect(), removal, as_json=as_json)
+    if isinstance(planned, int):
+        return planned
+    if as_json:
+        print(planned.model_dump_json())
+    else:
+        planning.show(planned, display.console())
+    return 0 if planned.phase in DONE else 1
+
+
+async def _planned(client: Client, removal: Removal, *, as_json: bool) -> ProvisionResult | int:
+    """What would go; or the exit code, where that can't be had."""
+    workflow_id = planning.plan_id(removal.fqdn)
+    try:
+        starting = removal.start(client, workflow_id, dry_run=True)
+        return await planning.result_of(starting, workflow_id, as_json=as_json)
+    except WorkflowFailureError as error:
+        return failed(error)
+    except reading.ReaderGoneError:
+        return INTERRUPTED
+
+
+async def _remove(removal: Removal, *, yes: bool, wait: bool, as_json: bool) -> int:
+    client = await connect()
+    if not yes:
+        planned = await _planned(client, removal, as_json=as_json)
+        if isinstance(planned, int):
+            return planned
+        planning.show(planned, display.console(stderr=as_json))
+        if not _agreed(planned):
+            return 1
+    try:
+        handle = await removal.start(client, removal.workflow_id, dry_run=False)
+    except WorkflowAlreadyStartedError:
+        display.console(stderr=True).print(
+            f"AlreadyInProgress: a run already works on {removal.fqdn}, under the workflow id {removal.workflow_id}. "
+            f"Follow it with: sovereign-dns watch {removal.fqdn}. To cancel it, and have this follow it: --force"
+        )
+        return 1
+    if not wait:
+        display.console(stderr=as_json).print(f"started {removal.workflow_id}")
+        return 0
+    await _show(client, removal, handle, as_json=as_json)
+    return await provisioning.report_end_of(handle, as_json=as_json, repeatable=removal.fqdn)
+
+
+def _agreed(planned: ProvisionResult) -> bool:
+    """Asks.
+
+    Raises:
+        typer.Exit: nobody is there to be asked.
+    """
+    if not sys.stdin.isatty():
+        display.console(stderr=True).print(
+            "nobody is at a terminal to be asked: nothing was removed. To mean it: --yes. Only to see it: --dry-run"
+        )
+        raise typer.Exit(2)
+    if typer.confirm(f"Remove {_count(planned)} of {planned.sovereign_fqdn}?", err=True):
+        return True
+    display.console(stderr=True).print("nothing was removed")
+    return False
+
+
+def _count(planned: ProvisionResult) -> str:
+    """Such as `14 rrsets, 1 zone`."""
+    counted = {
+        "rrset": sum(change.change == "removed" for change in planned.records),
+        "zone": sum(zone.change == "removed" for zone in planned.zones),
+        "Certificate": sum(certificate.change == "removed" for certificate in planned.certificates),
+        "pool name": sum(name.change == "released" for name in planned.pool_names),
+    }
+    found = [f"{count} {what}{'' if count == 1 else 's'}" for what, count in counted.items() if count]
+    return ", ".join(found) or "whatever comes up meanwhile (nothing is there now)"
+
+
+async def _show(client: Client, removal: Removal, handle: Handle, *, as_json: bool) -> None:
+    """A forced run is followed to the lock, and then the one that holds it."""
+    show = watching.show_trouble if as_json else watching.show_steps
+    terminal = display.console(stderr=as_json)
+    if removal.wanted.force:
+        await show(handle, terminal, until_handed_over=True)
+        if not (await following.look(handle)).running:
+            return
+        handle = following.handle_of(client, sovereign_workflow_id(removal.fqdn))
+    await show(handle, terminal)

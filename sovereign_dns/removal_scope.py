@@ -1,0 +1,34 @@
+"""What a removal is about once it is known what there is: its parent domains, and the order of its zones. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from sovereign_dns import names
+from sovereign_dns.contract import Hazard
+from sovereign_dns.messages import FoundZone
+from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
+
+
+def domains_of(intent: RemovalIntent, zones: Iterable[FoundZone]) -> list[DomainRemoval]:
+    """The parent domains of the request, and those that only the Sovereign's records tell of."""
+    known = {domain.domain: domain for domain in intent.domains}
+    for zone in zones:
+        if zone.domain not in known:
+            host = names.host_under(intent.owner.sovereign_fqdn, zone.domain)
+            known[zone.domain] = DomainRemoval(
+                domain=zone.domain, host=host, names=[], certificate_names=[f"{host}-wildcard-tls"]
+            )
+    return list(known.values())
+
+
+def absent_names(domain: DomainRemoval, zones: Iterable[FoundZone], hazards: Iterable[Hazard]) -> list[str]:
+    """What nobody shall be answered any more under a parent domain, once its records are removed."""
+    kept = {names.relative_to_root(hazard.name) for hazard in hazards if hazard.kind == "kept-for-another"}
+    found = [
+        names.relative_to_root(rrset.name) for zone in zones if zone.domain == domain.domain for rrset in zone.rrsets
+    ]
+    return [name for name in dict.fromkeys([*domain.names, *found]) if name not in kept]
+
+
+def zones_below(zone: str, zones: Sequence[str]) -> list[str]:
+    """Those of the zones that lie below one: they go first, and their delegations with them."""
+    return [other for other in zones if other != zone and names.is_at_or_below(other, zone)]

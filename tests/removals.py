@@ -1,0 +1,48 @@
+"""Taking Sovereigns away in tests, and what is left of them."""
+
+from typing import Any
+
+from temporalio.client import Client
+
+from tests.runs import Handle, Result
+from tests.world import World
+
+ZoneContent = list[dict[str, Any]]
+
+
+def removal_of(world: World, fqdn: str, **fields: Any) -> dict[str, Any]:
+    """A request, with a proof that doesn't wait for what a resolver has kept."""
+    proof = {"level": "authoritative"}
+    return {"sovereignFQDN": fqdn, "certificateNamespace": f"ns-{world.unique}", "verification": proof} | fields
+
+
+async def start_removal(
+    client: Client,
+    request: dict[str, Any],
+    *,
+    workflow_id: str | None = None,
+    kind: str = "DeprovisionSovereign",
+) -> Handle:
+    """Under the Sovereign's lock, or another id."""
+    lock = f"sovereign/{request['sovereignFQDN']}"
+    return await client.start_workflow(kind, request, id=workflow_id or lock, task_queue="sovereign-dns")
+
+
+async def deprovision(client: Client, request: dict[str, Any]) -> Result:
+    """Its result."""
+    result: Result = await (await start_removal(client, request)).result()
+    return result
+
+
+async def content_of(world: World, zone: str) -> ZoneContent | None:
+    """Everything in a zone to the last byte, comments included; but for its SOA, whose serial counts every change."""
+    found = await world.zone(zone)
+    if found is None:
+        return None
+    rrsets = [rrset for rrset in found["rrsets"] if rrset["type"] != "SOA"]
+    return sorted(rrsets, key=lambda rrset: (rrset["name"], rrset["type"]))
+
+
+def removed(result: Result) -> list[str]:
+    """The names whose rrsets a run has removed, or would."""
+    return sorted({record["name"].rstrip(".") for record in result["records"] if record["change"] == "removed"})

@@ -1,0 +1,268 @@
+"""The steps by which a Sovereign, or one parent domain of it, is taken away; and what waits for what."""
+
+import asyncio
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from sovereign_dns.absence import absence_of
+    from sovereign_dns.contract import Step
+    from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
+    from sovereign_dns.messages import (
+        CertificateReport,
+        DeleteCertificate,
+        FindRecords,
+        FoundReport,
+        FoundZone,
+        PoolReport,
+        RecordsReport,
+        ReleasePoolName,
+        RemoveRecords,
+        RemoveZone,
+        ZoneReport,
+    )
+    from sovereign_dns.progress import AnyStep, Progress
+    from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
+    from sovereign_dns.removal_scope import absent_names, domains_of, zones_below
+    from workflows.absence import prove_absence
+    from workflows.step_runner import StepRunner, all_or_first_failure
+
+_IN_ORDER: list[AnyStep] = [
+    "records-find", "records-remove", "certificate-delete", "pool-release", "zone-remove", "dns-verify",
+]  # fmt: skip
+
+_KEPT_BY_REQUEST = "the request keeps it"
+
+
+class RemovalSteps:
+    """The steps of one run: the reverse of publishing. What is independent runs side by side."""
+
+    def __init__(
+        self,
+        request: DeprovisionRequest | RemoveParentDomainRequest,
+        intent: RemovalIntent,
+        progress: Progress,
+        runner: StepRunner,
+    ) -> None:
+        self._request = request
+        self._intent = intent
+        self._progress = progress
+        self._runner = runner
+        self._domains: list[DomainRemoval] = intent.domains
+        self._found: list[FoundZone] = []
+        self._pool = request.pool if isinstance(request, DeprovisionRequest) else None
+        self._pool_dns_left_behind = False
+
+    def announce(self) -> None:
+        """Lists what is known before anything was looked for."""
+        self._expect("records-find", self._request.sovereign_fqdn)
+        if isinstance(self._request, DeprovisionRequest):
+            self._expect("pool-release", self._pool_step)
+        self._announce_domains()
+
+    async def run(self) -> None:
+        """Nothing is removed before everything was found, and found to be this Sovereign's."""
+        await self._find()
+        await all_or_first_failure(
+            [asyncio.create_task(self._remove_records(zone)) for zone in self._found if zone.rrsets]
+            + [asyncio.create_task(self._delete_certificate(name)) for name in self._certificate_names()]
+            + [asyncio.create_task(self._release_pool_name())]
+            + [asyncio.create_task(self._remove_zone(zone)) for zone in self._zones_to_remove()]
+            + [asyncio.create_task(self._prove_absence(domain)) for domain in self._domains]
+        )
+
+    @property
+    def _pool_step(self) -> str:
+        return self._pool.domain if self._pool else self._request.sovereign_fqdn
+
+    def _expect(self, step: AnyStep, what: str) -> None:
+        if not self._progress.expects(step, what):
+            self._progress.expect(step, what)
+
+    def _announce_domains(self) -> None:
+        for name in self._certificate_names():
+            self._expect("certificate-delete", name)
+        for domain in self._domains:
+            self._expect("dns-verify", domain.domain)
+
+    def _certificate_names(self) -> list[str]:
+        return list(dict.fromkeys(name for domain in self._domains for name in domain.certificate_names))
+
+    async def _settled(self, step: Step, of: list[str]) -> None:
+        await workflow.wait_condition(lambda: all(self._progress.is_settled(step, what) for what in of))
+
+    async def _find(self) -> None:
+        fqdn = self._request.sovereign_fqdn
+        report = await self._runner.run(
+            "records-find",
+            fqdn,
+            FindRecords(owner=self._intent.owner, intent=self._intent),
+            FoundReport,
+            summary=f"what {fqdn} has in PowerDNS",
+        )
+        assert report is not None  # noqa: S101 (nobody can give it up)
+        self._found = report.zones
+        self._domains = domains_of(self._intent, report.zones)
+        self._progress.add_hazards(report.hazards)
+        self._announce_found()
+        self._runner.finish("records-find", fqdn, report.outcome)
+
+    def _announce_found(self) -> None:
+        """Every step that there will be. A parent domain without records is told to have none."""
+        self._announce_domains()
+        for zone in self._found:
+            if zone.rrsets:
+                self._expect("records-remove", zone.zone)
+        for zone in self._zones_to_remove():
+            self._expect("zone-remove", zone.zone)
+        with_records = {zone.domain for zone in self._found if zone.rrsets}
+        for domain in self._domains:
+            if domain.domain not in with_records and not self._progress.expects("records-remove", domain.domain):
+                self._progress.expect("records-remove", domain.domain)
+                told = "0 removed: nothing there is this Sovereign's"
+                self._progress.finish("records-remove", domain.domain, workflow.now(), told)
+        self._progress.arrange(_IN_ORDER)
+
+    def _zones_to_remove(self) -> list[FoundZone]:
+        """Those that were made for this Sovereign, or delegated; and the one that PDM has made for its pool name."""
+        made = [zone for zone in self._found if _is_for_us(zone)]
+        leftover = self._zone_of_pool_name()
+        return [*made, *([leftover] if leftover and leftover.zone not in {zone.zone for zone in made} else [])]
+
+    def _zone_of_pool_name(self) -> FoundZone | None:
+        """PDM removes it itself, unless its PowerDNS fails it."""
+        if self._pool is None or not self._releases_pool_name:
+            return None
+        zone = self._request.sovereign_fqdn
+        unknown = FoundZone(zone=zone, domain=self._pool.domain, parent_zone=self._pool.domain)
+        return next((found for found in self._found if found.zone == zone), unknown)
+
+    @property
+    def _releases_pool_name(self) -> bool:
+        return isinstance(self._request, DeprovisionRequest) and self._request.release_pool
+
+    async def _remove_records(self, zone: FoundZone) -> None:
+        what = zone.zone
+        report = await self._runner.run(
+            "records-remove",
+            what,
+            RemoveRecords(
+                owner=self._intent.owner,
+                zone=zone.zone,
+                rrsets=zone.rrsets,
+                addresses=self._intent.addresses,
+                dry_run=self._request.dry_run,
+            ),
+            RecordsReport,
+            summary=f"{len(zone.rrsets)} rrsets in {what}",
+        )
+        assert report is not None  # noqa: S101 (nobody can give it up)
+        self._progress.add_records(report.changes)
+        self._progress.add_hazards(report.hazards)
+        self._runner.finish("records-remove", what, report.outcome, dry_run=self._request.dry_run)
+
+    async def _delete_certificate(self, name: str) -> None:
+        if not self._request.delete_certificates:
+            self._runner.leave_out("certificate-delete", name, _KEPT_BY_REQUEST)
+            return
+        report = await self._runner.run(
+            "certificate-delete",
+            name,
+            DeleteCertificate(
+                owner=self._intent.owner,
+                name=name,
+                namespace=self._request.certificate_namespace,
+                dry_run=self._request.dry_run,
+            ),
+            CertificateReport,
+            summary=f"Certificate {name} in {self._request.certificate_namespace}",
+        )
+        assert report is not None  # noqa: S101 (nobody can give it up)
+        self._progress.set_certificate(report.certificate)
+        self._runner.finish("certificate-delete", name, report.outcome, dry_run=self._request.dry_run)
+
+    async def _release_pool_name(self) -> None:
+        """After all records are gone: a released name may be claimed by somebody at once."""
+        if not isinstance(self._request, DeprovisionRequest):
+            return
+        if self._pool is None or not self._releases_pool_name:
+            why = _KEPT_BY_REQUEST if self._pool else "the request names no pool name: PDM has no part in it"
+            self._runner.leave_out("pool-release", self._pool_step, why)
+            return
+        await self._settled("records-remove", self._progress.domains_of("records-remove"))
+        report = await self._runner.run(
+            "pool-release",
+            self._pool.domain,
+            ReleasePoolName(
+                owner=self._intent.owner,
+                pool_domain=self._pool.domain,
+                subdomain=self._pool.subdomain,
+                dry_run=self._request.dry_run,
+            ),
+            PoolReport,
+            summary=f"{self._pool.subdomain}.{self._pool.domain} free in PDM",
+        )
+        assert report is not None  # noqa: S101 (nobody can give it up)
+        if report.change is not None:
+            self._progress.add_pool_name(report.change)
+        self._progress.add_hazards(report.hazards)
+        self._pool_dns_left_behind = report.dns_left_behind
+        self._runner.finish("pool-release", self._pool.domain, report.outcome, dry_run=self._request.dry_run)
+
+    async def _remove_zone(self, zone: FoundZone) -> None:
+        """After what it holds, and after the zones below it."""
+        what = zone.zone
+        others = [other.zone for other in self._zones_to_remove()]
+        for step in ("records-remove", "pool-release"):
+            await self._settled(step, self._progress.domains_of(step))
+        await self._settled("zone-remove", zones_below(what, others))
+        if not _is_for_us(zone) and not self._pool_dns_left_behind:
+            self._runner.leave_out("zone-remove", what, "PDM removes the zone with its name")
+            return
+        report = await self._runner.run(
+            "zone-remove",
+            what,
+            RemoveZone(
+                owner=self._intent.owner,
+                zone=zone.zone,
+                parent_zone=zone.parent_zone,
+                without_parent=not isinstance(self._request, DeprovisionRequest),
+                leftover_of_pool=not _is_for_us(zone),
+                nameservers=self._intent.nameservers,
+                keys=zone.keys,
+                addresses=self._intent.addresses,
+                dry_run=self._request.dry_run,
+            ),
+            ZoneReport,
+            summary=f"zone {what}, which is there for this Sovereign alone",
+        )
+        assert report is not None  # noqa: S101 (nobody can give it up)
+        self._progress.add_records(report.changes)
+        self._progress.add_zones(report.zones)
+        self._progress.add_hazards(report.hazards)
+        self._runner.finish("zone-remove", what, report.outcome, dry_run=self._request.dry_run)
+
+    async def _prove_absence(self, domain: DomainRemoval) -> None:
+        if self._request.dry_run:
+            self._runner.leave_out("dns-verify", domain.domain, "dry run: nothing was removed that DNS could deny")
+            return
+        for step in ("records-remove", "pool-release", "zone-remove"):
+            await self._settled(step, self._progress.domains_of(step))
+        result = self._progress.snapshot()
+        await prove_absence(
+            absence_of(
+                domain.domain,
+                domain.host,
+                absent_names(domain, self._found, result.hazards),
+                removed=result.records,
+            ),
+            self._intent,
+            self._request.verification,
+            self._progress,
+            self._runner,
+            removed_zones=[zone for zone in result.zones if zone.change == "removed"],
+        )
+
+
+def _is_for_us(zone: FoundZone) -> bool:
+    return zone.made_for_us or zone.delegated_for_us
