@@ -32,7 +32,7 @@ from tests.scripted_dns import ADDRESS, scripted
 from tests.world import LOAD_BALANCER, STRANGER, RRset, World, names_of, rrset
 
 NEIGHBOUR = "77.42.11.99"
-STALE_FOR_SECONDS = 4
+STALE_FOR_SECONDS = 8
 
 
 class Sovereign:
