@@ -48,6 +48,7 @@ class Scenarios:
         await self._lost_answer()
         await self._restored()
         await self._parent_domain_added()
+        await self._restoring_that_is_spoken_to()
         await self._stalled_then_mended(stalling)
         await self._outage()
 
@@ -261,6 +262,28 @@ class Scenarios:
         await self._keep("restored-child", self._client.get_workflow_handle(f"sovereign/{fqdn}"))
         await self._world.write(fqdn, rrset(f"console.{fqdn}", "A", STRANGER))
         await self._keep("restore-refused", await self._restore(request, "restored-too-late"))
+
+    async def _restoring_that_is_spoken_to(self) -> None:
+        """Every update and signal, as of removals."""
+        await self._kubernetes_fails("away-t20", kind="status", status=503)
+        fqdn = f"t20.{PARENT}"
+        certificate = {"name": f"{fqdn}-wildcard-tls", "namespace": "away-t20", "dnsNames": [fqdn], "change": "removed"}
+        asked = {"dnsNames": [fqdn], "issuer": "letsencrypt-dns01-prod", "secretName": f"{fqdn}-wildcard-tls"}
+        lost = {"type": "A", "ttl": 60, "change": "removed", "before": ["77.42.11.95"]}
+        request = {
+            "restores": "a-removal",
+            "sovereignFQDN": fqdn,
+            "records": [lost | {"zone": f"{PARENT}.", "name": f"console.{fqdn}."}],
+            "certificates": [certificate | {"before": asked}],
+            "verification": {"level": "authoritative"},
+        }
+        run = await self._restore(request, f"sovereign/{fqdn}")
+        await run.execute_update("await_step", {"step": "records-restore"})
+        await run.signal("changes-attempted", {})
+        await run.signal("certificate-seen", {"certificate": certificate})
+        await run.signal("verification-seen", {"domain": PARENT, "verification": {}})
+        await run.execute_update("skip_step", {"step": "certificate-request", "reason": "recorded"})
+        await self._keep("restore-spoken-to", run)
 
     async def _restore(self, request: dict[str, Any], workflow_id: str) -> Handle:
         return await self._client.start_workflow("RestoreRecords", request, id=workflow_id, task_queue="sovereign-dns")
