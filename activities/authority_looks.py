@@ -1,7 +1,7 @@
 """One look at the authoritative servers of a zone: what each of their addresses says."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sovereign_dns.answer_verdicts import PROBE_PREFIX, Answer
@@ -19,10 +19,17 @@ class SaidOfZone:
 
 
 async def ask_zone(
-    authoritative: AuthoritativeServers, zone: ServedZone, questions: Sequence[tuple[str, str]]
+    authoritative: AuthoritativeServers,
+    zone: ServedZone,
+    questions: Sequence[tuple[str, str]],
+    *,
+    written: Mapping[str, Sequence[str]] | None = None,
 ) -> SaidOfZone:
-    """Asks every address of every server of the zone each question (name, type)."""
-    servers, unresolved = await authoritative.of_zone(zone.nameservers)
+    """Asks every address of every server of the zone each question (name, type).
+
+    `written` are the addresses that it holds by name, for name servers that can't be looked up yet.
+    """
+    servers, unresolved = await authoritative.of_zone(zone.nameservers, written)
     said = countable(await authoritative.ask_all(servers, questions))
     silent = [_unreachable(server) for server in unresolved]
     return SaidOfZone(by_server=said, silent=silent if said or silent else [_nobody_to_ask(zone)])

@@ -119,7 +119,8 @@ class DNSActivities:
         expected = [e for e in answer_verdicts.expectations_of(task.intent) if e.name in zone.names]
         probe = _probe_below(task, zone)
         questions = [(e.name, e.type) for e in expected] + [(probe.name, "A"), (probe.name, "AAAA")]
-        found = await ask_zone(self._authoritative, zone, [*questions, (zone.zone, "SOA")])
+        written = {rrset.name: rrset.values for rrset in task.intent.rrsets}
+        found = await ask_zone(self._authoritative, zone, [*questions, (zone.zone, "SOA")], written=written)
         serials = answer_verdicts.judge_serials({server.label: said[-1] for server, said in found.by_server.items()})
         verdicts = [
             *(_verdict(server, expected, probe, said[:-1], serials) for server, said in found.by_server.items()),

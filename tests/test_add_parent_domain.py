@@ -14,7 +14,7 @@ from tests.dns_bench import API_KEY, HOST_1, NAMESERVERS, ROOT, TLD, TOP, Bench,
 from tests.eventually import eventually
 from tests.runs import Handle, failure_of, step, waiting_with
 from tests.test_outages import attempt_now
-from tests.world import LOAD_BALANCER, World, names_of
+from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
 NS = NAMESERVERS[0]
 
@@ -199,6 +199,7 @@ async def test_without_a_registrar_the_delegation_is_waited_for_and_a_lacking_ds
     start_worker(**settings_on(bench, tokens))
     request = request_for(world, domain, certificate={"enabled": False})
     handle = await start(client, request)
+    hostile = await start_beside_a_stranger(client, bench, request | {"sovereignFQDN": f"t2.{world.parent}"})
 
     status = await status_where(handle, "nameservers-set", domain, state="skipped")
     assert f"delegated to {NS} yourself" in step(status, "nameservers-set")["outcome"]
@@ -210,6 +211,27 @@ async def test_without_a_registrar_the_delegation_is_waited_for_and_a_lacking_ds
     assert await waits_for(handle, "dns-verify", domain) is None, "nobody but a person can do that"
     await handle.execute_update("skip_step", {"step": "dns-verify", "reason": "the DS comes tomorrow"})
     assert (await handle.result())["phase"] == "degraded"
+
+    result = await hostile.result()
+    assert result["phase"] == "degraded"
+    outcomes = {s["step"]: (s["state"], s["outcome"]) for s in result["steps"]}
+    assert outcomes["dns-verify"][0] == "failed"
+    assert "misdirected" in outcomes["dns-verify"][1]
+    assert outcomes["nameservers-set"][0] == "skipped"
+    assert "not delegated to name servers that don't answer as written" in outcomes["nameservers-set"][1]
+    late = await (await start(client, request | {"verification": {"deadlineSeconds": 3}})).result()
+    assert late["phase"] == "degraded"
+    assert "not done before its deadline. NotYetConverged: " in step(late, "dns-verify")["outcome"]
+    assert "put the DS" in step(late, "dns-verify")["outcome"]
+
+
+async def start_beside_a_stranger(client: Client, bench: Bench, request: dict[str, Any]) -> Handle:
+    """In a zone where a wildcard leads elsewhere, so that what was written is never proved."""
+    domain, host = f"d{secrets.token_hex(4)}.{TOP}", request["sovereignFQDN"].partition(".")[0]
+    bench.hosts[0].create_zone(domain, [NS], rrset(f"*.{host}.{domain}", "A", STRANGER))
+    registrar = {"kind": "ovh", "credentialsRef": "never-read"}
+    wanted = request | {"name": domain, "registrar": registrar, "verification": {"deadlineSeconds": 2}}
+    return await start(client, wanted)
 
 
 async def test_a_plan_tells_what_would_be_done_and_does_nothing(
@@ -267,6 +289,10 @@ async def test_it_never_holds_the_lock_for_as_long_as_a_registry_takes(temporal:
     failure = await failure_of(await start(temporal, request, workflow_id=f"sovereign/{request['sovereignFQDN']}"))
     assert failure.type == "InvalidInput"
     assert f"parent-domain/{world.unique}.homes" in failure.message
+
+    failure = await failure_of(await start(temporal, request | {"name": "co.uk"}))
+    assert failure.type == "InvalidInput"
+    assert failure.message.startswith("name: co.uk is a public suffix")
 
 
 async def test_while_somebody_else_writes_nothing_is_added(temporal: Client, world: World) -> None:

@@ -282,12 +282,16 @@ class TestPDMFaults:
         await pool.http.delete("/simulator/faults", params={"pool": pool.name})
         assert (await pool.reserve()).status_code == 201
 
-    @pytest.mark.parametrize(("status", "error"), [(403, "domain-not-in-account"), (429, "rate-limited")])
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [(401, "invalid-token"), (403, "domain-not-in-account"), (429, "rate-limited"), (502, "api-unavailable")],
+    )
     async def test_a_registrar_fails_in_pdms_words(self, pool: Pool, status: int, error: str) -> None:
-        await pool.fail("status", status=status, call="set-ns")
+        await pool.fail("status", status=status, call="set-ns", message="in its own words", retryAfter=7)
         body = {"domain": pool.name, "token": "t", "nameservers": ["ns1.openova.io"]}
         answer = await pool.http.post("/api/v1/registrar/godaddy/set-ns", json=body)
         assert (answer.status_code, answer.json()["error"]) == (status, error)
+        assert (answer.json()["detail"], answer.headers["Retry-After"]) == ("in its own words", "7")
 
     async def test_registrars_take_good_tokens_and_dynadot_wants_glue(self, pool: Pool) -> None:
         servers = [f"ns1.{pool.name}"]

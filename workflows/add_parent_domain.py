@@ -5,8 +5,10 @@ lock, by a child of the same type.
 """
 
 import asyncio
+import re
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import ADD_PARENT_DOMAIN, ProvisionResult, sovereign_workflow_id
@@ -16,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.progress import Progress
     from workflows.conversion import invalid_input
     from workflows.decision import decide
-    from workflows.one_writer import run_under_lock
+    from workflows.one_writer import run_under_lock, typed_failure_in
     from workflows.parent_domain_steps import ParentDomainSteps
     from workflows.publication import Publication
     from workflows.step_runner import StepRunner
@@ -40,7 +42,7 @@ class AddParentDomain(SteppedRun):
         self, request: AddParentDomainRequest, progress: Progress, publication: Publication
     ) -> ProvisionResult:
         writes = _is_the_writing_part(request)
-        intent = only_added(request, await decide(as_provisioning(request)))
+        intent = await _decide(request)
         self._expected_nameservers = intent.nameservers
         self._runner = runner = StepRunner(progress, publication)
         steps = ParentDomainSteps(request, intent, progress, runner)
@@ -99,6 +101,22 @@ class AddParentDomain(SteppedRun):
     def _end(self, progress: Progress, *, dry_run: bool, given_up: bool = False) -> ProvisionResult:
         gave_up = self._runner is not None and self._runner.gave_up
         return progress.end(dry_run=dry_run, given_up=given_up or gave_up)
+
+
+async def _decide(request: AddParentDomainRequest) -> ProvisioningIntent:
+    """As a provisioning would be decided; a refusal names the field of this request.
+
+    Raises:
+        FailureError: the request is refused.
+    """
+    try:
+        return only_added(request, await decide(as_provisioning(request)))
+    except FailureError as error:
+        refused = typed_failure_in(error)
+        if refused is None:
+            raise
+        told = re.sub("^parentDomains: ", "name: ", refused.message)
+        raise ApplicationError(told, type=refused.type, non_retryable=refused.non_retryable) from None
 
 
 def _is_the_writing_part(request: AddParentDomainRequest) -> bool:

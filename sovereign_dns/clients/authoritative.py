@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dns.asyncresolver
@@ -17,6 +17,7 @@ from sovereign_dns.clients.exchange import (
     over_udp,
     query_for,
 )
+from sovereign_dns.names import relative_to_root
 
 PORT = 53
 
@@ -48,12 +49,23 @@ class AuthoritativeServers:
     def __init__(self, configured: Sequence[str] = ()) -> None:
         self._configured = tuple(configured)
 
-    async def of_zone(self, nameservers: Sequence[str]) -> tuple[list[Server], list[Unresolved]]:
-        """Every address (IPv4 and IPv6) of every server to ask, and the servers that have none."""
+    async def of_zone(
+        self, nameservers: Sequence[str], written: Mapping[str, Sequence[str]] | None = None
+    ) -> tuple[list[Server], list[Unresolved]]:
+        """Every address (IPv4 and IPv6) of every server to ask, and the servers that have none.
+
+        `written` are addresses by name that the zone itself holds: those of a name server that nobody can look up yet,
+        since its domain is not delegated.
+        """
         places = self._configured or tuple(nameservers)
         found = await asyncio.gather(*(self._addresses(place) for place in places))
         servers = [item for items in found for item in items if isinstance(item, Server)]
         unresolved = [item for items in found for item in items if isinstance(item, Unresolved)]
+        held = {item: (written or {}).get(relative_to_root(item.label), ()) for item in unresolved}
+        servers += [
+            Server(f"{item.label} ({address})", address, PORT, item.label) for item in held for address in held[item]
+        ]
+        unresolved = [item for item in unresolved if not held[item]]
         return list(dict.fromkeys(servers)), unresolved
 
     async def _addresses(self, place: str) -> Sequence[Server | Unresolved]:

@@ -16,7 +16,7 @@ from sovereign_dns.failures import NotYetConverged
 from sovereign_dns.messages import ServedZone, VerifyDomain
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
-from tests.unit.builders import FQDN, OWNER, PARENT, domain_intent
+from tests.unit.builders import FQDN, LOAD_BALANCER, OWNER, PARENT, domain_intent
 
 
 async def test_a_zone_that_nobody_can_be_asked_about_is_not_proved() -> None:
@@ -51,3 +51,13 @@ def test_an_address_without_a_route_is_left_out_only_beside_another_of_its_serve
     counted = countable({ns1_v4: reached, ns1_v6: unroutable, ns3_v6: unroutable})
 
     assert list(counted) == [ns1_v4, ns3_v6]
+
+
+async def test_a_name_server_below_what_is_not_delegated_yet_is_asked_at_the_address_that_was_written() -> None:
+    servers, unresolved = await AuthoritativeServers().of_zone(
+        ["pdns.t1.not-delegated.invalid.", "ns.nowhere.invalid."], {"pdns.t1.not-delegated.invalid": [LOAD_BALANCER]}
+    )
+    assert [(server.address, server.name_server) for server in servers] == [
+        (LOAD_BALANCER, "pdns.t1.not-delegated.invalid.")
+    ]
+    assert [item.label for item in unresolved] == ["ns.nowhere.invalid."]
