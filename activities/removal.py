@@ -124,7 +124,17 @@ class RemovalActivities:
         """The deepest first: what lies above them holds their delegations."""
         ordered = sorted(zones, key=lambda zone: (-zone.zone.count("."), zone.zone))
         parents = await side_by_side(self._zone_above(zone.zone) for zone in ordered)
-        return [zone.changed(parent_zone=parent) for zone, parent in zip(ordered, parents, strict=True)]
+        keys = await side_by_side(self._keys(zone.zone) for zone in ordered)
+        return [
+            zone.changed(parent_zone=parent, keys=of_it)
+            for zone, parent, of_it in zip(ordered, parents, keys, strict=True)
+        ]
+
+    async def _keys(self, zone: str) -> list[str]:
+        try:
+            return sorted(await self._powerdns.ds_records(zone))
+        except ZoneMissing:
+            return []
 
     async def _zone_above(self, zone: str) -> str | None:
         above = names.parent_of(zone)
@@ -184,6 +194,7 @@ class RemovalActivities:
             zone=zone,
             writable=metadata.writable,
             signed=metadata.dnssec,
+            keys=await self._keys(zone),
             parent_zone=parent_zone,
             apex=apex,
             below=below,
@@ -233,11 +244,14 @@ def _first(told: list[str]) -> str:
 def _told(zones: list[FoundZone], left: list[str]) -> str:
     count = sum(len(zone.rrsets) for zone in zones)
     told = f"{count} rrsets in {', '.join(zone.zone for zone in zones if zone.rrsets)}" if count else "no records"
+    made = [zone.zone for zone in zones if zone.made_for_us or zone.made_by_pdm]
+    if made:
+        told += f"; made for this Sovereign: zone {', '.join(made)}"
     if not left:
         return told
     return (
-        f"{told}. Left, since it has no owner and leads elsewhere than to the request's addresses: {_first(left)}. If it "
-        "is this Sovereign's, give its address too, and run again"
+        f"{told}. Left, since it has no owner and leads elsewhere than to the request's addresses: {_first(left)}. If "
+        "it is this Sovereign's, give its address too, and run again"
     )
 
 
@@ -247,6 +261,7 @@ def _wish(task: RemoveZone) -> ZoneWish:
         without_parent=task.without_parent,
         leftover_of_pool=task.leftover_of_pool,
         nameservers=task.nameservers,
+        keys=task.keys,
         addresses=task.addresses,
         dry_run=task.dry_run,
     )

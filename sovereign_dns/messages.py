@@ -252,7 +252,8 @@ class FoundZone(Message):
 
     `made_for_us` where its apex says that it was created for this Sovereign, `delegated_for_us` where the zone above it
     says so of its delegation, `made_by_pdm` where it is the one that PDM makes for a pool name: in these cases there is
-    something for `zone-remove` to do. `parent_zone` is the hosted zone above it.
+    something for `zone-remove` to do. `parent_zone` is the hosted zone above it, and `keys` are the DS records of its
+    keys: a zone that is made anew has others.
     """
 
     zone: str
@@ -262,6 +263,7 @@ class FoundZone(Message):
     delegated_for_us: bool = False
     made_by_pdm: bool = False
     parent_zone: str | None = None
+    keys: list[str] = []
 
 
 class FoundReport(Message):
@@ -288,8 +290,9 @@ class RemoveZone(Task):
     """A zone that was made for the Sovereign, with its delegation; it stays where it holds anything of others.
 
     `without_parent` allows it also where no hosted zone lies above it. `leftover_of_pool` where PDM made it, and has
-    released its name; `nameservers` are those that it delegates to. In a dry run nothing has been removed before: what
-    is the owner's, or leads only to `addresses`, counts as gone.
+    released its name; `nameservers` are those that it delegates to, and `keys` those of the zone when it was found:
+    with others it is the zone of somebody who has claimed the name since. In a dry run nothing has been removed before:
+    what is the owner's, or leads only to `addresses`, counts as gone.
     """
 
     zone: str
@@ -297,6 +300,7 @@ class RemoveZone(Task):
     without_parent: bool = False
     leftover_of_pool: bool = False
     nameservers: list[str] = []
+    keys: list[str] = []
     addresses: list[str] = []
     dry_run: bool = False
 

@@ -27,6 +27,7 @@ class ZoneSeen(Message):
     hosted: bool = True
     writable: bool = True
     signed: bool = False
+    keys: list[str] = []
     parent_zone: str | None = None
     apex: list[RRset] = []
     below: list[RRset] = []
@@ -50,6 +51,7 @@ class ZoneWish(Message):
     without_parent: bool = False
     leftover_of_pool: bool = False
     nameservers: list[str] = []
+    keys: list[str] = []
     addresses: list[str] = []
     dry_run: bool = False
 
@@ -68,6 +70,8 @@ def plan_zone_removal(seen: ZoneSeen, wish: ZoneWish) -> ZoneRemoval:
     """Decides about a zone; one that is gone may have left its delegation."""
     if not seen.hosted:
         return ZoneRemoval(delegation=_delegation(seen, _delegation_of_a_zone_that_is_gone(seen, wish)))
+    if wish.leftover_of_pool and set(seen.keys) != set(wish.keys):
+        return ZoneRemoval(kept="the one that was released is gone, and somebody has claimed the pool name since")
     left = _held_for_others(seen, wish)
     kept = _why_it_stays(seen, wish, left)
     if kept is None:
@@ -146,9 +150,11 @@ def _leading_here(seen: ZoneSeen) -> list[RRset]:
 
 
 def _delegation_of_a_zone_that_is_gone(seen: ZoneSeen, wish: ZoneWish) -> list[RRset]:
-    """The Sovereign's own; or PDM's, which deletes the zone before its delegation, and may have failed between."""
+    """The Sovereign's own, as it was written; or PDM's, which deletes the zone first, and may have failed then."""
     delegation = [rrset for rrset in seen.at_the_cut if rrset.type in DELEGATION_TYPES and rrset.name == seen.zone]
     ns = next((rrset for rrset in delegation if rrset.type == "NS"), None)
+    if ns is not None and ns.is_as_written is False:
+        return []  # somebody has led it elsewhere since
     pdms = wish.leftover_of_pool and ns is not None and _same(ns.served, map(names.absolute, wish.nameservers))
     return [rrset for rrset in delegation if is_of(rrset, wish.owner.sovereign_fqdn) or (pdms and rrset.owner is None)]
 

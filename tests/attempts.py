@@ -61,14 +61,14 @@ class _Temporal:
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
 
-    def get_async_activity_handle(self, *, task_token: bytes) -> Self:
+    def get_async_activity_handle(self, **_: object) -> Self:
         return self
 
-    def get_workflow_handle(self, workflow_id: str, *, run_id: str | None) -> Self:
+    def get_workflow_handle(self, _: str, **__: object) -> Self:
         return self
 
     async def heartbeat(self, notes: dict[str, list[Any]]) -> None:
         self._attempts.note(notes)
 
-    async def signal(self, name: str, message: ChangesAttempted) -> None:
+    async def signal(self, _: str, message: ChangesAttempted) -> None:
         self._attempts.told.append(message)

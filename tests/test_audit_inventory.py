@@ -14,7 +14,7 @@ from devstack.ports import free_port
 from tests.eventually import eventually
 from tests.namespaces import OwnNamespace
 from tests.runs import Handle, waiting_for
-from tests.world import LOAD_BALANCER, STRANGER, World, rrset
+from tests.world import LOAD_BALANCER, World, nobodys_address, rrset
 
 TOKEN = "prod-s3cret-token"
 WITHOUT_PDM = ["owners", "networks", "hetzner", "temporal"]
@@ -64,11 +64,11 @@ async def test_an_inventory_says_what_is_ours_and_what_of_it_could_not_be_read(
     zone = world.parent
     await world.create_zone(
         zone,
-        rrset(f"*.{zone}", "A", STRANGER),
+        rrset(f"*.{zone}", "A", nobodys_address()),
         rrset(f"cloud.{zone}", "A", "192.0.2.10"),
         rrset(f"cloud.{zone}", "AAAA", "2001:db8:7::5"),
         rrset(f"network.{zone}", "A", "198.51.100.7"),
-        rrset(f"gone.{zone}", "A", "203.0.113.9"),
+        rrset(f"gone.{zone}", "A", nobodys_address()),
     )
     async with httpx.AsyncClient(trust_env=False) as http:
         control = f"{hetzner.origin}/simulator"

@@ -42,6 +42,7 @@ class Scenarios:
         await self._verified()
         await self._audited()
         await self._lost_answer()
+        await self._restored()
         await self._stalled_then_mended(stalling)
         await self._outage()
 
@@ -144,6 +145,41 @@ class Scenarios:
         """What was written is told by a signal, since the step can't say so yet."""
         self._lossy.lose = 1
         await self._keep("lost-answer", await self._start(f"t12.{PARENT}"))
+
+    async def _restored(self) -> None:
+        """With every step that there is; and not over what somebody has written since."""
+        fqdn, nested = f"otech15.{PARENT}", f"eu15.{PARENT}"
+        lost = {"type": "A", "ttl": 60, "change": "removed", "before": ["77.42.11.95"]}
+        certificate = {
+            "name": f"{fqdn}-wildcard-tls",
+            "namespace": "kube-system",
+            "dnsNames": [fqdn],
+            "change": "removed",
+            "before": {"dnsNames": [fqdn], "issuer": "letsencrypt-dns01-prod", "secretName": f"{fqdn}-wildcard-tls"},
+        }
+        request = {
+            "restores": "a-deprovisioning",
+            "sovereignFQDN": fqdn,
+            "deploymentId": "d1",
+            "zones": [{"zone": f"{nested}.", "change": "removed"}],
+            "records": [
+                lost | {"zone": f"{fqdn}.", "name": f"console.{fqdn}."},
+                lost | {"zone": f"{nested}.", "name": f"console.{nested}."},
+            ],
+            "certificates": [certificate],
+            "poolNames": [
+                {"domain": PARENT, "subdomain": "otech15", "change": "released", "loadBalancerIP": "77.42.11.95"}
+            ],
+            "verification": {"level": "authoritative"},
+        }
+        await self._keep("restore-planned", await self._restore(request | {"dryRun": True}, "a-plan-to-restore"))
+        await self._keep("restored", await self._restore(request, "anything-to-restore"))
+        await self._keep("restored-child", self._client.get_workflow_handle(f"sovereign/{fqdn}"))
+        await self._world.write(fqdn, rrset(f"console.{fqdn}", "A", STRANGER))
+        await self._keep("restore-refused", await self._restore(request, "restored-too-late"))
+
+    async def _restore(self, request: dict[str, Any], workflow_id: str) -> Handle:
+        return await self._client.start_workflow("RestoreRecords", request, id=workflow_id, task_queue="sovereign-dns")
 
     async def _begin_to_stall(self) -> Handle:
         await self._kubernetes_fails("away", kind="status", status=503)
