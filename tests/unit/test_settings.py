@@ -20,7 +20,7 @@ URL = "http://powerdns.example:8081"
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing set but what every worker needs."""
     for variable in os.environ:
-        if variable.startswith(("CATALYST_", "POOL_DOMAIN_", "SOVEREIGN_DNS_", "TEMPORAL_", "KUBECONFIG")):
+        if variable.startswith(("CATALYST_", "POOL_DOMAIN_", "SOVEREIGN_DNS_", "TEMPORAL_", "KUBECONFIG", "HCLOUD_")):
             monkeypatch.delenv(variable)
     monkeypatch.setenv("CATALYST_POWERDNS_API_URL", URL)
     monkeypatch.setenv("CATALYST_POWERDNS_API_KEY", KEY)
