@@ -45,6 +45,7 @@ class Scenarios:
         await self._resolver_with_an_old_answer()
         await self._verified()
         await self._audited()
+        await self._fixed()
         await self._lost_answer()
         await self._restored()
         await self._parent_domain_added()
@@ -224,6 +225,36 @@ class Scenarios:
                 "AuditZones", {"zones": zones}, id=f"audit/{name}", task_queue="sovereign-dns"
             )
             await self._keep(name, run)
+
+    async def _fixed(self) -> None:
+        """While its first answer is lost, it is spoken to; what steps send only now and then is sent by hand."""
+        finding = {
+            "id": "0123456789", "kind": "orphan", "severity": "warning", "zone": f"{PARENT}.", "name": f"old.{PARENT}.",
+            "type": "A", "content": [STRANGER], "message": "", "mend": "sovereign-dns audit fix 0123456789",
+            "firstSeen": "2026-11-23T00:00:00Z",
+        }  # fmt: skip
+        await self._world.write(PARENT, rrset(f"old.{PARENT}", "A", STRANGER))
+        await self._keep("fix-planned", await self._fix(finding, "a-fix-plan", dryRun=True))
+        self._lossy.lose = 1
+        outer = await self._fix(finding, "any-fix")
+        inner = self._client.get_workflow_handle("audit-fix/0123456789")
+        await eventually(lambda: _is_there(inner))
+        await waiting_for(inner, f"records-remove/{PARENT}")
+        certificate = {"name": "tls", "namespace": "kube-system", "dnsNames": []}
+        await inner.signal("changes-attempted", {})
+        await inner.signal("certificate-seen", {"certificate": certificate})
+        await inner.signal("verification-seen", {"domain": PARENT, "verification": {}})
+        await inner.execute_update("skip_step", {"step": "dns-verify", "reason": "recorded"})
+        await inner.execute_update("await_step", {"step": "records-remove"})
+        await self._keep("fixed", outer)
+        await self._keep("fixed-child", inner)
+        await self._world.write(PARENT, rrset(f"old.{PARENT}", "A", "77.42.11.95"))
+        await self._keep("fix-refused", await self._fix(finding, "audit-fix/0123456789"))
+
+    async def _fix(self, finding: dict[str, Any], under: str, **fields: Any) -> Handle:
+        return await self._client.start_workflow(
+            "FixFinding", {"finding": finding} | fields, id=under, task_queue="sovereign-dns"
+        )
 
     async def _lost_answer(self) -> None:
         """What was written is told by a signal, since the step can't say so yet."""
