@@ -120,7 +120,7 @@ async def test_every_zone_is_afterwards_what_it_was_before(
     unique = secrets.token_hex(4)
     zone, homes = f"p{unique}.works", f"p{unique}.homes"
     fqdn = f"t1.{zone}"
-    asked = data.draw(
+    asked: dict[str, Any] = data.draw(
         st.sampled_from(
             [
                 {},

@@ -1,5 +1,7 @@
 """What a request for removal touches: the names that provisioning wrote, and none that nobody may touch."""
 
+from typing import Any
+
 import pytest
 
 from sovereign_dns.failures import InvalidInput, ProtectedName
@@ -29,7 +31,7 @@ def remove_domain(rules: NamingRules | None = None, **fields: object) -> Removal
         {"parentDomains": [{"name": FQDN}]},
     ],
 )
-def test_it_takes_the_names_that_the_same_request_provisions(fields: dict[str, object]) -> None:
+def test_it_takes_the_names_that_the_same_request_provisions(fields: dict[str, Any]) -> None:
     provisioned = intent(**fields)
     removed = deprovision(**fields)
 
