@@ -12,6 +12,7 @@ import dns.rdatatype
 import dns.rrset
 import httpx
 import pytest
+from temporalio.client import Client
 
 from activities.absence import AbsenceProof
 from activities.denials import DenialSurvey
@@ -28,6 +29,9 @@ from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
 from tests.attempts import Attempts
 from tests.counting_resolver import CountingResolver
+from tests.mounted_backends import MountedBackends
+from tests.removals import deprovision, removal_of
+from tests.runs import step
 from tests.scripted_dns import ADDRESS, scripted
 from tests.world import LOAD_BALANCER, STRANGER, RRset, World, names_of, rrset
 
@@ -279,6 +283,25 @@ async def test_a_resolver_keeps_the_old_answer_until_it_runs_out(
     assert counting_resolver.asked[console, "A"] == 2
     assert counting_resolver.asked[f"auth.{sovereign.fqdn}", "A"] == 1
     assert [seen.verification.servers[0].state for seen in attempts.told] == ["lingering", "lingering"]
+
+
+async def test_a_run_that_can_wait_no_longer_says_which_resolver_keeps_what_and_until_when(
+    mounted_temporal: Client, mounted: MountedBackends, world: World, counting_resolver: CountingResolver
+) -> None:
+    fqdn, console = f"t1.{world.parent}", f"console.t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(console, "A", LOAD_BALANCER, ttl=3600, owner=fqdn))
+    assert await world.answer(console, server=world.description["RECURSOR"]) == [LOAD_BALANCER]
+
+    proof = {"level": "propagated", "deadlineSeconds": 4}
+    result = await deprovision(mounted_temporal, removal_of(world, fqdn, verification=proof))
+
+    assert result["phase"] == "degraded"
+    outcome = step(result, "dns-verify", world.parent)["outcome"]
+    assert f"27 of 28 answers deny the names; {counting_resolver.address} is lingering, until " in outcome
+    (first, authority) = result["verification"]["servers"]
+    assert (first["server"], first["state"]) == (counting_resolver.address, "lingering")
+    assert (authority["state"], authority["detail"]) == ("converged", "no name is answered any more")
+    assert (result["verification"]["gone"], result["hazards"]) == (True, [])
 
 
 async def test_a_resolver_is_not_believed_when_the_authority_has_changed_meanwhile(

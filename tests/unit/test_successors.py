@@ -54,6 +54,14 @@ def test_a_wildcard_that_answers_for_all_of_them() -> None:
     assert "probe-" not in hazard.message
 
 
+def test_a_wildcard_that_answers_for_the_only_one() -> None:
+    told = taken_over(found([ANYWHERE]), [CONSOLE], with_records=[], before=[])
+    assert told == (
+        f"{CONSOLE} hasn't records of its own any more, but {WILDCARD} answers for it with {STRANGER}: "
+        "users reach a stranger"
+    )
+
+
 def test_a_wildcard_that_answers_for_some() -> None:
     assert f"{WILDCARD} answers for 1 of them with {STRANGER}" in (sentence([ANYWHERE]) or "")
 
