@@ -1,7 +1,6 @@
 """The step `dns-verify` for names that shall be gone: denied by every authoritative server, then by resolvers."""
 
 from activities import journal
-from activities.attempt_time import in_time
 from activities.denials import Denials, DenialSurvey
 from activities.proof_under_way import RESOLVERS_LEFT_OUT, not_yet, show
 from activities.resolver_looks import look_at_resolvers
@@ -10,7 +9,6 @@ from sovereign_dns.absence_verdicts import absences, judge_absence_at_resolver, 
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import Hazard, VerificationResult
 from sovereign_dns.convergence import Convergence, resolver_verdict
-from sovereign_dns.failures import PowerDNSUnavailable
 from sovereign_dns.messages import VerificationReport, VerifyDomain
 from sovereign_dns.wire import Message
 
@@ -60,8 +58,7 @@ class AbsenceProof:
 
     async def _look(self, task: VerifyDomain, known: Convergence) -> Denials:
         """Every name denied, or answered by somebody else for good."""
-        async with in_time(_too_late(task)):
-            found = await self._survey.look(task)
+        found = await self._survey.look(task)
         if not verification.is_proved(found.picture) and _told(task, found) is None:
             await show(task, known, found.picture)
             raise not_yet(task, found.picture)
@@ -129,11 +126,3 @@ def _told(task: VerifyDomain, found: Denials) -> str | None:
 
 def _hazards(task: VerifyDomain, found: Denials) -> list[Hazard]:
     return [successors.hazard_of(successor, task.owner) for successor in found.successors]
-
-
-def _too_late(task: VerifyDomain) -> PowerDNSUnavailable:
-    return PowerDNSUnavailable(
-        f"PowerDNS answers so slowly that this attempt had no time left to look who answers for {task.intent.host}. "
-        "Tried again; look whether it is overloaded, or its database hangs",
-        sent=False,
-    )

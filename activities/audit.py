@@ -4,13 +4,13 @@ from temporalio import activity
 
 from activities.earlier_audits import earlier_audits
 from activities.zone_audit import ZoneAudit
-from sovereign_dns.audit_news import known_from
+from sovereign_dns.audit_news import earlier_findings
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.inventory import InventoryReader
 from sovereign_dns.messages import AUDIT, AuditReport, LookThroughZones
 
-TRIES_OF_THE_INVENTORY = 3
-"""Attempts. What is away for longer is told as unreadable: the rest of the audit is worth more than waiting."""
+ATTEMPTS_FOR_THE_WHOLE_INVENTORY = 4
+"""So often a source that is away for now is asked, over some seconds, before the audit makes do without it."""
 
 
 class AuditActivities:
@@ -32,7 +32,13 @@ class AuditActivities:
     @activity.defn(name=AUDIT)
     async def audit_zones(self, task: LookThroughZones) -> AuditReport:
         """Everything that is wrong in the zones, and what of it is new."""
-        known = known_from(await earlier_audits())
-        audit = ZoneAudit(self._powerdns, self._inventory, self._expected_nameservers, task.request, known)
-        result = await audit.run(tell_outages=activity.info().attempt >= TRIES_OF_THE_INVENTORY)
-        return AuditReport(result=result, runbook_url=self._runbook_url)
+        known = earlier_findings(await earlier_audits())
+        audit = ZoneAudit(
+            self._powerdns,
+            self._inventory,
+            self._expected_nameservers,
+            task.request,
+            known,
+            tell_outages=activity.info().attempt >= ATTEMPTS_FOR_THE_WHOLE_INVENTORY,
+        )
+        return AuditReport(result=await audit.run(), runbook_url=self._runbook_url)

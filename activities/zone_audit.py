@@ -9,6 +9,7 @@ from sovereign_dns import names
 from sovereign_dns.audit_contract import AuditRequest, AuditResult, Finding, SourceRead
 from sovereign_dns.audit_findings import Judge
 from sovereign_dns.audit_ledger import Ledger
+from sovereign_dns.audit_news import Known
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.zone_stream import RRsetsOfName, ZoneStream
 from sovereign_dns.concurrency import side_by_side
@@ -35,7 +36,9 @@ class ZoneAudit:
         inventory: InventoryReader,
         expected_nameservers: list[str],
         request: AuditRequest,
-        known: dict[str, Finding],
+        known: Known,
+        *,
+        tell_outages: bool = True,
     ) -> None:
         self._powerdns = powerdns
         self._stream = ZoneStream(powerdns)
@@ -45,17 +48,16 @@ class ZoneAudit:
         self._ledger = Ledger(known, datetime.now(UTC))
         self._unread: dict[str, str] = {}
         self._without_digest = 0
-        self._tell_outages = True
+        self._tell_outages = tell_outages
 
-    async def run(self, *, tell_outages: bool = True) -> AuditResult:
-        """The result. With `tell_outages` off, a part of the inventory that is away for now is not told, but raised.
+    async def run(self) -> AuditResult:
+        """The result.
 
         Raises:
-            Outage: a part of the inventory is away for now.
             PowerDNSUnavailable: PowerDNS is away; where it only fails to tell one zone, that is a finding.
+            Outage: a part of the inventory is away, and `tell_outages` is off.
             InvalidInput: a zone that is asked for is not hosted.
         """
-        self._tell_outages = tell_outages
         zones = await self._stream.zones()
         _insist_on_hosted(self._request.zones, zones)
         inventory = await self._read_inventory(zones)

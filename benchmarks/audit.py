@@ -16,7 +16,8 @@ from activities.zone_audit import ZoneAudit
 from benchmarks.planted_zones import NAMESERVER, KnownInventory, Planted, planted, write
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
-from sovereign_dns.audit_contract import AuditRequest, AuditResult, Finding
+from sovereign_dns.audit_contract import AuditRequest, AuditResult
+from sovereign_dns.audit_news import Known
 from sovereign_dns.clients import http
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.mounted import MountedURL
@@ -44,7 +45,7 @@ class Measured:
         return sorted((finding.kind, finding.name, finding.type) for finding in self.result.findings)
 
 
-async def audited(api_url: str, zones: Planted, known: dict[str, Finding] | None = None) -> Measured:
+async def audited(api_url: str, zones: Planted, known: Known | None = None) -> Measured:
     """An audit of all zones for its time, and one more for all that Python allocates for it, which slows it down."""
     unhindered = await _audit(api_url, zones, known or {})
     tracemalloc.start()
@@ -56,7 +57,7 @@ async def audited(api_url: str, zones: Planted, known: dict[str, Finding] | None
     return replace(unhindered, result=hindered.result, peak_bytes=peak)
 
 
-async def _audit(api_url: str, zones: Planted, known: dict[str, Finding]) -> Measured:
+async def _audit(api_url: str, zones: Planted, known: Known) -> Measured:
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client:
         powerdns = PowerDNS(
             client, MountedURL("URL", api_url), Secret("CATALYST_POWERDNS_API_KEY", SecretStr(API_KEY), None)

@@ -22,14 +22,14 @@ Entry = Annotated[
     str | None,
     typer.Argument(
         metavar="ERROR_TYPE",
-        help="An error type, a kind of hazard, or a phase such as stalled. Without it: all of them.",
+        help="An error type, a kind of hazard or finding, or a phase such as stalled. Without it: all of them.",
         show_default=False,
     ),
 ]
 
 
 def explain(error_type: Entry = None) -> None:
-    """Say what an error type, a hazard or a phase means, and what to do: its entry of the runbook."""
+    """Say what an error type, a hazard, a finding or a phase means, and what to do: its entry of the runbook."""
     entries = entries_of(runbook())
     if error_type is None:
         for name, text in entries.items():

@@ -1,13 +1,13 @@
 """What an audit has found so far, within bounds, and the result that becomes of it. Pure."""
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from sovereign_dns.audit_contract import MOST_FINDINGS, AuditedZone, AuditResult, Finding, Severity, SourceRead
-from sovereign_dns.audit_news import looked_for
+from sovereign_dns.audit_news import Known, looked_for
 from sovereign_dns.finding import LONGEST_EVIDENCE, LONGEST_MESSAGE, cut
 from sovereign_dns.names import absolute
 from sovereign_dns.wire import Message
@@ -45,7 +45,7 @@ class _Kept:
 class Page:
     """Takes findings as they come, and keeps the most severe ones."""
 
-    def __init__(self, known: Mapping[str, Finding], started_at: datetime) -> None:
+    def __init__(self, known: Known, started_at: datetime) -> None:
         self._known = known
         self._started_at = started_at
         self._heap: list[_Kept] = []
@@ -66,13 +66,11 @@ class Page:
         """More findings; whether they are new, and since when they are known, is told here."""
         for finding in findings:
             earlier = self._known.get(finding.id)
-            if earlier is not None:
+            if earlier is None:
+                self._keep(finding.changed(first_seen=self._started_at, news="new"))
+            else:
                 self.found_again.add(finding.id)
-            self._keep(
-                finding.changed(
-                    first_seen=earlier.first_seen if earlier else self._started_at, news="same" if earlier else "new"
-                )
-            )
+                self._keep(finding.changed(first_seen=earlier.finding.first_seen, news="same"))
 
     def take_over(self, other: "Page") -> None:
         """All that another page has."""
@@ -98,7 +96,7 @@ class Page:
 class Ledger:
     """Everything that an audit has found, a page for each zone, bound together when it was read to its end."""
 
-    def __init__(self, known: Mapping[str, Finding], started_at: datetime) -> None:
+    def __init__(self, known: Known, started_at: datetime) -> None:
         self._known = known
         self._started_at = started_at
         self._bound = self.page()
@@ -151,9 +149,9 @@ class Ledger:
             notes=[cut(note, LONGEST_EVIDENCE) for note in notes],
         )
         gone = [
-            finding
-            for finding in self._known.values()
-            if finding.id not in self._bound.found_again and looked_for(told.changed(findings=findings), finding)
+            earlier.finding
+            for id_, earlier in self._known.items()
+            if id_ not in self._bound.found_again and looked_for(told.changed(findings=findings), earlier)
         ]
         return told.changed(gone=_that_fit(sorted(gone, key=rank), MOST_BYTES_OF_GONE))
 

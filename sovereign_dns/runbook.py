@@ -6,6 +6,7 @@ Where the installation says at which address the runbook can be read, by a link;
 import re
 from typing import get_args
 
+from sovereign_dns.audit_contract import FindingKind
 from sovereign_dns.contract import Hazard
 from sovereign_dns.failures import by_error_type
 
@@ -22,6 +23,8 @@ PHASES = ("stalled", "degraded", "failed", "cancelled")
 """The phases that somebody may want explained."""
 
 HAZARD_KINDS: tuple[str, ...] = get_args(Hazard.model_fields["kind"].annotation)
+
+FINDING_KINDS: tuple[str, ...] = get_args(FindingKind)
 
 _BEFORE_THE_TYPE = "not done before its deadline. "
 

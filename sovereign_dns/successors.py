@@ -188,8 +188,8 @@ def taken_over(
     told = [_sentence(successor, asked, before) for successor in successors if not successor.is_rightful]
     if not told:
         return None
-    counted = f"none of {len(asked)} names"
-    head = "" if with_records or not asked else f"{counted} has records of its own any more, but "
+    counted = f"none of {len(asked)} names has" if len(asked) > 1 else f"{''.join(asked)} hasn't"
+    head = "" if with_records or not asked else f"{counted} records of its own any more, but "
     return head + "; ".join(told)
 
 
@@ -198,6 +198,7 @@ def _sentence(successor: Successor, asked: Sequence[str], before: Collection[str
     if not successor.is_wildcard:
         return f"{successor.place} has a new record ({_whose(successor.owner)}), which leads to {where}"
     users = successor.users_names
-    whom = "them" if len(users) == len(asked) else f"{len(users)} of them" if users else "every name below the host"
+    them = "them" if len(asked) > 1 else "it"
+    whom = them if len(users) == len(asked) else f"{len(users)} of them" if users else "every name below the host"
     fate = "still get where they did" if set(successor.content) <= set(before) else "reach a stranger"
     return f"{successor.place} answers for {whom} with {where}: users {fate}"

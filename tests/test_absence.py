@@ -1,5 +1,6 @@
 """Names that shall be gone, on real servers: who denies them, who still answers, and who answers in their place."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import dns.rdatatype
 import dns.rrset
 import httpx
 import pytest
+from temporalio.client import Client
 
 from activities.absence import AbsenceProof
 from activities.denials import DenialSurvey
@@ -20,18 +22,21 @@ from sovereign_dns.absence import absence_of
 from sovereign_dns.clients.authoritative import AuthoritativeServers
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.resolvers import Resolvers
-from sovereign_dns.contract import Owner, RecordChange, ServerVerdict, VerificationLevel, VerificationResult
-from sovereign_dns.failures import Failure, NotYetConverged
+from sovereign_dns.contract import Owner, RecordChange, ServerVerdict, VerificationLevel
+from sovereign_dns.failures import NotYetConverged
 from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
 from tests.attempts import Attempts
 from tests.counting_resolver import CountingResolver
+from tests.mounted_backends import MountedBackends
+from tests.removals import deprovision, removal_of
+from tests.runs import step
 from tests.scripted_dns import ADDRESS, scripted
 from tests.world import LOAD_BALANCER, STRANGER, RRset, World, names_of, rrset
 
 NEIGHBOUR = "77.42.11.99"
-STALE_FOR_SECONDS = 4
+STALE_FOR_SECONDS = 8
 
 
 class Sovereign:
@@ -114,11 +119,28 @@ async def not_yet(proof: AbsenceProof, task: VerifyDomain) -> NotYetConverged:
     return caught.value
 
 
-def server_in(failure: Failure, server: str) -> ServerVerdict:
-    picture = failure.evidence
-    assert isinstance(picture, VerificationResult)
-    (verdict,) = [one for one in picture.servers if one.server == server]
-    return verdict
+async def an_attempt_that_waits(attempts: Attempts, proof: AbsenceProof, task: VerifyDomain) -> NotYetConverged:
+    with pytest.raises(NotYetConverged) as caught:
+        await attempts.attempt(proof.prove, task)
+    return caught.value
+
+
+async def until_proved(attempts: Attempts, proof: AbsenceProof, task: VerifyDomain) -> VerificationReport:
+    """Looks again as soon as a failure says, and not before."""
+    waited_for: list[str] = []
+    while len(waited_for) < 20:
+        try:
+            return await attempts.attempt(proof.prove, task)
+        except NotYetConverged as failure:
+            waited_for.append(str(failure))
+            await asyncio.sleep(failure.retry_after or 0)
+    raise AssertionError(waited_for)
+
+
+def server_in(failure: NotYetConverged, server: str) -> ServerVerdict:
+    (verdict,) = [one for one in failure.evidence.servers if one.server == server]  # type: ignore[attr-defined]
+    found: ServerVerdict = verdict
+    return found
 
 
 def hazards(report: VerificationReport) -> list[tuple[str, str, list[str]]]:
@@ -245,12 +267,12 @@ async def test_a_resolver_keeps_the_old_answer_until_it_runs_out(
     attempts = Attempts()
     proof, task = sovereign.proof(resolvers=[counting_resolver.address]), sovereign.task("propagated")
 
-    await attempts.fail_once(proof.prove, task)
+    await an_attempt_that_waits(attempts, proof, task)
     assert not counting_resolver.asked[console, "A"], "the authority still answers"
     await world.write(sovereign.parent, deleted(console))
-    report = await attempts.until_done(proof.prove, task)
+    held = await an_attempt_that_waits(attempts, proof, task)
+    report = await until_proved(attempts, proof, task)
 
-    held = attempts.failures[-1]
     stale = server_in(held, counting_resolver.address)
     assert (stale.state, stale.kind) == ("lingering", "resolver")
     assert stale.until is not None
@@ -263,6 +285,25 @@ async def test_a_resolver_keeps_the_old_answer_until_it_runs_out(
     assert [seen.verification.servers[0].state for seen in attempts.told] == ["lingering", "lingering"]
 
 
+async def test_a_run_that_can_wait_no_longer_says_which_resolver_keeps_what_and_until_when(
+    mounted_temporal: Client, mounted: MountedBackends, world: World, counting_resolver: CountingResolver
+) -> None:
+    fqdn, console = f"t1.{world.parent}", f"console.t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(console, "A", LOAD_BALANCER, ttl=3600, owner=fqdn))
+    assert await world.answer(console, server=world.description["RECURSOR"]) == [LOAD_BALANCER]
+
+    proof = {"level": "propagated", "deadlineSeconds": 4}
+    result = await deprovision(mounted_temporal, removal_of(world, fqdn, verification=proof))
+
+    assert result["phase"] == "degraded"
+    outcome = step(result, "dns-verify", world.parent)["outcome"]
+    assert f"27 of 28 answers deny the names; {counting_resolver.address} is lingering, until " in outcome
+    (first, authority) = result["verification"]["servers"]
+    assert (first["server"], first["state"]) == (counting_resolver.address, "lingering")
+    assert (authority["state"], authority["detail"]) == ("converged", "no name is answered any more")
+    assert (result["verification"]["gone"], result["hazards"]) == (True, [])
+
+
 async def test_a_resolver_is_not_believed_when_the_authority_has_changed_meanwhile(
     sovereign: Sovereign, recursor: str
 ) -> None:
@@ -273,9 +314,9 @@ async def test_a_resolver_is_not_believed_when_the_authority_has_changed_meanwhi
     attempts = Attempts()
     proof, task = sovereign.proof(resolvers=[recursor]), sovereign.task("propagated")
 
-    await attempts.fail_once(proof.prove, task)
+    await an_attempt_that_waits(attempts, proof, task)
     await world.write(sovereign.parent, rrset(f"*.{sovereign.parent}", "A", STRANGER))
-    report = await attempts.until_done(proof.prove, task)
+    report = await until_proved(attempts, proof, task)
 
     assert report.taken_over is not None
     assert f"with {STRANGER}: users reach a stranger" in report.taken_over

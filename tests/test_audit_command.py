@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.command_line import run
-from tests.world import LOAD_BALANCER, STRANGER, World, rrset
+from tests.world import LOAD_BALANCER, World, nobodys_address, rrset
 
 OWN_ZONE_ONLY = ("--inventory", "owners", "--inventory", "networks", "--inventory", "temporal")
 """What other tests do to the pools of the shared PDM is not this test's business."""
@@ -19,18 +19,18 @@ def audited(environment: dict[str, str], *zones: str) -> dict[str, Any]:
 
 
 async def test_the_incidents_wildcard_is_found_shown_and_removed(environment: dict[str, str], world: World) -> None:
-    zone = world.parent
-    wildcard = rrset(f"*.{zone}", "A", STRANGER, ttl=300)
+    zone, stranger = world.parent, nobodys_address()
+    wildcard = rrset(f"*.{zone}", "A", stranger, ttl=300)
     mine = rrset(f"console.t1.{zone}", "A", LOAD_BALANCER, owner=f"t1.{zone}")
     await world.create_zone(zone, wildcard, mine)
 
     ended = run(environment, "audit", "run", zone, *OWN_ZONE_ONLY)
     assert ended.returncode == 1, ended.stderr
-    for told in ("critical: ", f"*.{zone}. A", STRANGER, "orphan", "new", "sovereign-dns audit fix "):
+    for told in ("critical: ", f"*.{zone}. A", stranger, "orphan", "new", "sovereign-dns audit fix "):
         assert told in ended.stdout
     found = {finding["kind"]: finding for finding in audited(environment, zone)["findings"]}
     orphan = found["orphan"]
-    assert (orphan["name"], orphan["content"], orphan["news"]) == (f"*.{zone}.", [STRANGER], "same")
+    assert (orphan["name"], orphan["content"], orphan["news"]) == (f"*.{zone}.", [stranger], "same")
     assert orphan["mend"] == f"sovereign-dns audit fix {orphan['id']}"
 
     refused = run(environment, "audit", "fix", orphan["id"])
@@ -39,7 +39,7 @@ async def test_the_incidents_wildcard_is_found_shown_and_removed(environment: di
     planned = run(environment, "audit", "fix", orphan["id"], "--dry-run")
     assert planned.returncode == 0, planned.stderr
     assert "planned: nothing was removed" in planned.stdout
-    assert await world.values(zone, f"*.{zone}", "A") == [STRANGER]
+    assert await world.values(zone, f"*.{zone}", "A") == [stranger]
 
     fixed = run(environment, "audit", "fix", orphan["id"], "--yes")
     assert fixed.returncode == 0, fixed.stdout + fixed.stderr
@@ -52,3 +52,9 @@ async def test_the_incidents_wildcard_is_found_shown_and_removed(environment: di
     assert after["findings"] == []
     assert orphan["id"] in {finding["id"] for finding in after["gone"]}
     assert "no finding" in run(environment, "audit", "fix", orphan["id"], "--yes").stderr
+
+    restored = run(environment, "restore", f"audit-fix/{orphan['id']}", "--yes")
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    back = await world.rrset(zone, f"*.{zone}", "A")
+    assert back is not None
+    assert (back["ttl"], [record["content"] for record in back["records"]]) == (300, [stranger])

@@ -1,23 +1,28 @@
 """Finding and removing what a Sovereign has, on a real PowerDNS: nothing of it is left, and nothing else is missing."""
 
+import asyncio
+import secrets
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from activities.powerdns import PowerDNSActivities
 from activities.removal import RemovalActivities
 from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.clients.powerdns import PowerDNS
-from sovereign_dns.intent import NamingRules, derive_intent
-from sovereign_dns.lifecycle_requests import DeprovisionRequest
-from sovereign_dns.messages import CreateZone, FindRecords, RemoveRecords, RemoveZone, UpsertRecords
-from sovereign_dns.removal_intent import derive_removal
+from sovereign_dns.contract import Owner, ZoneChange
+from sovereign_dns.failures import FindingChanged, OwnershipConflict, PowerDNSUnavailable
+from sovereign_dns.messages import RemoveRecords, RRsetToRemove
 from tests.attempts import Attempts
+from tests.lossy_api import LossyApi
 from tests.powerdns_bench import client_of, own_powerdns, whole, world_of
-from tests.unit.builders import request
-from tests.world import World, rrset
+from tests.removal_bench import SERVERS, Life
+from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
-SERVERS = ["ns1.openova.io", "ns2.openova.io"]
+NOBODY = Owner(sovereign_fqdn="", deployment_id="")
 
 
 @pytest.fixture(scope="module")
@@ -26,39 +31,504 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PowerDNSServer]
         yield server
 
 
-@pytest.fixture
-async def world(server: PowerDNSServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+@pytest.fixture(scope="module")
+async def bench(server: PowerDNSServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with world_of(server, tmp_path_factory.mktemp("key")) as world:
         yield world
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def powerdns(server: PowerDNSServer) -> AsyncIterator[PowerDNS]:
     async with client_of(server.api_url) as client:
         yield client
 
 
-async def test_what_was_written_is_found_and_removed_with_the_zone(world: World, powerdns: PowerDNS) -> None:
-    await world.create_zone(world.parent, rrset(f"www.{world.parent}", "A", "1.2.3.4"))
-    before = await whole(world, world.parent)
-    fqdn = f"t1.{world.parent}"
-    intent = derive_intent(
-        request(sovereignFQDN=fqdn, parentDomains=[{"name": fqdn}]), NamingRules(nameservers=SERVERS)
+@pytest.fixture
+async def parent(bench: World) -> str:
+    """A parent domain of the test's own; it has a zone, in which somebody else has a name."""
+    name = f"p{secrets.token_hex(4)}.works"
+    await bench.create_zone(name, rrset(f"www.{name}", "A", STRANGER))
+    return name
+
+
+async def serials(bench: World, *zones: str) -> list[int]:
+    return [await bench.serial(zone) for zone in zones]
+
+
+# --- whole zones
+
+
+def content(rrtype: str, zone: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(
+        {
+            "A": [LOAD_BALANCER, STRANGER],
+            "AAAA": ["2a01:4f8::95", "2a01:4f8::bad"],
+            "TXT": ['"a note"', '"v=spf1 -all"'],
+            "MX": [f"10 www.{zone}."],
+            "CNAME": [f"www.{zone}."],
+            "LUA": [f"A \"pickrandom({{'{LOAD_BALANCER}'}})\""],
+        }[rrtype]
     )
-    publishing, removing = PowerDNSActivities(powerdns), RemovalActivities(powerdns)
-    create = CreateZone(owner=intent.owner, domain=fqdn, nameservers=SERVERS, may_create=True)
-    await Attempts().attempt(publishing.create_zone, create)
-    await Attempts().attempt(publishing.upsert_records, UpsertRecords(owner=intent.owner, intent=intent.domains[0]))
 
-    removal = derive_removal(DeprovisionRequest.model_validate({"sovereignFQDN": fqdn}), NamingRules())
-    find = FindRecords(owner=removal.owner, intent=removal)
-    (zone,) = (await removing.find_records(find)).zones
-    remove = RemoveRecords(owner=removal.owner, zone=zone.zone, rrsets=zone.rrsets)
-    removed = await Attempts().attempt(removing.remove_records, remove)
-    report = await Attempts().attempt(removing.remove_zone, RemoveZone(owner=removal.owner, zone=zone.zone))
 
-    assert removed.outcome == "14 removed"
-    assert report.outcome == f"removed, with its delegation in {world.parent}"
-    assert await whole(world, world.parent) == before
-    assert await whole(world, fqdn) is None
-    assert (await removing.find_records(find)).zones == []
+@st.composite
+def neighbours(draw: st.DrawFn, zone: str, host: str) -> list[dict[str, Any]]:
+    """What others have in a zone: beside the Sovereign, above it, below its names, and at them what is no address."""
+    free = [
+        zone,
+        f"*.{zone}",
+        f"www.{zone}",
+        f"t2.{zone}",
+        f"console.t2.{zone}",
+        f"x.{host}",
+        f"*.x.{host}",
+        f"un{host}",
+    ]
+    held = [host, f"console.{host}", f"auth.{host}"]
+    rrsets = []
+    for name in draw(st.lists(st.sampled_from(free + held), unique=True, max_size=8)):
+        kinds = st.sets(
+            st.sampled_from(["TXT", "MX"] if name in held else ["A", "AAAA", "TXT", "MX", "LUA"]), max_size=3
+        )
+        alone = st.just({"CNAME"}) if name not in {zone, *held} else st.nothing()
+        for kind in sorted(draw(kinds | alone)):
+            values = draw(st.lists(content(kind, zone), unique=True, min_size=1, max_size=2 if kind != "CNAME" else 1))
+            disabled = draw(st.sampled_from([[], values[:1]])) if kind != "CNAME" else []
+            neighbour = draw(st.sampled_from([None, f"t2.{zone}", f"x.{host}", f"un{host}"]))
+            entry = rrset(name, kind, *values, ttl=draw(st.sampled_from([60, 300])), owner=neighbour)
+            for record in entry["records"]:
+                record["disabled"] = record["content"] in disabled
+            if draw(st.booleans()):
+                entry["comments"].append({"content": f"sovereign={host} deployment=d1", "account": "ada"})
+            rrsets.append(entry)
+    return rrsets
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],  # to make an example smaller takes minutes
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(data=st.data())
+async def test_every_zone_is_afterwards_what_it_was_before(
+    bench: World, powerdns: PowerDNS, data: st.DataObject
+) -> None:
+    """To the byte: contents, TTLs, comments with their times, disabled records; of the SOA all but the serial."""
+    unique = secrets.token_hex(4)
+    zone, homes = f"p{unique}.works", f"p{unique}.homes"
+    fqdn = f"t1.{zone}"
+    asked: dict[str, Any] = data.draw(
+        st.sampled_from(
+            [
+                {},
+                {"parentDomains": [{"name": fqdn}]},
+                {"parentDomains": [{"name": zone}, {"name": f"eu.{homes}"}]},
+                {"subdomains": ["console", "deep.down"], "loadBalancerIPv6": "2a01:4f8::95"},
+            ]
+        )
+    )
+    for there, host in ((zone, fqdn), (homes, f"t1.eu.{homes}")):
+        await bench.create_zone(there, *data.draw(neighbours(there, host)))
+    before = [await whole(bench, there) for there in (zone, homes)]
+    life = Life(powerdns, fqdn, asked)
+
+    await life.provision(takeover=True)
+    assert [await whole(bench, there) for there in (zone, homes)] != before
+    found = await life.find(parentDomains=[])  # whatever it was asked for, everything is found
+    await life.remove(found)
+
+    assert [await whole(bench, there) for there in (zone, homes)] == before
+    assert await whole(bench, fqdn) is None
+    assert await whole(bench, f"eu.{homes}") is None
+    again = await life.find(parentDomains=[])
+    assert (again.zones, again.outcome.split(".")[0]) == ([], "no records")
+
+
+# --- what is found, and what is left
+
+
+async def test_nothing_is_answered_any_more_where_records_were(bench: World, powerdns: PowerDNS, parent: str) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
+    await life.provision()
+
+    found = await life.find()
+    records, zone = await life.remove(found)
+
+    assert (records.outcome, zone.outcome) == ("14 removed", f"removed, with its delegation in {parent}")
+    assert [change.before for change in records.changes] == [[LOAD_BALANCER]] * 14
+    assert zone.zones == [
+        ZoneChange(zone=f"t1.{parent}.", change="removed", nameservers=[f"{s}." for s in SERVERS], signed=True)
+    ]
+    assert [(change.type, change.change) for change in zone.changes] == [("DS", "removed"), ("NS", "removed")]
+    assert await bench.answers_other_than([], names_of(life.fqdn)) == {}
+
+
+async def test_a_dry_run_tells_the_same_and_writes_nothing(bench: World, powerdns: PowerDNS, parent: str) -> None:
+    life = Life(
+        powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}], "loadBalancerIP": LOAD_BALANCER}
+    )
+    await life.provision()
+    without_owner = rrset(f"auth.{life.fqdn}", "A", LOAD_BALANCER)
+    await bench.write(life.fqdn, without_owner)
+    before = [await whole(bench, zone) for zone in (parent, life.fqdn)]
+    serial = await serials(bench, parent, life.fqdn)
+    found = await life.find()
+
+    planned = await life.remove(found, dry_run=True)
+
+    assert [report.outcome for report in planned] == [
+        "dry run: 14 would be removed", f"dry run: would be removed, with its delegation in {parent}",
+    ]  # fmt: skip
+    assert [await whole(bench, zone) for zone in (parent, life.fqdn)] == before
+    assert await serials(bench, parent, life.fqdn) == serial
+    done = await life.remove(found)
+    assert [report.changes for report in done] == [report.changes for report in planned]
+    assert done[1].zones == planned[1].zones
+
+
+async def test_addresses_from_before_there_were_comments_are_known_by_where_they_lead(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    fqdn = f"t1.{parent}"
+    theirs = rrset(f"harbor.{fqdn}", "A", LOAD_BALANCER, owner=f"t2.{parent}")
+    await bench.write(
+        parent,
+        *(rrset(name, "A", LOAD_BALANCER) for name in (fqdn, f"console.{fqdn}", f"*.{fqdn}", f"mine.{fqdn}")),
+        rrset(f"auth.{fqdn}", "A", STRANGER),
+        rrset(f"api.{fqdn}", "A", LOAD_BALANCER, STRANGER),
+        rrset(f"gitea.{fqdn}", "TXT", '"77.42.11.95"'),
+        theirs,
+    )
+    life = Life(powerdns, fqdn)
+
+    assert (await life.find()).zones == []
+    found = await life.find(loadBalancerIP=LOAD_BALANCER)
+
+    (zone,) = found.zones
+    assert {rrset.name for rrset in zone.rrsets} == {fqdn, f"console.{fqdn}", f"*.{fqdn}"}
+    assert [(hazard.kind, hazard.name) for hazard in found.hazards] == [("kept-for-another", f"harbor.{fqdn}.")]
+    assert f"api.{fqdn} A (" in found.outcome
+    assert f"auth.{fqdn} A ({STRANGER})" in found.outcome
+
+
+async def test_a_newer_deployment_is_not_taken_offline(bench: World, powerdns: PowerDNS, parent: str) -> None:
+    newer = Life(powerdns, f"t1.{parent}", deployment="d2")
+    await newer.provision()
+    before = await whole(bench, parent)
+    found = await newer.find()
+
+    with pytest.raises(OwnershipConflict, match=r"d1 is not the only deployment .*of deployment d2; .*and 9 more"):
+        await newer.find(deploymentId="d1")
+    late = newer.removal(found.zones[0], owner=Owner(sovereign_fqdn=newer.fqdn, deployment_id="d1"))
+    with pytest.raises(OwnershipConflict, match="of deployment d2"):
+        await Attempts().attempt(RemovalActivities(powerdns).remove_records, late)
+
+    assert await whole(bench, parent) == before
+
+
+async def test_what_another_sovereign_took_over_since_it_was_found_stays(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}")
+    await life.provision()
+    found = await life.find()
+    await bench.write(parent, rrset(f"console.{life.fqdn}", "A", STRANGER, owner=f"t2.{parent}"))
+
+    (report,) = await life.remove(found)
+
+    assert report.outcome == "13 removed"
+    assert [hazard.name for hazard in report.hazards] == [f"console.{life.fqdn}."]
+    assert await bench.values(parent, f"console.{life.fqdn}", "A") == [STRANGER]
+
+
+async def test_more_rrsets_than_a_search_tells_by_default_are_found(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    fqdn = f"t1.{parent}"
+    await bench.write(parent, *(rrset(f"h{i}.{fqdn}", "A", LOAD_BALANCER, owner=fqdn) for i in range(1_200)))
+
+    noted = await powerdns.search.noted_as_of(fqdn)
+
+    assert {(item.zone, item.name) for item in noted} == {(parent, f"h{i}.{fqdn}") for i in range(1_200)}
+
+
+# --- zones
+
+
+async def test_a_zone_that_holds_anything_of_others_stays_and_is_served(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
+    await life.provision()
+    await bench.write(life.fqdn, rrset(f"www.{life.fqdn}", "A", STRANGER))
+    delegated = await whole(bench, parent)
+
+    _, zone = await life.remove(await life.find())
+
+    assert (zone.zones, zone.changes) == ([], [])
+    assert [(hazard.kind, hazard.content) for hazard in zone.hazards] == [("zone-kept", [f"www.{life.fqdn}. A"])]
+    assert await whole(bench, parent) == delegated
+    assert await bench.answer(f"www.{life.fqdn}") == [STRANGER]
+
+
+async def test_what_a_zone_holds_is_seen_beside_a_big_zone_below_it(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
+    await life.provision()
+    big = f"a.{life.fqdn}"
+    await bench.create_zone(big, *(rrset(f"h{i}.{big}", "A", STRANGER) for i in range(100)))
+
+    assert {held.name for held in await powerdns.search.some_below(life.fqdn)} >= {f"console.{life.fqdn}"}
+    _, zone = await life.remove(await life.find())
+
+    assert zone.outcome == f"removed, with its delegation in {parent}"
+    assert await bench.values(big, f"h7.{big}", "A") == [STRANGER]
+
+
+async def test_what_an_interrupted_removal_left_is_found(bench: World, powerdns: PowerDNS, parent: str) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
+    before = await whole(bench, parent)
+    await life.provision()
+    (first,) = (await life.find()).zones
+    await Attempts().attempt(RemovalActivities(powerdns).remove_records, life.removal(first))
+
+    (without_records,) = (await life.find()).zones
+    await bench.delete_zone(life.fqdn)
+    (without_zone,) = (await life.find()).zones
+    (report,) = await life.remove(await life.find())
+
+    assert (without_records.rrsets, without_records.made_for_us, without_records.parent_zone) == ([], True, parent)
+    assert (without_zone.made_for_us, without_zone.delegated_for_us) == (False, True)
+    assert report.outcome == f"was gone already; its delegation in {parent} is removed"
+    assert await whole(bench, parent) == before
+
+
+async def test_a_zone_that_was_there_before_stays_as_it_was(bench: World, powerdns: PowerDNS, parent: str) -> None:
+    fqdn = f"t1.{parent}"
+    await bench.create_zone(fqdn)
+    before = [await whole(bench, zone) for zone in (parent, fqdn)]
+    life = Life(powerdns, fqdn, {"parentDomains": [{"name": fqdn}]})
+    await life.provision()
+
+    _, zone = await life.remove(await life.find())
+
+    assert [await whole(bench, zone) for zone in (parent, fqdn)] == before
+    assert zone.zones == []
+    assert [hazard.kind for hazard in zone.hazards] == ["zone-kept"]
+
+
+async def test_a_zone_without_one_above_it_goes_only_as_a_parent_domain(bench: World, powerdns: PowerDNS) -> None:
+    domain = f"p{secrets.token_hex(4)}.homes"
+    life = Life(powerdns, f"t1.{domain}")
+    await life.provision()
+
+    _, kept = await life.remove(await life.find())
+    (removed,) = await life.remove(await life.find(), without_parent=True)
+
+    assert [hazard.kind for hazard in kept.hazards] == ["zone-kept"]
+    assert removed.outcome == "removed"
+    assert await bench.zone(domain) is None
+
+
+async def test_what_pdm_left_of_a_pool_name_goes_and_nobodys_who_claims_it_then(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    fqdn = f"t1.{parent}"
+    before = await whole(bench, parent)
+    life = Life(powerdns, fqdn, {"pool": {"domain": parent, "subdomain": "t1"}})
+
+    async def reserved_and_committed() -> None:
+        await bench.create_zone(fqdn, *(rrset(name, "A", LOAD_BALANCER, ttl=300) for name in (fqdn, f"*.{fqdn}")))
+        await bench.write(parent, rrset(fqdn, "NS", "ns1.openova.io.", ttl=3600))
+
+    await reserved_and_committed()
+    await life.provision()
+    found = await life.find()
+    (zone,) = found.zones
+    assert (zone.made_by_pdm, zone.made_for_us, "left" in found.outcome.lower()) == (True, False, False)
+    _, report = await life.remove(found)
+
+    assert report.outcome == f"removed, with its delegation in {parent}"
+    assert [(change.name, change.before) for change in report.changes if change.zone == f"{fqdn}."] == [
+        (f"*.{fqdn}.", [LOAD_BALANCER])
+    ]
+    assert await whole(bench, parent) == before
+
+    await reserved_and_committed()
+    claimed = [await whole(bench, zone) for zone in (parent, fqdn)]
+    late = await Attempts().attempt(RemovalActivities(powerdns).remove_zone, life.zone_removal(zone))
+    assert "claimed the pool name since" in late.outcome
+    assert [await whole(bench, zone) for zone in (parent, fqdn)] == claimed
+
+
+# --- findings of an audit
+
+
+async def test_a_finding_goes_only_as_it_was_found(bench: World, powerdns: PowerDNS, parent: str) -> None:
+    await bench.write(
+        parent,
+        rrset(f"*.{parent}", "A", STRANGER),
+        rrset(f"gone.{parent}", "NS", "ns1.openova.io."),
+        rrset(f"gone.{parent}", "DS", "26675 13 2 5e0b4f8ce2040fcc52c96b49bb8644956000dd64b09ce745a8b5e577ce7abceb"),
+    )
+    serial = await bench.serial(parent)
+    remove = RemovalActivities(powerdns).remove_records
+
+    def fix(*rrsets: RRsetToRemove) -> RemoveRecords:
+        return RemoveRecords(owner=NOBODY, zone=parent, rrsets=list(rrsets))
+
+    wildcard = RRsetToRemove(name=f"*.{parent}.", type="A", expected=[STRANGER])
+    with pytest.raises(FindingChanged, match=rf"is {STRANGER} by now, and no longer {LOAD_BALANCER}"):
+        await Attempts().attempt(remove, fix(wildcard.changed(expected=[LOAD_BALANCER])))
+    assert await bench.serial(parent) == serial
+    removed = await Attempts().attempt(remove, fix(wildcard))
+    again = await Attempts().attempt(remove, fix(wildcard))
+    delegation = RRsetToRemove(name=f"gone.{parent}", type="NS", expected=["NS1.openova.io."])
+    await Attempts().attempt(remove, fix(delegation))
+
+    assert [(change.before, change.before_ttl) for change in removed.changes] == [([STRANGER], 60)]
+    assert (again.outcome, again.changes) == ("0 removed", [])
+    assert await bench.values(parent, f"*.{parent}", "A") == []
+    assert await bench.values(parent, f"gone.{parent}", "NS") == []
+    assert await bench.values(parent, f"gone.{parent}", "DS") != []
+
+
+# --- answers that are lost
+
+
+async def test_what_was_removed_is_told_though_the_answer_was_lost(
+    bench: World, server: PowerDNSServer, powerdns: PowerDNS, parent: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"subdomains": ["console"]})
+    await life.provision()
+    (zone,) = (await life.find()).zones
+    attempts = Attempts()
+    async with LossyApi(server.api_url, "PATCH") as lossy, client_of(lossy.url) as client:
+        lossy.lose = 1
+        remove = RemovalActivities(client).remove_records
+        with pytest.raises(PowerDNSUnavailable):
+            await attempts.attempt(remove, life.removal(zone))
+        (told,) = attempts.told
+        report = await attempts.attempt(remove, life.removal(zone))
+
+    assert report.outcome == "2 removed"
+    assert {change.name for change in report.changes} == {f"{life.fqdn}.", f"console.{life.fqdn}."}
+    assert told.changes == report.changes
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_a_zone_that_was_removed_is_told_though_an_answer_was_lost(
+    bench: World, server: PowerDNSServer, powerdns: PowerDNS, parent: str, method: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
+    await life.provision()
+    (zone,) = (await life.find()).zones
+    await Attempts().attempt(RemovalActivities(powerdns).remove_records, life.removal(zone))
+    attempts = Attempts()
+    async with LossyApi(server.api_url, method) as lossy, client_of(lossy.url) as client:
+        lossy.lose = 1
+        remove = RemovalActivities(client).remove_zone
+        with pytest.raises(PowerDNSUnavailable):
+            await attempts.attempt(remove, life.zone_removal(zone))
+        (told,) = attempts.told
+        report = await attempts.attempt(remove, life.zone_removal(zone))
+        later = await Attempts().attempt(remove, life.zone_removal(zone))
+
+    assert report.outcome == f"removed, with its delegation in {parent}"
+    assert [change.zone for change in report.zones] == [f"{life.fqdn}."]
+    assert {change.type for change in report.changes} == {"NS", "DS"}
+    assert told.changes == report.changes
+    assert told.zones == (report.zones if method == "DELETE" else [])
+    assert (later.outcome, later.zones) == ("was gone already", [])
+
+
+async def test_what_a_killed_worker_removed_is_told_by_the_next(
+    bench: World, server: PowerDNSServer, powerdns: PowerDNS, parent: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
+    await life.provision()
+    (zone,) = (await life.find()).zones
+    await Attempts().attempt(RemovalActivities(powerdns).remove_records, life.removal(zone))
+    attempts = Attempts()
+    async with LossyApi(server.api_url, "DELETE") as lossy, client_of(lossy.url) as client:
+        lossy.may_answer.clear()
+        killed = asyncio.create_task(attempts.attempt(RemovalActivities(client).remove_zone, life.zone_removal(zone)))
+        await lossy.done.wait()
+        report = await attempts.attempt(RemovalActivities(powerdns).remove_zone, life.zone_removal(zone))
+        lossy.may_answer.set()
+        await killed
+
+    assert [change.zone for change in report.zones] == [f"{life.fqdn}."]
+    assert {change.type for change in report.changes} == {"NS", "DS"}
+
+
+# --- zones that are made
+
+
+async def test_a_zone_that_is_made_says_for_whom_and_is_otherwise_as_any_other(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}")
+    made, by_hand = f"t1.{parent}", f"t2.{parent}"
+    creation = life.creation(made)
+
+    planned = await Attempts().attempt(PowerDNSActivities(powerdns).create_zone, life.creation(made, dry_run=True))
+    report = await Attempts().attempt(PowerDNSActivities(powerdns).create_zone, creation)
+    again = await Attempts().attempt(PowerDNSActivities(powerdns).create_zone, creation)
+    await powerdns.create_zone(by_hand, SERVERS)
+
+    servers = [f"{name}." for name in SERVERS]
+    assert report.zones == [ZoneChange(zone=f"{made}.", change="created", nameservers=servers, signed=True)]
+    assert (planned.zones, again.zones) == (report.zones, [])
+    marked = await bench.zone(made)
+    unmarked = await bench.zone(by_hand)
+    assert marked is not None
+    assert unmarked is not None
+    of_the_zone = {"id", "name", "url", "rrsets", "serial", "edited_serial"}
+    assert {k: v for k, v in marked.items() if k not in of_the_zone} == {
+        k: v for k, v in unmarked.items() if k not in of_the_zone
+    }
+    (comment,) = next(r for r in marked["rrsets"] if r["type"] == "NS")["comments"]
+    assert comment["content"].startswith(f"sovereign={life.fqdn} deployment=d1")
+    assert await bench.answer(made, "SOA") != []
+    assert sorted(await bench.answer(made, "NS")) == servers
+
+
+async def test_a_zone_that_was_made_is_told_though_the_answer_was_lost(
+    bench: World, server: PowerDNSServer, powerdns: PowerDNS, parent: str
+) -> None:
+    creation = Life(powerdns, f"t1.{parent}").creation(f"t1.{parent}")
+    attempts = Attempts()
+    async with LossyApi(server.api_url, "POST") as lossy, client_of(lossy.url) as client:
+        lossy.lose = 1
+        with pytest.raises(PowerDNSUnavailable):
+            await attempts.attempt(PowerDNSActivities(client).create_zone, creation)
+        (told,) = attempts.told
+        report = await attempts.attempt(PowerDNSActivities(client).create_zone, creation)
+
+    assert report.outcome == f"created, signed, delegated from {parent}"
+    assert [change.zone for change in report.zones] == [f"t1.{parent}."]
+    assert told.zones == report.zones
+
+
+async def test_a_zone_that_somebody_else_made_meanwhile_is_not_told_as_ours(
+    bench: World, server: PowerDNSServer, powerdns: PowerDNS, parent: str
+) -> None:
+    creation = Life(powerdns, f"t1.{parent}").creation(f"t1.{parent}")
+    attempts = Attempts()
+    async with LossyApi(server.api_url, "POST") as lossy, client_of(lossy.url) as client:
+        lossy.may_arrive.clear()
+        lossy.lose = 1
+        late = asyncio.create_task(attempts.attempt(PowerDNSActivities(client).create_zone, creation))
+        await lossy.sent.wait()
+        await bench.create_zone(f"t1.{parent}")
+        lossy.may_arrive.set()
+        with pytest.raises(PowerDNSUnavailable):
+            await late
+        report = await attempts.attempt(PowerDNSActivities(client).create_zone, creation)
+
+    assert (report.zones, report.outcome.split(",")[0]) == ([], "was there already")

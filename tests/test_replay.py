@@ -61,14 +61,28 @@ def _patches(details: Mapping[str, Payloads]) -> list[str]:
     return [f"patch {_read(payload)['id']}" for payload in details["patch-data"].payloads]
 
 
+def _handlers(kind: str) -> dict[str, str]:
+    definitions = map(workflow._Definition.must_from_class, ALL_WORKFLOWS)
+    return next(_handlers_of(definition) for definition in definitions if definition.name == kind)
+
+
+def _handlers_of(definition: workflow._Definition) -> dict[str, str]:
+    """Every signal and update, by its name, as the class spells it that defines it.
+
+    So one history stands for all workflows that inherit a handler.
+    """
+    handlers: list[Any] = [*definition.signals.values(), *definition.updates.values()]
+    return {handler.name: handler.fn.__qualname__ for handler in handlers if handler.name}
+
+
 SHOWN: dict[str, Callable[[Any, str], list[str]]] = {
     "workflow_execution_started": lambda of, kind: (
         [f"{kind}: a run", *([f"{kind}: a run that was handed over to"] if of.parent_workflow_execution.run_id else [])]
     ),
     "activity_task_scheduled": lambda of, _: [f"step {of.activity_type.name}"],
     "activity_task_started": lambda of, _: [f"an attempt after {of.last_failure.application_failure_info.type}"],
-    "workflow_execution_signaled": lambda of, kind: [f"{kind}: signal {of.signal_name}"],
-    "workflow_execution_update_accepted": lambda of, kind: [f"{kind}: update {of.accepted_request.input.name}"],
+    "workflow_execution_signaled": lambda of, kind: [_handlers(kind).get(of.signal_name, of.signal_name)],
+    "workflow_execution_update_accepted": lambda of, kind: [_handlers(kind)[of.accepted_request.input.name]],
     "start_child_workflow_execution_initiated": lambda _, kind: [f"{kind}: a run that handed over"],
     "start_child_workflow_execution_failed": lambda _, kind: [f"{kind}: a run that found the lock held"],
     "upsert_workflow_search_attributes": lambda of, _: _phases(of.search_attributes.indexed_fields),
@@ -99,8 +113,7 @@ def wanted_of(workflows: Iterable[type]) -> set[str]:
     wanted |= {f"ProvisionSovereign: a run that {what}" for what in ("handed over", "was handed over to")}
     for definition in map(workflow._Definition.must_from_class, workflows):
         wanted.add(f"{definition.name}: a run")
-        wanted |= {f"{definition.name}: signal {name}" for name in definition.signals if name}
-        wanted |= {f"{definition.name}: update {name}" for name in definition.updates if name}
+        wanted |= set(_handlers_of(definition).values())
     return wanted
 
 

@@ -14,8 +14,8 @@ from benchmarks.audit import API_KEY, audited, in_words
 from benchmarks.planted_zones import CHILD_OF_PDM, NAMESERVER, KnownInventory, planted, write
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
-from sovereign_dns.audit_contract import AuditRequest, AuditResult, Finding, SourceRead
-from sovereign_dns.audit_news import known_from
+from sovereign_dns.audit_contract import AuditRequest, AuditResult, SourceRead
+from sovereign_dns.audit_news import Known, earlier_findings
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import Owner
 from sovereign_dns.failures import InvalidInput, PowerDNSUnavailable
@@ -84,7 +84,7 @@ async def audit(
     inventory: Inventory | None = None,
     *,
     zones: tuple[str, ...] = (),
-    known: dict[str, Finding] | None = None,
+    known: Known | None = None,
 ) -> AuditResult:
     request = AuditRequest(zones=list(zones))
     reader = KnownInventory(inventory or Inventory())
@@ -153,7 +153,7 @@ async def test_what_cannot_be_read_is_told_and_makes_no_orphans(installation: In
     first = await audit(powerdns, zones.inventory)
     _break_zone(installation, CHILD_OF_PDM)
 
-    result = await audit(powerdns, zones.inventory, known=known_from([first]))
+    result = await audit(powerdns, zones.inventory, known=earlier_findings([first]))
 
     (unreadable,) = [found for found in result.findings if found.kind == "unreadable"]
     assert (unreadable.zone, unreadable.mend) == (

@@ -53,7 +53,7 @@ async def assert_exactly_right(world: World, sovereign: Sovereign, *, pdm_could_
         assert child_zone == _apex(sovereign.fqdn) | _records(sovereign)
         await _assert_active_in_pdm(world, sovereign)
     else:
-        assert await _zone(world, sovereign.parent) == _apex(sovereign.parent) | _records(sovereign)
+        assert await _zone(world, sovereign.parent) == _marked_apex(sovereign) | _records(sovereign)
     await _assert_issued_once(world, sovereign)
     assert await world.answers_other_than([LOAD_BALANCER], names_of(sovereign.fqdn)) == {}
 
@@ -79,12 +79,21 @@ def _apex(zone: str) -> Zone:
     return {(f"{zone}.", "SOA"): (3600, [], []), (f"{zone}.", "NS"): (3600, NAME_SERVERS, [])}
 
 
+def _marked_apex(sovereign: Sovereign) -> Zone:
+    """Of a zone that was made for the Sovereign, as it says."""
+    return _apex(sovereign.parent) | {(f"{sovereign.parent}.", "NS"): (3600, NAME_SERVERS, [_by(sovereign)])}
+
+
+def _by(sovereign: Sovereign) -> str:
+    return f"sovereign-dns: sovereign={sovereign.fqdn} deployment=d1"
+
+
 def _records(sovereign: Sovereign) -> Zone:
     return {(f"{name}.", "A"): _ours(sovereign) for name in names_of(sovereign.fqdn)}
 
 
 def _ours(sovereign: Sovereign) -> Content:
-    return 60, [LOAD_BALANCER], [f"sovereign-dns: sovereign={sovereign.fqdn} deployment=d1"]
+    return 60, [LOAD_BALANCER], [_by(sovereign)]
 
 
 def _pool_zone(sovereign: Sovereign) -> Zone:

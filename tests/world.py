@@ -28,6 +28,11 @@ LABELS = (
 RRset = dict[str, Any]
 
 
+def nobodys_address() -> str:
+    """One that no other test's Sovereign has: an audit reads the owners of every zone."""
+    return f"45.{secrets.randbelow(256)}.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
+
+
 def names_of(host: str) -> list[str]:
     """A host's own name and its canonical subdomains."""
     return [host, *(f"{label}.{host}" for label in LABELS)]

@@ -92,8 +92,8 @@ class PowerDNSSearch:
         return [rrset for rrset in _as_rrsets(records, comments) if rrset.disabled]
 
     async def _found_at(self, zone: str, name: str, kind: Kind, doing: str) -> list[Found]:
-        """A wildcard's star matches more than itself."""
-        found = await self._ask(name, kind, AS_MANY_AS_THERE_ARE, doing)
+        """A wildcard's own star would match every name in its reach; `?` matches it, and few others."""
+        found = await self._ask(name.replace("*", "?"), kind, AS_MANY_AS_THERE_ARE, doing)
         place = (names.absolute(zone), names.absolute(name))
         return [item for item in found if item.type and (item.zone_id, item.name.lower()) == place]
 

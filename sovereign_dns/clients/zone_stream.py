@@ -1,5 +1,6 @@
 """Whole zones, and the list of them, read while PowerDNS' answer comes: of 50,000 rrsets it has 7 MB, and no pages."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -15,6 +16,9 @@ from sovereign_dns.rrsets import RRset
 from sovereign_dns.wire import Message
 
 Item = TypeVar("Item", bound=Message)
+
+ITEMS_IN_A_ROW = 20
+"""Until others have their turn: a part of the answer holds hundreds, and may have come long ago."""
 
 RRsetsOfName = tuple[str, list[RRset]]
 """A name without its dot, and all of its rrsets; those without records are comments that were left alone."""
@@ -78,9 +82,13 @@ class ZoneStream:
 async def _items(
     response: httpx.Response, prefix: str, adapter: TypeAdapter[Item], doing: str
 ) -> AsyncGenerator[Item, None]:
+    seen = 0
     try:
         async for item in ijson.items_async(ijson.from_iter(response.aiter_bytes()), prefix):
             yield adapter.validate_python(item)
+            seen += 1
+            if seen % ITEMS_IN_A_ROW == 0:
+                await asyncio.sleep(0)
     except (ijson.JSONError, ValidationError) as error:
         raise PowerDNSUnavailable(
             f"PowerDNS' answer broke off, or is not of its API, while {doing}: {_first_words(error)}"

@@ -7,7 +7,7 @@ import pytest
 
 from sovereign_dns.audit_contract import MOST_FINDINGS, AuditResult, Finding, SourceRead
 from sovereign_dns.audit_ledger import Ledger
-from sovereign_dns.audit_news import known_from, looked_for
+from sovereign_dns.audit_news import EarlierFinding, Known, earlier_findings, looked_for
 from sovereign_dns.audit_report import as_markdown, in_short
 from sovereign_dns.finding import Found, as_finding, unreadable_source, unreadable_zone
 from tests.unit.builders import PARENT, STRANGER, rrset
@@ -27,7 +27,7 @@ def finding(name: str = "old", kind: Any = "orphan", severity: Any = "warning", 
 def result_of(
     *findings: Finding,
     day: int = 0,
-    known: dict[str, Finding] | None = None,
+    known: Known | None = None,
     zones: tuple[str, ...] = (PARENT,),
     scope: tuple[str, ...] = (),
     sources: list[SourceRead] = READ,
@@ -52,7 +52,7 @@ def result_of(
 
 def test_a_second_audit_tells_new_same_and_gone() -> None:
     first = result_of(finding("a"), finding("b"))
-    second = result_of(finding("b"), finding("c"), day=1, known=known_from([first]))
+    second = result_of(finding("b"), finding("c"), day=1, known=earlier_findings([first]))
 
     assert {found.news for found in first.findings} == {"new"}
     assert [(f.name.partition(".")[0], f.news, f.first_seen) for f in second.findings] == [
@@ -81,26 +81,34 @@ def test_the_most_severe_come_first() -> None:
 )
 def test_what_an_audit_could_not_find_again_is_neither_gone_nor_forgotten(in_between: AuditResult) -> None:
     before = result_of(finding("a"))
-    assert result_of(finding("a"), known=known_from([in_between, before]), day=2).findings[0].first_seen == MONDAY
+    assert result_of(finding("a"), known=earlier_findings([in_between, before]), day=2).findings[0].first_seen == MONDAY
     if not in_between.left_out:
-        assert not looked_for(in_between, before.findings[0])
-    gone = result_of(day=2, known=known_from([in_between, before])).gone
+        assert not looked_for(in_between, EarlierFinding(before.findings[0], frozenset({"owners", "pdm"})))
+    gone = result_of(day=2, known=earlier_findings([in_between, before])).gone
     assert [found.name for found in gone if found.kind != "unreadable"] == [f"a.{PARENT}."]
 
 
 def test_what_was_gone_once_and_comes_back_is_new() -> None:
     results = [result_of(day=1), result_of(finding("a"))]
-    assert known_from(results) == {}
+    assert earlier_findings(results) == {}
 
 
 def test_a_partial_audit_calls_no_orphan_gone_but_a_drift() -> None:
-    known = known_from([result_of(finding("a"), finding("b", kind="drift"), finding("c", kind="dangling"))])
+    known = earlier_findings([result_of(finding("a"), finding("b", kind="drift"), finding("c", kind="dangling"))])
     now = result_of(unreadable_source("pdm", "away"), known=known, sources=PDM_AWAY, day=1)
     assert [found.kind for found in now.gone] == ["drift"]
 
 
+def test_a_source_that_is_left_out_as_before_makes_no_difference() -> None:
+    found = finding("a", kind="shadowing")
+    without = [READ[0]]
+    assert result_of(known=earlier_findings([result_of(found)]), sources=without, day=1).gone == []
+    known = earlier_findings([result_of(found, sources=without)])
+    assert [one.name for one in result_of(known=known, sources=without, day=1).gone] == [found.name]
+
+
 def test_a_source_that_is_read_again_is_gone_from_the_findings() -> None:
-    known = known_from([result_of(unreadable_source("pdm", "away"), sources=PDM_AWAY)])
+    known = earlier_findings([result_of(unreadable_source("pdm", "away"), sources=PDM_AWAY)])
     assert [found.name for found in result_of(known=known, day=1).gone] == ["pdm"]
     left_out = [SourceRead(source="pdm", state="left-out")]
     assert result_of(known=known, day=1, sources=left_out).gone == []
@@ -125,7 +133,10 @@ def test_a_result_is_bounded_however_much_is_found() -> None:
         for number, zone in enumerate(zones * 2)
     ]
     whole = [one.changed(message="é" * 800, evidence=["é" * 300] * 4) for one in found]
-    known = {one.id: one for one in (finding(f"gone{number}", zone=zones[0]) for number in range(2000))}
+    known = {
+        one.id: EarlierFinding(one, frozenset())
+        for one in (finding(f"gone{number}", zone=zones[0]) for number in range(2000))
+    }
 
     result = result_of(*whole, known=known, zones=zones, scope=tuple(sorted(zones)))
 
@@ -142,7 +153,7 @@ def test_the_report_tells_all_that_a_person_needs() -> None:
     star = Found(
         kind="orphan", severity="critical", rrset=rrset(f"*.{PARENT}", "A", STRANGER), message=f"*.{PARENT} leads away"
     )
-    known = known_from([result_of(finding("a"), finding("b"))])
+    known = earlier_findings([result_of(finding("a"), finding("b"))])
     result = result_of(as_finding(PARENT, star), finding("b"), known=known, day=1)
 
     text = as_markdown(result, runbook_url="https://wiki.test/runbook")

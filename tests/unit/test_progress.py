@@ -296,6 +296,35 @@ def test_a_run_that_hands_over_shows_what_the_other_reached(progress: Progress) 
     assert progress.is_settled("dns-verify")
 
 
+def test_one_that_followed_by_force_keeps_the_step_by_which_it_had_the_lock(progress: Progress) -> None:
+    progress.expect("lock-await", FQDN)
+    progress.finish("lock-await", FQDN, START, "no run held the lock")
+    reached = ProvisionResult(
+        deployment_id="", sovereign_fqdn=FQDN, steps=[StepStatus(step="dns-verify", domain=WORKS, state="done")]
+    )
+
+    adopted = progress.adopt(reached, "sovereign/t110.omani.works")
+
+    assert [step.step for step in adopted.steps] == ["lock-await", "dns-verify"]
+    assert [step.step for step in progress.snapshot().steps] == ["lock-await", "dns-verify"]
+
+
+def test_steps_that_were_announced_later_stand_in_their_order(progress: Progress) -> None:
+    for step in ("records-find", "dns-verify"):
+        progress.expect(step, WORKS)
+    progress.expect("records-remove", "a")
+    progress.expect("records-remove", "b")
+    assert progress.expects("records-remove", "a")
+    assert not progress.expects("records-remove", "c")
+
+    progress.arrange(["zone-create", "records-find", "records-remove", "dns-verify"])
+
+    listed = [(step.step, step.domain) for step in progress.snapshot().steps if step.step != "zone-create"]
+    assert listed == [
+        ("records-find", WORKS), ("records-remove", "a"), ("records-remove", "b"), ("dns-verify", WORKS),
+    ]  # fmt: skip
+
+
 def record(kind: str, before: list[str]) -> RecordChange:
     name = "console.t110.omani.works."
     return RecordChange(

@@ -54,9 +54,9 @@ CONTENTS = {
 }
 
 
-def removal(rules: NamingRules | None = None, **fields: object) -> RemovalIntent:
+def removal(**fields: object) -> RemovalIntent:
     body = {"sovereignFQDN": FQDN, "subdomains": ["console"]} | fields
-    return derive_removal(DeprovisionRequest.model_validate(body), rules or NamingRules())
+    return derive_removal(DeprovisionRequest.model_validate(body), NamingRules())
 
 
 @st.composite

@@ -19,7 +19,7 @@ from sovereign_dns import runbook
 from tests.runbook_page import PAGE, PROJECT, commands, fences, headings
 
 ENTRIES = explaining.entries_of(PAGE)
-KNOWN = [*runbook.error_types(), *runbook.HAZARD_KINDS, *runbook.PHASES, *runbook.FROM_TEMPORAL]
+KNOWN = [*runbook.error_types(), *runbook.HAZARD_KINDS, *runbook.FINDING_KINDS, *runbook.PHASES, *runbook.FROM_TEMPORAL]
 PARTS = ["Meaning", "Looks like", "Do", "Mended when"]
 
 
