@@ -12,7 +12,6 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverse
 from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowHistoryEventFilterType,
 )
@@ -74,7 +73,7 @@ async def _holder(client: Client, workflow_id: str) -> WorkflowExecutionDescript
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
-    return latest if latest.status is WorkflowExecutionStatus.RUNNING else None
+    return latest if latest.close_time is None else None  # one that is paused holds it too
 
 
 async def _refuse_newer_deployment(

@@ -5,8 +5,8 @@ from temporalio import activity
 from activities import journal
 from activities.attempt_time import in_time
 from activities.shielding import to_its_end
-from activities.telling import tell
-from activities.zone_writes import ZoneWrites, insist_on_writable, refuse_conflicts, tell_once, too_late
+from activities.telling import tell, tell_of_attempt
+from activities.zone_writes import ZoneWrites, insist_on_writable, refuse_conflicts, too_late
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
@@ -65,7 +65,7 @@ class PowerDNSActivities:
             changes = await self._delegate(task, parent_zone) if parent_zone is not None else []
         except BaseException:
             if created:  # the run may end before this step does
-                await tell_once(ChangesAttempted(zones=created, hazards=hazards))
+                await tell_of_attempt(ChangesAttempted(zones=created, hazards=hazards))
             raise
         if any(change.change != "unchanged" for change in changes):
             outcome += f", {'to be ' if task.dry_run else ''}delegated from {parent_zone}"
@@ -80,7 +80,7 @@ class PowerDNSActivities:
                 fresh = await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers, task.owner))
             except Outage as failure:
                 if failure.sent:
-                    await tell_once(ChangesAttempted(zones=[created]))
+                    await tell_of_attempt(ChangesAttempted(zones=[created]))
                 raise
         return [created] if fresh else []
 

@@ -6,13 +6,13 @@ import structlog
 
 from activities import attempt_time, journal
 from activities.shielding import to_its_end
-from activities.telling import tell
+from activities.telling import tell_of_attempt
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import RecordChange, ZoneChange
 from sovereign_dns.failures import Failure, Outage, OwnershipConflict, PowerDNSUnavailable, ZoneWrongKind
-from sovereign_dns.messages import CHANGES_ATTEMPTED, ChangesAttempted
+from sovereign_dns.messages import ChangesAttempted
 from sovereign_dns.records import ZonePlan, over_all_attempts
 
 MOST_CONFLICTS_TOLD = 5
@@ -67,7 +67,7 @@ class ZoneWrites:
         except Failure as failure:
             # Something was written, or perhaps only an answer was lost; and the run may end before it is known.
             if written or (isinstance(failure, Outage) and failure.sent):
-                await tell_once(ChangesAttempted(changes=changes, zones=removals_sent))
+                await tell_of_attempt(ChangesAttempted(changes=changes, zones=removals_sent))
             raise
 
 
@@ -113,10 +113,3 @@ def too_late(zone: str) -> PowerDNSUnavailable:
 def _insist_on_time(zone: str) -> None:
     if attempt_time.is_over():
         raise too_late(zone)
-
-
-async def tell_once(attempted: ChangesAttempted) -> None:
-    """Tells the workflow what was sent without an answer, however many attempts send it."""
-    if attempted not in journal.notes(ChangesAttempted):
-        await tell(CHANGES_ATTEMPTED, attempted)
-        await journal.remember(attempted)

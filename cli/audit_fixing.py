@@ -74,7 +74,8 @@ def _at_the_same_cut(finding: Finding, known: Mapping[str, Finding]) -> list[Fin
 def _agreed(finding: Finding) -> bool:
     if not sys.stdin.isatty():
         display.console(stderr=True).print(
-            f"nothing was removed: there is no terminal to ask at. To remove it: sovereign-dns audit fix {finding.id} --yes",
+            "nothing was removed: there is no terminal to ask at. To remove it: "
+            f"sovereign-dns audit fix {finding.id} --yes",
             markup=False,
         )
         return False

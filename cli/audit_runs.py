@@ -5,7 +5,6 @@ import secrets
 from typing import Annotated, get_args
 
 import typer
-from sovereign_dns.audit_report import as_markdown
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
 
@@ -17,6 +16,7 @@ from cli.following import DECIDED, LOOK_EVERY_SECONDS
 from cli.outcome import INTERRUPTED, failed
 from cli.waiting import waiting_in
 from sovereign_dns.audit_contract import AUDIT_SCHEDULE_ID, AUDIT_ZONES, AuditRequest, AuditResult, InventorySource
+from sovereign_dns.audit_report import as_markdown
 from sovereign_dns.contract import TASK_QUEUE
 
 SOURCES: tuple[str, ...] = get_args(InventorySource)

@@ -114,7 +114,7 @@ class AuditResult(Message):
 class FixFindingRequest(StrictMessage):
     """The input of `FixFinding`: a finding as an audit has told it. Refused where what it names has changed since.
 
-    `together_with` are findings at the same name that are removed in the same write: the DS of a delegation with its NS.
+    `together_with` are findings at the same name, removed in the same write: the DS of a delegation with its NS.
     """
 
     finding: Finding

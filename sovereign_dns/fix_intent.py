@@ -24,7 +24,7 @@ _NEVER_REMOVED = {"SOA", "NS", "DNSKEY"}
 
 
 class FixIntent(RemovalIntent):
-    """What shall be gone: rrsets of one zone, each as the audit found it. The owner's FQDN is empty where it has none."""
+    """What shall be gone: rrsets of one zone, each as the audit found it. The owner's FQDN is empty where none is."""
 
     zone: str
     rrsets: list[RRsetToRemove]
@@ -40,8 +40,8 @@ def why_not_removable(finding: Finding) -> str | None:
     if finding.kind in REMOVABLE and finding.mend.startswith(_MENDED_BY_REMOVAL) and finding.content:
         return None
     return (
-        f"the finding {finding.id} ({finding.kind} {finding.name} {finding.type}) is not mended by removing a record, but "
-        f"by: {finding.mend}"
+        f"the finding {finding.id} ({finding.kind} {finding.name} {finding.type}) is not mended by removing a record, "
+        f"but by: {finding.mend}"
     )
 
 
@@ -59,8 +59,8 @@ def derive_fix(request: FixFindingRequest, rules: NamingRules) -> FixIntent:
             raise InvalidInput(f"finding: {told}")
         if (one.zone, one.name, one.owner) != (finding.zone, finding.name, finding.owner):
             raise InvalidInput(
-                f"togetherWith: {one.id} is about {one.name} in zone {one.zone}, and {finding.id} about {finding.name} in "
-                f"{finding.zone}. Only findings of one owner at one name are removed together"
+                f"togetherWith: {one.id} is about {one.name} in zone {one.zone}, and {finding.id} about {finding.name} "
+                f"in {finding.zone}. Only findings of one owner at one name are removed together"
             )
     zone, name = _checked_name("zone", finding.zone), _checked_name("name", finding.name)
     if not names.is_at_or_below(name, zone):
@@ -105,6 +105,6 @@ def _refuse_protected(name: str, types: Iterable[str], protected_fqdns: list[str
         if name == protected or (reaches_below and names.is_at_or_below(protected, above)):
             raise ProtectedName(
                 f"finding.name: removing {name} may take {protected} away, which is protected "
-                "(CATALYST_PROTECTED_FQDNS): it is the platform's own, and no request may touch it. Where the record is "
-                "really to go, remove it by hand"
+                "(CATALYST_PROTECTED_FQDNS): it is the platform's own, and no request may touch it. Where the record "
+                "is really to go, remove it by hand"
             )

@@ -114,7 +114,7 @@ class Inventory(Message):
 
     @cached_property
     def _prefix_lengths(self) -> list[int]:
-        """A cloud project has thousands of networks, and a zone more addresses: they are looked up, not gone through."""
+        """A project has thousands of networks, and a zone more addresses: they are looked up, not gone through."""
         return sorted({network.prefixlen for network in self._networks}, reverse=True)
 
     @cached_property

@@ -66,7 +66,8 @@ class Progress:
 
     def adopt(self, result: ProvisionResult, workflow_id: str) -> ProvisionResult:
         """Takes over what the run with the lock has reached, after the steps by which the lock was had."""
-        self._result = result.changed(handed_over_to=workflow_id, steps=[*self._steps.values(), *result.steps])
+        awaited = [step for (name, _), step in self._steps.items() if name == "lock-await"]
+        self._result = result.changed(handed_over_to=workflow_id, steps=[*awaited, *result.steps])
         self._steps = {(step.step, step.domain): step for step in self._result.steps}
         self._certificates = {(item.namespace, item.name): item for item in result.certificates}
         self._verified = {"": result.verification}

@@ -31,6 +31,24 @@ def run(environment: dict[str, str], *arguments: str, given: str = "") -> subpro
     )
 
 
+async def answered_at_a_terminal(
+    environment: dict[str, str], answer: str, *arguments: str
+) -> tuple[int | None, str, str]:
+    """Its exit code and what it printed, where it was asked at a terminal."""
+    terminal, its_end = os.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM, *arguments, env=environment, stdin=its_end, stdout=PIPE, stderr=PIPE
+        )
+        os.write(terminal, f"{answer}\n".encode())
+        async with asyncio.timeout(90):
+            stdout, stderr = await process.communicate()
+    finally:
+        os.close(terminal)
+        os.close(its_end)
+    return process.returncode, stdout.decode(), stderr.decode()
+
+
 @asynccontextmanager
 async def running(environment: dict[str, str], *arguments: str, stderr: int = PIPE) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(PROGRAM, *arguments, env=environment, stdout=PIPE, stderr=stderr)

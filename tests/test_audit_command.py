@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-
 from tests.command_line import run
 from tests.world import LOAD_BALANCER, World, nobodys_address, rrset
 

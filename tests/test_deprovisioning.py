@@ -236,7 +236,7 @@ async def test_one_that_works_is_refused_or_followed_by_force(temporal: Client, 
 
 
 async def test_a_run_that_does_not_end_is_named_and_cancelled_once(temporal: Client, world: World) -> None:
-    """As when no worker goes on with it."""
+    """As when no worker goes on with it. So is one that somebody else has started meanwhile."""
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent)
     lock_id = f"sovereign/{fqdn}"
@@ -270,6 +270,11 @@ async def test_a_run_that_does_not_end_is_named_and_cancelled_once(temporal: Cli
     assert len(asked) == 1
 
     await stuck.terminate("by the test")
+    next_one = await temporal.start_workflow(
+        "ProvisionSovereign", world.request(fqdn), id=lock_id, task_queue=f"nobody-{world.unique}"
+    )
+    await waiting_with(handle, f"lock-await/{fqdn}", "LockHeld", str(next_one.first_execution_run_id))
+    await next_one.terminate("by the test")
     assert (await handle.result())["phase"] == "complete"
 
 

@@ -90,6 +90,24 @@ async def test_a_run_that_ends_before_it_knows_tells_what_it_sent(
     assert all(record["unconfirmed"] for record in status["records"])
 
 
+async def test_a_run_that_ends_before_it_knows_tells_which_certificate_it_has_perhaps_created(
+    temporal: Client, world: World
+) -> None:
+    fqdn, namespace = f"t1.{world.parent}", f"ns-{world.unique}"
+    await world.create_zone(world.parent)
+    await world.fault(world.kubernetes, namespace=namespace, call="patch", kind="reset")
+    handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
+    await waiting_for(handle, f"certificate-request/{world.parent}")
+
+    await handle.cancel()
+
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    (certificate,) = (await handle.query("status"))["certificates"]
+    assert (certificate["name"], certificate["change"]) == (f"{fqdn}-wildcard-tls", "created")
+    assert certificate["unconfirmed"]
+
+
 async def test_what_a_write_replaced_is_told_though_its_worker_was_killed(
     special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
 ) -> None:

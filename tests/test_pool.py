@@ -49,6 +49,12 @@ async def assert_served(world: World, result: dict[str, Any]) -> None:
     assert await world.answers_other_than([LOAD_BALANCER], wanted) == {}
 
 
+def committed(world: World) -> dict[str, Any]:
+    """What the result tells of the name that the run has made active."""
+    name = {"domain": world.parent, "subdomain": SUBDOMAIN}
+    return name | {"change": "committed", "loadBalancerIP": LOAD_BALANCER, "unconfirmed": False}
+
+
 async def test_a_living_reservation_is_committed(temporal: Client, world: World) -> None:
     await world.create_zone(world.parent)
     token = await reserve(world)
@@ -57,6 +63,7 @@ async def test_a_living_reservation_is_committed(temporal: Client, world: World)
 
     await assert_served(world, result)
     assert step(result, "pool-commit")["outcome"] == "committed"
+    assert result["poolNames"] == [committed(world)]
     assert {r["zone"] for r in result["records"] if r["type"] == "A"} == {f"{SUBDOMAIN}.{world.parent}."}
 
 
@@ -72,6 +79,7 @@ async def test_a_second_run_writes_nothing(temporal: Client, world: World) -> No
     assert set(changes(result)) == {"unchanged"}
     assert (await world.serial(world.parent), await world.serial(child)) == serials
     assert step(result, "pool-commit")["outcome"] == "was active for this Sovereign already"
+    assert result["poolNames"] == []
 
 
 async def test_without_a_token_the_name_is_reserved_here(temporal: Client, world: World) -> None:
@@ -149,6 +157,7 @@ async def test_a_commit_whose_answer_was_lost(temporal: Client, world: World) ->
 
     await assert_served(world, result)
     assert step(result, "pool-commit")["outcome"] == "was active for this Sovereign already"
+    assert result["poolNames"] == [committed(world)], "by the attempt whose answer was lost"
 
 
 async def test_a_reservation_of_ours_whose_answer_was_lost(temporal: Client, world: World) -> None:

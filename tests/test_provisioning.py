@@ -72,6 +72,7 @@ async def test_the_result_tells_everything(temporal: Client, world: World) -> No
     assert certificate["dnsNames"] == [f"*.{fqdn}", fqdn]
     assert certificate["name"] == f"{fqdn}-wildcard-tls"
     assert certificate["notAfter"]
+    assert (certificate["change"], certificate["before"]) == ("created", None)
     hazard = result["hazards"][0]
     assert (hazard["kind"], hazard["name"], hazard["content"]) == ("stale-wildcard", f"*.{world.parent}.", [STRANGER])
     assert await world.answer(f"foo.{world.parent}") == [STRANGER], "a hazard is reported, never removed"

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,7 +10,7 @@ from typer.testing import CliRunner
 
 from cli import survey
 from cli.main import app
-from tests.command_line import PROGRAM, environment_of, run
+from tests.command_line import PROGRAM, answered_at_a_terminal, environment_of, run
 from tests.eventually import eventually
 from tests.lossy_api import LossyApi
 from tests.mounted_backends import MountedBackends
@@ -137,20 +136,6 @@ async def test_a_paused_step_stays_paused(environment: dict[str, str], temporal:
     await handle.terminate()
 
 
-async def answered_at_a_terminal(environment: dict[str, str], answer: str, *arguments: str) -> tuple[int | None, str]:
-    terminal, its_end = os.openpty()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            PROGRAM, *arguments, env=environment, stdin=its_end, stdout=PIPE, stderr=PIPE
-        )
-        os.write(terminal, f"{answer}\n".encode())
-        stdout, _ = await process.communicate()
-    finally:
-        os.close(terminal)
-        os.close(its_end)
-    return process.returncode, stdout.decode()
-
-
 async def test_retry_of_all_previews_asks_and_is_carried_out_by_temporal(
     of_mounted: dict[str, str], mounted_temporal: Client, mounted: MountedBackends, world: World
 ) -> None:
@@ -175,7 +160,7 @@ async def test_retry_of_all_previews_asks_and_is_carried_out_by_temporal(
     assert "nobody is at a terminal to be asked: nothing was told. To mean it: --yes" in unasked.stderr
     assert "PowerDNSUnauthorized, attempt 2, next at " in unasked.stdout
 
-    code, told = await answered_at_a_terminal(of_mounted, "n", "retry", "--all", "--jitter", "1")
+    code, told, _ = await answered_at_a_terminal(of_mounted, "n", "retry", "--all", "--jitter", "1")
     assert code == 1
     assert "steps attempt now? [y/N]" in told
     assert "nothing was told" in told

@@ -39,17 +39,20 @@ def _json_lines(worker: WorkerProcess) -> list[dict[str, object]]:
     return [json.loads(line) for line in worker.log.read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_health_port_that_is_taken_is_told_by_its_setting(stack_description: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("variable", ["SOVEREIGN_DNS_HEALTH_ADDRESS", "SOVEREIGN_DNS_METRICS_ADDRESS"])
+def test_a_port_that_is_taken_is_told_by_its_setting(
+    stack_description: dict[str, str], tmp_path: Path, variable: str
+) -> None:
     taken = stack_description["CATALYST_POWERDNS_API_URL"].removeprefix("http://")
     known = {key: value for key, value in stack_description.items() if key.startswith("CATALYST_")}
     ended = subprocess.run(
         [sys.executable, str(PROJECT / "worker.py")],
-        env=known | {"PATH": os.environ["PATH"], "SOVEREIGN_DNS_HEALTH_ADDRESS": taken},
+        env=known | {"PATH": os.environ["PATH"], variable: taken},
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
     assert ended.returncode == 2
-    assert f"SOVEREIGN_DNS_HEALTH_ADDRESS: {taken} can't be listened on" in ended.stderr
+    assert f"{variable}: {taken} can't be listened on" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

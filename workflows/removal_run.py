@@ -45,10 +45,10 @@ class RemovalRun(SteppedRun):
         """Nobody's run is cancelled for a request that would be refused: it is decided first."""
         intent = await decide_removal(request)
         runner = StepRunner(progress, publication)
-        progress.expect("lock-await", request.sovereign_fqdn)
         publication.begin(intent)
 
         async def free() -> None:
+            progress.expect("lock-await", request.sovereign_fqdn)
             report = await runner.run(
                 "lock-await",
                 request.sovereign_fqdn,

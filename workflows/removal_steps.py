@@ -229,6 +229,7 @@ class RemovalSteps:
                 without_parent=not isinstance(self._request, DeprovisionRequest),
                 leftover_of_pool=not _is_for_us(zone),
                 nameservers=self._intent.nameservers,
+                keys=zone.keys,
                 addresses=self._intent.addresses,
                 dry_run=self._request.dry_run,
             ),

@@ -14,6 +14,8 @@ import pytest
 from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 
+from sovereign_dns.clients.conditional_delete import delete_as_seen
+
 # The client library's own HTTP library, whose errors it lets through.
 import httpx2  # isort: skip
 
@@ -160,6 +162,36 @@ async def test_a_missing_object_is_not_found(kubernetes: AsyncClient, name: str)
         status = missing.value.status
         assert (status.code, status.reason) == (404, "NotFound")
         assert status.message == f'certificates.cert-manager.io "{name}" not found'
+
+
+async def test_a_deletion_is_done_only_to_the_object_that_was_seen(kubernetes: AsyncClient, name: str) -> None:
+    async def apply_and_see(**spec: Any) -> Object:
+        """When no controller writes to it any more, as long as its issuer is absent."""
+        made = await applied(kubernetes, certificate(name, **spec))
+        mine = made["metadata"]["uid"]
+        await first(kubernetes, Request, lambda obj: _uid(obj) == mine and _pending(obj))
+        return dict(await kubernetes.get(Certificate, name))
+
+    seen = await apply_and_see()
+    await applied(kubernetes, certificate(name, {"more": "yes"}))
+    with pytest.raises(ApiError) as changed_since:
+        await delete_as_seen(kubernetes, Certificate, seen)
+    await kubernetes.delete(Certificate, name)
+    with pytest.raises(ApiError) as gone:
+        await delete_as_seen(kubernetes, Certificate, seen)
+    again = await apply_and_see()
+    former = again | {"metadata": again["metadata"] | {"uid": seen["metadata"]["uid"]}}
+    with pytest.raises(ApiError) as made_anew:
+        await delete_as_seen(kubernetes, Certificate, former)
+
+    assert [(error.value.status.code, error.value.status.reason) for error in (changed_since, gone, made_anew)] == [
+        (409, "Conflict"),
+        (404, "NotFound"),
+        (409, "Conflict"),
+    ]
+    await delete_as_seen(kubernetes, Certificate, dict(await kubernetes.get(Certificate, name)))
+    with pytest.raises(ApiError):
+        await kubernetes.get(Certificate, name)
 
 
 async def test_a_missing_namespace_is_told_at_creation(kubernetes: AsyncClient, name: str) -> None:

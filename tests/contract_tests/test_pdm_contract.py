@@ -193,6 +193,17 @@ async def test_release_takes_the_label_from_the_query_and_frees_once(
     assert [answer.status_code for answer in answers] == [200, 404]
 
 
+async def test_release_asks_nobody_whose_the_name_is(http: httpx.AsyncClient, pool: str, label: str) -> None:
+    """So whoever releases must look before; and who a name is for, or reserved by, stands in the list."""
+    await reserve(http, pool, label)
+    held = await allocation(http, pool, label)
+    assert held is not None
+    assert (held["state"], held["createdBy"], "sovereignFQDN" in held) == ("reserved", "contract-tests", False)
+    freed = await http.delete(f"/api/v1/pool/{pool}/release", params={"sub": label})
+    assert freed.status_code == 200
+    assert freed.json()["freed"]["createdBy"] == "contract-tests"
+
+
 @pytest.mark.parametrize("call", ["set-ns", "validate"])
 async def test_an_unknown_registrar_is_not_found(http: httpx.AsyncClient, call: str) -> None:
     answer = await http.post(f"/api/v1/registrar/nobody/{call}", json={"domain": "example.test", "token": "t"})

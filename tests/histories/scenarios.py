@@ -38,9 +38,14 @@ class Scenarios:
         await self._certificates_that_are_not_issued()
         await self._given_up_while_its_last_attempt_fails()
         await self._zone_below_the_host()
+        await self._deprovisioned()
+        await self._deprovisioned_by_force()
+        await self._parent_domain_removed()
+        await self._removals_that_are_spoken_to()
         await self._resolver_with_an_old_answer()
         await self._verified()
         await self._audited()
+        await self._fixed()
         await self._lost_answer()
         await self._restored()
         await self._stalled_then_mended(stalling)
@@ -116,6 +121,56 @@ class Scenarios:
         parents = [{"name": PARENT}, {"name": f"api.{fqdn}"}]
         await self._keep("zone-below-the-host", await self._start(fqdn, parentDomains=parents))
 
+    async def _remove(self, fqdn: str, *, under: str | None = None, **fields: Any) -> Handle:
+        proof = {"verification": {"level": "authoritative"}}
+        kind = "RemoveParentDomain" if "name" in fields else "DeprovisionSovereign"
+        return await self._start(fqdn, under=under, kind=kind, **(proof | fields))
+
+    async def _deprovisioned(self) -> None:
+        fqdn = f"t15.{PARENT}"
+        parents = [{"name": PARENT}, {"name": f"eu.{PARENT}"}]
+        await (await self._start(fqdn, parentDomains=parents)).result()
+        await self._keep("deprovision-planned", await self._remove(fqdn, under="a-removal-plan", dryRun=True))
+        await self._keep("deprovisioned", await self._remove(fqdn))
+        await self._keep("deprovisioned-before", await self._remove(fqdn))
+        fqdn = f"otech16.{PARENT}"
+        pool = {"domain": PARENT, "subdomain": "otech16"}
+        await (await self._start(fqdn, pool=pool)).result()
+        await self._keep("deprovision-handed-over", await self._remove(fqdn, under="some-removal", pool=pool))
+        await self._keep("deprovision-handed-over-child", self._client.get_workflow_handle(f"sovereign/{fqdn}"))
+        await self._keep("deprovision-refused", await self._remove("console.openova.io"))
+
+    async def _deprovisioned_by_force(self) -> None:
+        fqdn = f"t17.{PARENT}"
+        await self._kubernetes_fails("stuck-t17", kind="challenge-stuck")
+        provisioning = await self._start(fqdn, certificate={"namespace": "stuck-t17"})
+        await provisioning.execute_update("await_step", {"step": "dns-verify"})
+        held = await self._remove(fqdn, under="too-late-to-remove", certificateNamespace="stuck-t17")
+        await self._keep("deprovision-refused-in-progress", held)
+        forced = await self._remove(fqdn, under="by-force", force=True, certificateNamespace="stuck-t17")
+        await self._keep("deprovisioned-by-force", forced)
+        await self._keep("deprovisioned-by-force-child", self._client.get_workflow_handle(f"sovereign/{fqdn}"))
+
+    async def _parent_domain_removed(self) -> None:
+        fqdn = f"t18.{PARENT}"
+        parents = [{"name": PARENT}, {"name": "t18.homes"}]
+        await (await self._start(fqdn, parentDomains=parents)).result()
+        await self._keep("parent-domain-removed", await self._remove(fqdn, name="t18.homes"))
+
+    async def _removals_that_are_spoken_to(self) -> None:
+        """Every update and signal. Those that steps send only now and then are sent by hand."""
+        await self._kubernetes_fails("away-t19", kind="status", status=503)
+        certificate = {"name": "tls", "namespace": "away-t19", "dnsNames": []}
+        for name, fields in (("deprovision", {}), ("parent-domain-removal", {"name": PARENT})):
+            run = await self._remove(f"t19.{PARENT}", certificateNamespace="away-t19", **fields)
+            await run.execute_update("await_step", {"step": "records-remove"})
+            await run.execute_update("skip_step", {"step": "dns-verify", "reason": "recorded"})
+            await run.signal("changes-attempted", {})
+            await run.signal("certificate-seen", {"certificate": certificate})
+            await run.signal("verification-seen", {"domain": PARENT, "verification": {}})
+            await run.cancel()
+            await self._keep(f"{name}-cancelled", run)
+
     async def _resolver_with_an_old_answer(self) -> None:
         await self._world.write(PARENT, rrset(f"*.{PARENT}", "A", STRANGER, ttl=4))
         await self._world.answer(f"console.t8.{PARENT}", server=self._stack.recursor.address)
@@ -140,6 +195,36 @@ class Scenarios:
                 "AuditZones", {"zones": zones}, id=f"audit/{name}", task_queue="sovereign-dns"
             )
             await self._keep(name, run)
+
+    async def _fixed(self) -> None:
+        """While its first answer is lost, it is spoken to; what steps send only now and then is sent by hand."""
+        finding = {
+            "id": "0123456789", "kind": "orphan", "severity": "warning", "zone": f"{PARENT}.", "name": f"old.{PARENT}.",
+            "type": "A", "content": [STRANGER], "message": "", "mend": "sovereign-dns audit fix 0123456789",
+            "firstSeen": "2026-11-23T00:00:00Z",
+        }  # fmt: skip
+        await self._world.write(PARENT, rrset(f"old.{PARENT}", "A", STRANGER))
+        await self._keep("fix-planned", await self._fix(finding, "a-fix-plan", dryRun=True))
+        self._lossy.lose = 1
+        outer = await self._fix(finding, "any-fix")
+        inner = self._client.get_workflow_handle("audit-fix/0123456789")
+        await eventually(lambda: _is_there(inner))
+        await waiting_for(inner, f"records-remove/{PARENT}")
+        certificate = {"name": "tls", "namespace": "kube-system", "dnsNames": []}
+        await inner.signal("changes-attempted", {})
+        await inner.signal("certificate-seen", {"certificate": certificate})
+        await inner.signal("verification-seen", {"domain": PARENT, "verification": {}})
+        await inner.execute_update("skip_step", {"step": "dns-verify", "reason": "recorded"})
+        await inner.execute_update("await_step", {"step": "records-remove"})
+        await self._keep("fixed", outer)
+        await self._keep("fixed-child", inner)
+        await self._world.write(PARENT, rrset(f"old.{PARENT}", "A", "77.42.11.95"))
+        await self._keep("fix-refused", await self._fix(finding, "audit-fix/0123456789"))
+
+    async def _fix(self, finding: dict[str, Any], under: str, **fields: Any) -> Handle:
+        return await self._client.start_workflow(
+            "FixFinding", {"finding": finding} | fields, id=under, task_queue="sovereign-dns"
+        )
 
     async def _lost_answer(self) -> None:
         """What was written is told by a signal, since the step can't say so yet."""

@@ -11,7 +11,7 @@ from devstack.ports import free_port
 from service.audit_metrics import FINDINGS, LAST_SUCCESS, AuditMetrics
 from sovereign_dns.audit_contract import AuditResult, Finding, SourceRead
 
-WHOLE = [SourceRead(source=source, state="read") for source in ("owners", "pdm", "temporal")]  # type: ignore[arg-type]
+WHOLE = [SourceRead(source=source, state="read") for source in ("owners", "pdm", "temporal")]
 
 
 def finding(kind: Any, name: str) -> Finding:

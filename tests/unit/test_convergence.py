@@ -44,6 +44,12 @@ def test_a_stale_answer_is_asked_for_again_when_it_has_expired_and_nothing_else_
     assert resolver_verdict(seen).until == expiry
 
 
+def test_an_answer_that_lingers_is_waited_for_as_long_as_a_cache_keeps_it() -> None:
+    seen = after_look(NEW, [said(CONSOLE, "lingering", ttl=43), said(AUTH, "converged", negative_ttl=600)], NOW)
+    assert seen.look_again_at == NOW + timedelta(seconds=43) + AFTER_EXPIRY
+    assert resolver_verdict(seen, gone=True).until == NOW + timedelta(seconds=43)
+
+
 def test_a_denial_holds_for_its_negative_ttl() -> None:
     seen = after_look(NEW, [said(CONSOLE, "missing", negative_ttl=300), said(AUTH, "missing", negative_ttl=20)], NOW)
     assert seen.look_again_at == NOW + timedelta(seconds=300) + AFTER_EXPIRY

@@ -1,6 +1,7 @@
 """Whose a pool name is when it is to be released, and what is said of it."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ TASK = ReleasePoolName(owner=OWNER, pool_domain=POOL, subdomain="otech5")
 CHANGE = PoolNameChange(domain=POOL, subdomain="otech5", change="released", load_balancer_ip="77.42.11.95")
 
 
-def row(state: str = "active", **fields: str) -> Allocation:
+def row(state: str = "active", **fields: Any) -> Allocation:
     return Allocation(subdomain="otech5", state=state, **fields)
 
 
@@ -43,9 +44,7 @@ def test_a_state_that_nobody_knows_is_left() -> None:
 
 
 def test_who_holds_a_name_is_told_with_until_when() -> None:
-    reserved = Allocation(
-        subdomain="otech5", state="reserved", created_by="team-b", expires_at=datetime(2026, 11, 23, 19, tzinfo=UTC)
-    )
+    reserved = row("reserved", created_by="team-b", expires_at=datetime(2026, 11, 23, 19, tzinfo=UTC))
     told = holder_of(reserved, POOL, OWNER) or ""
     assert "otech5.omani.works is reserved in PDM until 2026-11-23 19:00:00+00:00, created by team-b" in told
 

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sovereign_dns.contract import (
+    CertificateSpec,
     CertificateStatus,
     Hazard,
+    PoolNameChange,
     ProvisionResult,
     RecordChange,
     ServerVerdict,
@@ -198,6 +200,61 @@ def test_of_a_certificate_the_latest_word_counts(progress: Progress) -> None:
     ]
 
 
+def test_who_only_looks_at_a_certificate_keeps_what_was_changed_of_it(progress: Progress) -> None:
+    before = CertificateSpec(dns_names=[FQDN], issuer="staging", secret_name="tls")
+    asked = CertificateStatus(name="tls", namespace="ns", dns_names=[FQDN], change="replaced", before=before)
+    issued = CertificateStatus(name="tls", namespace="ns", dns_names=[FQDN], ready=True)
+    progress.set_certificate(asked)
+    progress.see_certificate(issued.changed(ready=False))
+    progress.set_certificate(issued)
+    assert progress.snapshot().certificates == [issued.changed(change="replaced", before=before)]
+
+
+RELEASED = PoolNameChange(domain=WORKS, subdomain="otech5", change="released", load_balancer_ip=LOAD_BALANCER)
+REMOVED = CertificateStatus(
+    name="tls",
+    namespace="ns",
+    dns_names=[FQDN],
+    change="removed",
+    before=CertificateSpec(dns_names=[FQDN], issuer="prod", secret_name="tls"),
+)
+
+
+def test_a_pool_name_is_told_once(progress: Progress) -> None:
+    progress.add_pool_name(RELEASED)
+    progress.add_pool_name(RELEASED)
+    assert progress.snapshot().pool_names == [RELEASED]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_perhaps_released_or_deleted_is_told_as_that_where_the_run_ends_before_it_knows(
+    progress: Progress, known: bool
+) -> None:
+    progress.attempt_pool_names([RELEASED])
+    progress.attempt_certificates([REMOVED])
+    assert (progress.snapshot().pool_names, progress.snapshot().certificates) == ([], [])
+    if known:
+        progress.add_pool_name(RELEASED)
+        progress.set_certificate(REMOVED)
+
+    progress.abort("cancelled", START, "it was cancelled")
+
+    told = progress.snapshot()
+    assert told.pool_names == [RELEASED.changed(unconfirmed=not known)]
+    assert told.certificates == [REMOVED.changed(unconfirmed=not known)]
+
+
+def test_a_request_for_a_certificate_that_was_given_up_unanswered_is_told_beside_what_is_seen_of_it(
+    progress: Progress,
+) -> None:
+    """Its step has a deadline, and the run goes on without it."""
+    seen = CertificateStatus(name="tls", namespace="ns", dns_names=[FQDN], ready=True)
+    progress.attempt_certificates([REMOVED.changed(change="replaced")])
+    progress.set_certificate(seen)
+    (told,) = progress.end(dry_run=False, given_up=True).certificates
+    assert told == seen.changed(change="replaced", before=REMOVED.before, unconfirmed=True)
+
+
 def picture(converged: int, state: str = "converged") -> VerificationResult:
     verdict = ServerVerdict.model_validate({"server": "ns1", "kind": "authoritative", "state": state, "detail": "x"})
     return VerificationResult(level="propagated", converged=converged, total=14, servers=[verdict])
@@ -237,6 +294,35 @@ def test_a_run_that_hands_over_shows_what_the_other_reached(progress: Progress) 
     assert adopted == reached.changed(handed_over_to="sovereign/t110.omani.works")
     assert progress.snapshot() == adopted
     assert progress.is_settled("dns-verify")
+
+
+def test_one_that_followed_by_force_keeps_the_step_by_which_it_had_the_lock(progress: Progress) -> None:
+    progress.expect("lock-await", FQDN)
+    progress.finish("lock-await", FQDN, START, "no run held the lock")
+    reached = ProvisionResult(
+        deployment_id="", sovereign_fqdn=FQDN, steps=[StepStatus(step="dns-verify", domain=WORKS, state="done")]
+    )
+
+    adopted = progress.adopt(reached, "sovereign/t110.omani.works")
+
+    assert [step.step for step in adopted.steps] == ["lock-await", "dns-verify"]
+    assert [step.step for step in progress.snapshot().steps] == ["lock-await", "dns-verify"]
+
+
+def test_steps_that_were_announced_later_stand_in_their_order(progress: Progress) -> None:
+    for step in ("records-find", "dns-verify"):
+        progress.expect(step, WORKS)
+    progress.expect("records-remove", "a")
+    progress.expect("records-remove", "b")
+    assert progress.expects("records-remove", "a")
+    assert not progress.expects("records-remove", "c")
+
+    progress.arrange(["zone-create", "records-find", "records-remove", "dns-verify"])
+
+    listed = [(step.step, step.domain) for step in progress.snapshot().steps if step.step != "zone-create"]
+    assert listed == [
+        ("records-find", WORKS), ("records-remove", "a"), ("records-remove", "b"), ("dns-verify", WORKS),
+    ]  # fmt: skip
 
 
 def record(kind: str, before: list[str]) -> RecordChange:

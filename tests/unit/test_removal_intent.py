@@ -39,10 +39,19 @@ def test_it_takes_the_names_that_the_same_request_provisions(fields: dict[str, o
     assert [d.certificate_names for d in removed.domains] == [[d.certificate_name] for d in provisioned.domains]
 
 
-def test_without_parent_domains_it_is_about_every_zone() -> None:
+def test_a_sovereign_goes_from_every_zone_whatever_parent_domains_are_named() -> None:
     assert deprovision().everywhere
-    assert not deprovision(parentDomains=[{"name": "omani.works"}]).everywhere
+    assert deprovision(parentDomains=[{"name": "omani.works"}]).everywhere
     assert not remove_domain().everywhere
+
+
+def test_a_certificate_with_a_name_of_its_own_is_that_of_the_first_host() -> None:
+    parents = [{"name": "omani.works"}, {"name": "omani.homes"}]
+    removed = deprovision(parentDomains=parents, certificateName="sovereign-wildcard-tls")
+    assert [d.certificate_names for d in removed.domains] == [
+        ["sovereign-wildcard-tls"],
+        ["t110.omani.homes-wildcard-tls"],
+    ]
 
 
 def test_no_deployment_stands_for_every_one() -> None:

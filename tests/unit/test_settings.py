@@ -20,7 +20,7 @@ URL = "http://powerdns.example:8081"
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing set but what every worker needs."""
     for variable in os.environ:
-        if variable.startswith(("CATALYST_", "POOL_DOMAIN_", "SOVEREIGN_DNS_", "TEMPORAL_", "KUBECONFIG")):
+        if variable.startswith(("CATALYST_", "POOL_DOMAIN_", "SOVEREIGN_DNS_", "TEMPORAL_", "KUBECONFIG", "HCLOUD_")):
             monkeypatch.delenv(variable)
     monkeypatch.setenv("CATALYST_POWERDNS_API_URL", URL)
     monkeypatch.setenv("CATALYST_POWERDNS_API_KEY", KEY)
@@ -161,6 +161,9 @@ def test_a_missing_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SOVEREIGN_DNS_RUNBOOK_URL", "docs/runbook.md", "http"),
         ("SOVEREIGN_DNS_RUNBOOK_URL", "https://x.example/a)[b](https://y.example", "http"),
         ("SOVEREIGN_DNS_HEALTH_ADDRESS", "127.0.0.1:http", "no valid port"),
+        ("SOVEREIGN_DNS_METRICS_ADDRESS", "localhost:9092", "not an IP address and a port"),
+        ("CATALYST_OWNED_NETWORKS", "77.42.11.0/24,77.42.11.9/24", "77.42.11.9/24"),
+        ("HCLOUD_ENDPOINT", "api.hetzner.cloud/v1", "no URL"),
     ],
 )
 def test_a_variable_that_cannot_be_understood_is_named(

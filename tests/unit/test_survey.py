@@ -55,6 +55,24 @@ def test_a_phase_is_the_published_one_where_it_still_holds(
 
 
 @pytest.mark.parametrize(
+    ("workflow_type", "status", "published", "phase"),
+    [
+        ("DeprovisionSovereign", WorkflowExecutionStatus.RUNNING, None, "deprovisioning"),
+        ("RemoveParentDomain", WorkflowExecutionStatus.RUNNING, None, "deprovisioning"),
+        ("VerifySovereign", WorkflowExecutionStatus.RUNNING, None, "verifying"),
+        ("DeprovisionSovereign", WorkflowExecutionStatus.COMPLETED, "complete", "deprovisioned"),
+        ("DeprovisionSovereign", WorkflowExecutionStatus.COMPLETED, "degraded", "degraded"),
+        ("DeprovisionSovereign", WorkflowExecutionStatus.CANCELED, "deprovisioning", "cancelled"),
+        ("RemoveParentDomain", WorkflowExecutionStatus.COMPLETED, "complete", "complete"),
+    ],
+)
+def test_a_sovereign_that_was_taken_away_is_shown_as_that(
+    workflow_type: str, status: WorkflowExecutionStatus, published: Phase | None, phase: ShownPhase
+) -> None:
+    assert Run("sovereign/t1.omani.works", "r", workflow_type, status, published, NOW, None).phase == phase
+
+
+@pytest.mark.parametrize(
     ("seconds", "live", "words"),
     [
         (43, True, "next in 43 s"),

@@ -19,6 +19,7 @@ from sovereign_dns.verification import (
     result,
     sentence,
     server_verdict,
+    with_resolvers,
     worst,
 )
 from tests.unit.builders import FQDN, domain_intent
@@ -43,6 +44,19 @@ def test_fourteen_names_on_three_servers_are_forty_two_answers() -> None:
     assert (picture.converged, picture.total) == (42, 42)
     assert is_proved(picture)
     assert sentence(picture) == "42 of 42 answers are as written, from 3 authoritative servers"
+
+
+def test_a_proof_of_absence_counts_denials_and_says_so() -> None:
+    answers = [evidence(name, "converged", rrtype) for name in NAMES for rrtype in ("A", "AAAA")]
+    authority = result("authoritative", [server_verdict("ns1", "authoritative", answers, gone=True)], NAMES, gone=True)
+    resolver = server_verdict("9.9.9.9", "resolver", [evidence(NAMES[0], "lingering")], gone=True)
+
+    picture = merged([with_resolvers(authority, [resolver], NAMES[:1])])
+
+    assert authority.servers[0].detail == "no name is answered any more"
+    assert sentence(authority) == "14 of 14 answers deny the names, from 1 authoritative server"
+    assert (picture.level, picture.gone) == ("propagated", True)
+    assert sentence(picture).startswith("14 of 15 answers deny the names; 9.9.9.9 is lingering: ")
 
 
 def test_a_name_counts_only_when_all_its_types_are_as_written() -> None:

@@ -1,0 +1,35 @@
+"""What a removal is about once it is known what there is."""
+
+from sovereign_dns.contract import Hazard, Owner
+from sovereign_dns.messages import FoundZone, RRsetToRemove
+from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
+from sovereign_dns.removal_scope import absent_names, domains_of, zones_below
+from tests.unit.builders import FQDN, PARENT, STRANGER
+
+WORKS = DomainRemoval(domain=PARENT, host=FQDN, names=[FQDN, f"api.{FQDN}"], certificate_names=[f"{FQDN}-wildcard-tls"])
+INTENT = RemovalIntent(owner=Owner(sovereign_fqdn=FQDN, deployment_id=""), nameservers=[], domains=[WORKS])
+HOMES = FoundZone(
+    zone="omani.homes", domain="omani.homes", rrsets=[RRsetToRemove(name="api.t110.omani.homes", type="A")]
+)
+
+
+def test_a_parent_domain_of_which_only_records_tell_has_a_certificate_too() -> None:
+    works, homes = domains_of(INTENT, [FoundZone(zone=PARENT, domain=PARENT), HOMES])
+
+    assert works == WORKS
+    assert (homes.domain, homes.host) == ("omani.homes", "t110.omani.homes")
+    assert homes.certificate_names == ["t110.omani.homes-wildcard-tls"]
+
+
+def test_what_was_found_is_denied_too_and_what_is_anothers_is_not() -> None:
+    found = FoundZone(zone=PARENT, domain=PARENT, rrsets=[RRsetToRemove(name=f"extra.{FQDN}", type="A")])
+    kept = Hazard(kind="kept-for-another", zone=f"{PARENT}.", name=f"api.{FQDN}.", content=[STRANGER], message="")
+
+    assert absent_names(WORKS, [found, HOMES], [kept]) == [FQDN, f"extra.{FQDN}"]
+
+
+def test_zones_go_from_the_deepest_up() -> None:
+    zones = [PARENT, f"eu.{PARENT}", f"x.eu.{PARENT}", "omani.homes"]
+
+    assert zones_below(PARENT, zones) == [f"eu.{PARENT}", f"x.eu.{PARENT}"]
+    assert zones_below(f"x.eu.{PARENT}", zones) == []
