@@ -122,6 +122,7 @@ async def test_an_inventory_says_what_is_ours_and_what_of_it_could_not_be_read(
         assert (await gauges())["orphan critical"] == 1
         await world.write(zone, {"name": f"*.{zone}.", "type": "A", "changetype": "DELETE"})
         mended: dict[str, Any] = await (await begun(client, zone, 5)).result()
+        assert not mended["partial"], (mended["inventory"], mended["findings"])
         assert kinds(mended)["orphan"] == [f"gone.{zone}."]
 
         async def gone() -> bool:
