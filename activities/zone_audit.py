@@ -55,7 +55,7 @@ class ZoneAudit:
 
         Raises:
             PowerDNSUnavailable: PowerDNS is away; where it only fails to tell one zone, that is a finding.
-            Outage: a part of the inventory is away, and `tell_outages` is off.
+            Outage: a zone or a part of the inventory can't be read for now, and `tell_outages` is off.
             InvalidInput: a zone that is asked for is not hosted.
         """
         zones = await self._stream.zones()
@@ -90,6 +90,8 @@ class ZoneAudit:
 
     async def _give_up(self, zone: str, failure: PowerDNSUnavailable) -> None:
         """Notes that a zone can't be read by a PowerDNS that answers otherwise. One that doesn't is an outage."""
+        if not self._tell_outages:
+            raise failure
         await self._powerdns.hosted([zone])
         _log.warning("a zone could not be read", zone=zone, reason=str(failure))
         self._unread[zone] = str(failure)

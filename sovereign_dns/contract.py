@@ -78,7 +78,7 @@ Step = Literal[
     "records-restore",
 ]
 ReadingStep = Literal["records-compare", "records-find", "lock-await"]
-SkippableStep = Literal["certificate-request", "certificate-ready", "dns-verify"]
+SkippableStep = Literal["certificate-request", "certificate-ready", "certificate-delete", "dns-verify"]
 StepState = Literal["pending", "running", "done", "skipped", "failed"]
 UnderWay = Literal["provisioning", "verifying", "deprovisioning", "restoring", "fixing"]
 Phase = Literal[

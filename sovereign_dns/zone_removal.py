@@ -80,6 +80,7 @@ def plan_zone_removal(seen: ZoneSeen, wish: ZoneWish) -> ZoneRemoval:
             removed=True,
             delegation=_delegation(seen, _leading_here(seen)),
             lost_with_it=_removals(seen.zone, going),
+            hazards=[] if seen.parent_zone else [_still_delegated(seen)],
         )
     hazards = [_zone_kept(seen.zone, kept, left)]
     if left or seen.made_for is not None:
@@ -157,6 +158,20 @@ def _delegation_of_a_zone_that_is_gone(seen: ZoneSeen, wish: ZoneWish) -> list[R
         return []  # somebody has led it elsewhere since
     pdms = wish.leftover_of_pool and ns is not None and _same(ns.served, map(names.absolute, wish.nameservers))
     return [rrset for rrset in delegation if is_of(rrset, wish.owner.sovereign_fqdn) or (pdms and rrset.owner is None)]
+
+
+def _still_delegated(seen: ZoneSeen) -> Hazard:
+    return Hazard(
+        kind="still-delegated",
+        zone=names.absolute(seen.zone),
+        name=names.absolute(seen.zone),
+        content=seen.nameservers,
+        message=(
+            f"no zone here lies above {seen.zone}, so its delegation to {', '.join(seen.nameservers)} stands at its "
+            "registrar, and was left there. These servers refuse the domain from now on, and whoever may create zones "
+            f"on them can take it. Have the registrar lead {seen.zone} elsewhere, or remove its name servers there."
+        ),
+    )
 
 
 def _same(some: Iterable[str], others: Iterable[str]) -> bool:

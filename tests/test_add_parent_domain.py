@@ -309,3 +309,15 @@ async def test_while_somebody_else_writes_nothing_is_added(temporal: Client, wor
     assert failure.type == "AlreadyInProgress"
     assert await world.zone(request["name"]) is None
     await holder.cancel()
+
+
+async def test_a_second_sovereign_shares_the_domains_own_certificate(temporal: Client, world: World) -> None:
+    domain = f"{world.unique}.homes"
+    first = await (await start(temporal, request_for(world, domain))).result()
+    assert first["phase"] == "complete", first
+    second = await (await start(temporal, request_for(world, domain, sovereignFQDN=f"t2.{world.parent}"))).result()
+    assert second["phase"] == "complete", second
+    assert step(second, "certificate-request", domain)["state"] == "skipped"
+    assert step(second, "certificate-request", domain)["outcome"].startswith("left as it is: ")
+    wanted = {f"{domain}-wildcard-tls", f"t2.{domain}-wildcard-tls"}
+    assert {c["name"] for c in second["certificates"] if c["ready"]} == wanted

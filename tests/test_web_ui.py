@@ -119,7 +119,7 @@ async def test_a_waiting_step_says_why_and_attempts_at_once_when_it_is_reset(
     await ui.open_tab("Pending Activities")
     await expect(ui.main.get_by_text(f"certificate-request/{world.parent}")).to_be_visible()
     failure = ui.main.get_by_role("textbox", name="Last Failure")
-    await expect(failure).to_contain_text("The worker's service account needs get, list, create and patch")
+    await expect(failure).to_contain_text("The worker's service account needs get, list, create, patch and delete")
     await expect(failure).to_contain_text("KubernetesForbidden")
 
     await world.mend(world.kubernetes, namespace=f"ns-{world.unique}")

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import ProvisionResult, VerificationRequest
@@ -81,6 +82,11 @@ class ParentDomainSteps:
             await self._steps.request_certificate(certificate.host, wanted, deadline)
         except StepNotDoneError as late:
             self._steps.keep_evidence(late)
+        except ApplicationError as refused:
+            # The domain's own serves every Sovereign there, and is that one's which has come first.
+            if refused.type != "OwnershipConflict" or certificate.host == self._domain.host:
+                raise
+            self._runner.leave_out("certificate-request", certificate.host, f"left as it is: {refused.message}")
 
     async def delegate(self, written: ProvisionResult) -> None:
         """The registrar is told, once the name servers answer; then the registry has its time."""

@@ -177,7 +177,8 @@ class RemovalSteps:
             CertificateReport,
             summary=f"Certificate {name} in {self._request.certificate_namespace}",
         )
-        assert report is not None  # noqa: S101 (nobody can give it up)
+        if report is None:
+            return
         self._progress.set_certificate(report.certificate)
         self._runner.finish("certificate-delete", name, report.outcome, dry_run=self._request.dry_run)
 

@@ -273,3 +273,12 @@ def test_a_failed_run_says_why() -> None:
 def test_a_run_that_could_not_hand_over_says_why_instead() -> None:
     failed = status("failed", failure="AlreadyInProgress: a run works", handed_over_to="sovereign/t110.omani.works")
     assert "AlreadyInProgress: a run works" in as_markdown(failed)
+
+
+def test_what_a_step_waits_for_in_good_order_is_said_with_it() -> None:
+    told = "the registry doesn't lead to the expected name servers yet; waited for until 2026-05-17 10:00 UTC"
+    running = StepStatus(step="dns-verify", domain="omani.homes", state="running", started_at=TEN_PAST, waits_for=told)
+    pending = StepStatus(step="nameservers-set", domain="omani.homes", waits_for="the run sovereign/t110.omani.works")
+    shown = as_markdown(status(steps=[running, pending]))
+    assert f": running since {SINCE}: {told}" in shown
+    assert "- ○ `nameservers-set` omani.homes: the run sovereign/t110.omani.works" in shown

@@ -96,7 +96,11 @@ def test_without_a_zone_above_it_goes_only_as_a_parent_domain() -> None:
     top = made(parent_zone=None, at_the_cut=[])
 
     assert not planned(top).removed
-    assert planned(top, without_parent=True).removed
+    removal = planned(top, without_parent=True)
+    assert removal.removed
+    (told,) = removal.hazards
+    assert (told.kind, told.content) == ("still-delegated", top.nameservers)
+    assert "Have the registrar lead" in told.message
 
 
 def test_a_zone_that_is_gone_leaves_no_delegation_of_ours_behind() -> None:
