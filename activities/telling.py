@@ -28,6 +28,7 @@ async def tell(signal: str, message: Message) -> None:
 
 async def tell_of_attempt(attempted: ChangesAttempted) -> None:
     """Tells of a write whose answer was not heard, since the run may end before it is known. Once in all attempts."""
-    if attempted not in journal.notes(ChangesAttempted):
+    told = journal.notes(ChangesAttempted)
+    if attempted not in told:
         await tell(CHANGES_ATTEMPTED, attempted)
-        await journal.remember(attempted)
+        await journal.remember(*told, attempted)

@@ -278,9 +278,9 @@ async def test_what_a_zone_holds_is_seen_beside_a_big_zone_below_it(
     bench: World, powerdns: PowerDNS, parent: str
 ) -> None:
     life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
-    await life.provision()
     big = f"a.{life.fqdn}"
     await bench.create_zone(big, *(rrset(f"h{i}.{big}", "A", STRANGER) for i in range(100)))
+    await life.provision()
 
     assert {held.name for held in await powerdns.search.some_below(life.fqdn)} >= {f"console.{life.fqdn}"}
     _, zone = await life.remove(await life.find())
@@ -513,6 +513,30 @@ async def test_a_zone_that_was_made_is_told_though_the_answer_was_lost(
     assert report.outcome == f"created, signed, delegated from {parent}"
     assert [change.zone for change in report.zones] == [f"t1.{parent}."]
     assert told.zones == report.zones
+
+
+async def test_a_zone_that_was_made_is_told_once_though_it_could_not_be_delegated_yet(
+    bench: World, server: PowerDNSServer, powerdns: PowerDNS, parent: str
+) -> None:
+    creation = Life(powerdns, f"t1.{parent}").creation(f"t1.{parent}")
+    attempts = Attempts()
+    async with LossyApi(server.api_url, "PATCH") as lossy, client_of(lossy.url) as client:
+        lossy.may_answer.clear()
+        create = asyncio.create_task(attempts.attempt(PowerDNSActivities(client).create_zone, creation))
+        await lossy.done.wait()
+        lossy.lose = 1
+        await bench.write(parent, {"name": f"t1.{parent}.", "type": "NS", "changetype": "DELETE"})
+        lossy.may_answer.set()
+        with pytest.raises(PowerDNSUnavailable):
+            await create
+        lossy.lose = 1
+        with pytest.raises(PowerDNSUnavailable):
+            await attempts.attempt(PowerDNSActivities(client).create_zone, creation)
+
+    assert [(len(told.zones), len(told.changes)) for told in attempts.told] == [(0, 2), (1, 0)]
+    report = await attempts.attempt(PowerDNSActivities(powerdns).create_zone, creation)
+    assert [change.zone for change in report.zones] == [f"t1.{parent}."]
+    assert {change.type: change.change for change in report.changes} == {"NS": "created", "DS": "created"}
 
 
 async def test_a_zone_that_somebody_else_made_meanwhile_is_not_told_as_ours(
