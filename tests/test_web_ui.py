@@ -96,7 +96,7 @@ async def test_bad_input_is_refused_with_words_that_say_what_to_mend_and_is_mend
     await expect(ui.result).to_contain_text("InvalidInput")
     await expect(ui.result).not_to_contain_text("stackTrace")
 
-    await ui.choose_action("Start Workflow Like This One")
+    await ui.start_like_this_one("consoleIp")
     await ui.fill_input(json.dumps(wanted))
     await ui.submit_start_form()
     latest = lock_of(temporal, fqdn)
@@ -139,7 +139,7 @@ async def test_a_step_is_given_up_by_the_update_form_and_its_reason_stays(
 
     await ui.fill_update_form("skip_step", {"step": "records-upsert", "reason": "issued by hand, ticket 42"})
     await ui.submit_update()
-    refusal = "step: Input should be 'certificate-request', 'certificate-ready' or 'dns-verify'"
+    refusal = "step: Input should be 'certificate-request', 'certificate-ready', 'certificate-delete' or 'dns-verify'"
     await expect(ui.dialog.get_by_text(refusal)).to_be_visible()
     for name in ("certificate-ready", "certificate-request"):
         await ui.fill_update({"step": name, "reason": "issued by hand, ticket 42"})

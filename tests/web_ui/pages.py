@@ -71,6 +71,11 @@ class WebUI:
         """The input of the form *Start Workflow*."""
         await _fill_editor(self.main, text)
 
+    async def start_like_this_one(self, its_input: str) -> None:
+        """The form *Start Workflow*, once it is filled with what this run was started with."""
+        await self.choose_action("Start Workflow Like This One")
+        await expect(self.main.get_by_role("textbox", name="Data")).to_contain_text(its_input)
+
     async def submit_start_form(self) -> None:
         """Starts the run, and follows the notice that says so."""
         notice = self.page.get_by_role("link", name="Workflow started successfully")
