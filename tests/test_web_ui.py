@@ -123,6 +123,7 @@ async def test_a_waiting_step_says_why_and_attempts_at_once_when_it_is_reset(
     await expect(failure).to_contain_text("KubernetesForbidden")
 
     await world.mend(world.kubernetes, namespace=f"ns-{world.unique}")
+    await expect(ui.activity_button("Reset"), "no other step waits any more").to_have_count(1)
     await ui.activity_button("Reset").click()
     # Left as it is: the heartbeat details are the step's journal.
     await expect(ui.dialog.get_by_role("checkbox", name="Reset Heartbeat Details")).not_to_be_checked()

@@ -58,7 +58,7 @@ def address_of(place: str) -> tuple[str, int]:
 
 
 class World:
-    """Everything outside the product. `parent` is a parent domain of the test's own, `nobodys` an address of no test's."""
+    """Everything outside the product. `parent` is a domain of the test's own, `nobodys` an address that none uses."""
 
     def __init__(self, description: dict[str, str]) -> None:
         self.description = description
