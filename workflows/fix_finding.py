@@ -1,8 +1,5 @@
 """`FixFinding`: removes what one finding of an audit names, where it still is as the audit found it."""
 
-import asyncio
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -10,13 +7,13 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.audit_contract import FIX_FINDING, FixFindingRequest
     from sovereign_dns.contract import ProvisionResult, VerificationRequest
     from sovereign_dns.fix_intent import NOBODY, FixIntent, fix_lock_id
-    from sovereign_dns.messages import DECIDE_FIX, DecideFix, RecordsReport, RemoveRecords
+    from sovereign_dns.messages import RecordsReport, RemoveRecords
     from sovereign_dns.names import relative_to_root
     from sovereign_dns.progress import Progress
     from workflows.absence import prove_absence
-    from workflows.one_writer import run_under_lock
+    from workflows.decision import decide_fix
     from workflows.publication import Publication
-    from workflows.step_runner import PATIENT, StepRunner
+    from workflows.step_runner import StepRunner
     from workflows.stepped_run import SteppedRun
 
 PROOF = VerificationRequest(level="authoritative", deadlineSeconds=600)
@@ -42,69 +39,65 @@ class FixFinding(SteppedRun):
     ) -> ProvisionResult:
         lock_id = fix_lock_id(request.finding)
         if workflow.info().workflow_id != lock_id and not request.dry_run:
-            progress.hand_over(lock_id)
-            publication.update()
             summary = f"{request.finding.kind} {request.finding.name} removed"
-            return progress.adopt(await run_under_lock(lock_id, request, ProvisionResult, summary=summary), lock_id)
+            return await self._hand_over(lock_id, request, progress, publication, summary=summary)
         return await self._fix(request, progress, publication)
 
     async def _fix(self, request: FixFindingRequest, progress: Progress, publication: Publication) -> ProvisionResult:
-        intent = await _decide(request)
+        intent = await decide_fix(request)
         self._runner = runner = StepRunner(progress, publication)
-        zone = relative_to_root(intent.zone)
-        progress.expect("records-remove", zone)
-        progress.expect("dns-verify", zone)
-        publication.begin(intent)
-        watch = asyncio.create_task(runner.watch_for_stalls())
-        try:
-            await _remove(request, intent, progress, runner)
-            await _prove(request, intent, progress, runner)
-        finally:
-            watch.cancel()
-        return progress.end(dry_run=request.dry_run, given_up=runner.gave_up)
+        steps = FixSteps(request, intent, progress, runner)
+        return await self._carry_out(steps, intent, progress, publication, dry_run=request.dry_run)
 
 
-async def _decide(request: FixFindingRequest) -> FixIntent:
-    """What this installation makes of the finding: asked once, and so part of the run's history."""
-    intent: FixIntent = await workflow.execute_local_activity(
-        DECIDE_FIX,
-        DecideFix(request=request),
-        result_type=FixIntent,
-        start_to_close_timeout=timedelta(seconds=10),
-        retry_policy=PATIENT,
-        summary="what this installation makes of the finding",
-    )
-    return intent
+class FixSteps:
+    """The removal, and then the proof of it."""
 
+    def __init__(self, request: FixFindingRequest, intent: FixIntent, progress: Progress, runner: StepRunner) -> None:
+        self._request = request
+        self._intent = intent
+        self._progress = progress
+        self._runner = runner
+        self._zone = relative_to_root(intent.zone)
 
-async def _remove(request: FixFindingRequest, intent: FixIntent, progress: Progress, runner: StepRunner) -> None:
-    zone = relative_to_root(intent.zone)
-    report = await runner.run(
-        "records-remove",
-        zone,
-        RemoveRecords(owner=intent.owner, zone=intent.zone, rrsets=intent.rrsets, dry_run=request.dry_run),
-        RecordsReport,
-        summary=f"{request.finding.kind} {request.finding.name} {' and '.join(one.type for one in intent.rrsets)}",
-    )
-    assert report is not None  # noqa: S101 (nobody can give it up)
-    progress.add_records(report.changes)
-    progress.add_hazards(report.hazards)
-    runner.finish("records-remove", zone, report.outcome, dry_run=request.dry_run)
+    def announce(self) -> None:
+        """Lists both steps."""
+        self._progress.expect("records-remove", self._zone)
+        self._progress.expect("dns-verify", self._zone)
 
+    async def run(self) -> None:
+        """One after the other."""
+        await self._remove()
+        await self._prove()
 
-async def _prove(request: FixFindingRequest, intent: FixIntent, progress: Progress, runner: StepRunner) -> None:
-    zone = relative_to_root(intent.zone)
-    if request.dry_run:
-        runner.leave_out("dns-verify", zone, "dry run: nothing was removed that DNS could deny")
-        return
-    if not all(rrset.type in PROVED_BY_ANSWERS for rrset in intent.rrsets):
-        runner.leave_out("dns-verify", zone, "what was removed is no address: its absence is not asked for")
-        return
-    name = relative_to_root(request.finding.name)
-    await prove_absence(
-        absence_of(zone, name.removeprefix("*."), [name], removed=progress.snapshot().records),
-        intent,
-        PROOF,
-        progress,
-        runner,
-    )
+    async def _remove(self) -> None:
+        finding, intent = self._request.finding, self._intent
+        report = await self._runner.run(
+            "records-remove",
+            self._zone,
+            RemoveRecords(owner=intent.owner, zone=intent.zone, rrsets=intent.rrsets, dry_run=self._request.dry_run),
+            RecordsReport,
+            summary=f"{finding.kind} {finding.name} {' and '.join(one.type for one in intent.rrsets)}",
+        )
+        assert report is not None  # noqa: S101 (nobody can give it up)
+        self._progress.add_records(report.changes)
+        self._progress.add_hazards(report.hazards)
+        self._runner.finish("records-remove", self._zone, report.outcome, dry_run=self._request.dry_run)
+
+    async def _prove(self) -> None:
+        if self._request.dry_run:
+            self._runner.leave_out("dns-verify", self._zone, "dry run: nothing was removed that DNS could deny")
+            return
+        if not all(rrset.type in PROVED_BY_ANSWERS for rrset in self._intent.rrsets):
+            self._runner.leave_out(
+                "dns-verify", self._zone, "what was removed is no address: its absence is not asked for"
+            )
+            return
+        name = relative_to_root(self._request.finding.name)
+        await prove_absence(
+            absence_of(self._zone, name.removeprefix("*."), [name], removed=self._progress.snapshot().records),
+            self._intent,
+            PROOF,
+            self._progress,
+            self._runner,
+        )

@@ -1,7 +1,5 @@
 """`ProvisionSovereign`: zone, certificate, pool name, records, and the proof that DNS answers them."""
 
-import asyncio
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -13,7 +11,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from sovereign_dns.progress import Progress
     from workflows.decision import decide
-    from workflows.one_writer import run_under_lock
     from workflows.provisioning_steps import ProvisioningSteps
     from workflows.publication import Publication
     from workflows.step_runner import StepRunner
@@ -35,10 +32,8 @@ class ProvisionSovereign(SteppedRun):
     ) -> ProvisionResult:
         lock_id = sovereign_workflow_id(request.sovereign_fqdn)
         if workflow.info().workflow_id != lock_id and not request.dry_run:
-            progress.hand_over(lock_id)
-            publication.update()
             summary = f"{request.sovereign_fqdn} to {request.load_balancer_ip}"
-            return progress.adopt(await run_under_lock(lock_id, request, ProvisionResult, summary=summary), lock_id)
+            return await self._hand_over(lock_id, request, progress, publication, summary=summary)
         return await self._provision(request, progress, publication)
 
     async def _provision(
@@ -48,11 +43,4 @@ class ProvisionSovereign(SteppedRun):
         self._expected_nameservers = intent.nameservers
         self._runner = runner = StepRunner(progress, publication)
         steps = ProvisioningSteps(request, intent, progress, runner)
-        steps.announce()
-        publication.begin(intent)
-        watch = asyncio.create_task(runner.watch_for_stalls())
-        try:
-            await steps.run()
-        finally:
-            watch.cancel()
-        return progress.end(dry_run=request.dry_run, given_up=runner.gave_up)
+        return await self._carry_out(steps, intent, progress, publication, dry_run=request.dry_run)

@@ -22,6 +22,10 @@ MOST_HAZARDS_IN_MEMO = 20
 SEARCH_ATTRIBUTES = (SOVEREIGN_FQDN, SOVEREIGN_PHASE, SOVEREIGN_DEPLOYMENT)
 
 
+Decided = ProvisioningIntent | RemovalIntent | RestoringIntent
+"""What was decided once for a run, with what the environment says of how it may be shown."""
+
+
 class Publication:
     """Shows a run's progress. Search attributes only where the namespace knows them: an unknown one hangs the run."""
 
@@ -32,7 +36,7 @@ class Publication:
         self._published_hazards: list[str] = []
         self._runbook_url: str | None = None
 
-    def begin(self, decided: ProvisioningIntent | RemovalIntent | RestoringIntent) -> None:
+    def begin(self, decided: Decided) -> None:
         """Says whose run this is. What nobody owns is no Sovereign's, and a removal may be of every deployment."""
         self._runbook_url = decided.runbook_url
         self._search_attributes_usable = decided.search_attributes_usable

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.messages import AwaitLock, LockReport
     from sovereign_dns.progress import Progress
     from workflows.decision import decide_removal
-    from workflows.one_writer import run_under_lock, run_under_lock_by_force
+    from workflows.one_writer import run_under_lock_by_force
     from workflows.publication import Publication
     from workflows.removal_steps import RemovalSteps
     from workflows.step_runner import StepRunner
@@ -32,11 +32,8 @@ class RemovalRun(SteppedRun):
             return await self._remove(request, progress, publication)
         if request.force:
             return await self._follow_by_force(lock_id, request, progress, publication)
-        progress.hand_over(lock_id)
-        publication.update()
-        summary = _summary(request)
-        return progress.adopt(
-            await run_under_lock(lock_id, request, ProvisionResult, summary=summary, advice=_BY_FORCE), lock_id
+        return await self._hand_over(
+            lock_id, request, progress, publication, summary=_summary(request), advice=_BY_FORCE
         )
 
     async def _follow_by_force(
@@ -77,14 +74,7 @@ class RemovalRun(SteppedRun):
         self._expected_nameservers = intent.nameservers
         self._runner = runner = StepRunner(progress, publication)
         steps = RemovalSteps(request, intent, progress, runner)
-        steps.announce()
-        publication.begin(intent)
-        watch = asyncio.create_task(runner.watch_for_stalls())
-        try:
-            await steps.run()
-        finally:
-            watch.cancel()
-        return progress.end(dry_run=request.dry_run, given_up=runner.gave_up)
+        return await self._carry_out(steps, intent, progress, publication, dry_run=request.dry_run)
 
 
 def _summary(request: Request) -> str:

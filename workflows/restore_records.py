@@ -1,7 +1,5 @@
 """`RestoreRecords`: what another run removed or replaced is put back."""
 
-import asyncio
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -9,7 +7,6 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.lifecycle_requests import RestoreRequest
     from sovereign_dns.progress import Progress
     from workflows.decision import decide_restoring
-    from workflows.one_writer import run_under_lock
     from workflows.publication import Publication
     from workflows.restoring_steps import RestoringSteps
     from workflows.step_runner import StepRunner
@@ -34,21 +31,12 @@ class RestoreRecords(SteppedRun):
         lock_id = sovereign_workflow_id(request.sovereign_fqdn) if request.sovereign_fqdn else None
         if lock_id is None or workflow.info().workflow_id == lock_id or request.dry_run:
             return await self._restore(request, progress, publication)
-        progress.hand_over(lock_id)
-        publication.update()
         summary = f"{request.sovereign_fqdn} as it was before {request.restores}"
-        return progress.adopt(await run_under_lock(lock_id, request, ProvisionResult, summary=summary), lock_id)
+        return await self._hand_over(lock_id, request, progress, publication, summary=summary)
 
     async def _restore(self, request: RestoreRequest, progress: Progress, publication: Publication) -> ProvisionResult:
         intent = await decide_restoring(request)
         self._expected_nameservers = intent.nameservers
         self._runner = runner = StepRunner(progress, publication)
         steps = RestoringSteps(request, intent, progress, runner)
-        steps.announce()
-        publication.begin(intent)
-        watch = asyncio.create_task(runner.watch_for_stalls())
-        try:
-            await steps.run()
-        finally:
-            watch.cancel()
-        return progress.end(dry_run=request.dry_run, given_up=runner.gave_up)
+        return await self._carry_out(steps, intent, progress, publication, dry_run=request.dry_run)

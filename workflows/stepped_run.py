@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Protocol
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -10,9 +11,21 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import AwaitStepRequest, ProvisionResult, SkipStepRequest
     from sovereign_dns.messages import CERTIFICATE_SEEN, CHANGES_ATTEMPTED, CertificateSeen, ChangesAttempted
     from sovereign_dns.progress import Progress
-    from workflows.publication import Publication
+    from sovereign_dns.wire import StrictMessage
+    from workflows.one_writer import run_under_lock
+    from workflows.publication import Decided, Publication
     from workflows.shown_run import ShownRun
     from workflows.step_runner import StepRunner
+
+
+class Steps(Protocol):
+    """The steps of one run, and what waits for what."""
+
+    def announce(self) -> None:
+        """Lists every step, in the order of the design."""
+
+    async def run(self) -> None:
+        """Every step, until all are settled."""
 
 
 class SteppedRun(ShownRun):
@@ -36,6 +49,36 @@ class SteppedRun(ShownRun):
             raise self._failure from None
         await self._say_goodbye(publication)
         return result
+
+    async def _hand_over(
+        self,
+        lock_id: str,
+        request: StrictMessage,
+        progress: Progress,
+        publication: Publication,
+        *,
+        summary: str,
+        advice: str = "",
+    ) -> ProvisionResult:
+        """Has a run of the same type do the work, which holds the lock; ends as that one does."""
+        progress.hand_over(lock_id)
+        publication.update()
+        result = await run_under_lock(lock_id, request, ProvisionResult, summary=summary, advice=advice)
+        return progress.adopt(result, lock_id)
+
+    async def _carry_out(
+        self, steps: Steps, decided: Decided, progress: Progress, publication: Publication, *, dry_run: bool
+    ) -> ProvisionResult:
+        """Every step, and how it all came out."""
+        _, runner = self._known()
+        steps.announce()
+        publication.begin(decided)
+        watch = asyncio.create_task(runner.watch_for_stalls())
+        try:
+            await steps.run()
+        finally:
+            watch.cancel()
+        return progress.end(dry_run=dry_run, given_up=runner.gave_up)
 
     async def _say_goodbye(self, publication: Publication) -> None:
         """Only at an end that was foreseen: a bug must fail the task, so that new code can mend the run."""
