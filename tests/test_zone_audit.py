@@ -222,6 +222,33 @@ async def test_what_is_only_younger_than_the_inventory_is_not_told(
     assert {zone.zone: zone.findings for zone in result.zones} == {f"{PARENT}.": 1, f"{young}.": 0}
 
 
+class _Recovering(KnownInventory):
+    """Hetzner can't be read the first time, and can the second."""
+
+    async def read(self, request: AuditRequest, zones: list[str], *, tell_outages: bool = True) -> Inventory:
+        known = await super().read(request, zones, tell_outages=tell_outages)
+        self.inventory = known.changed(sources=[SourceRead(source="hetzner", state="read")])
+        return known
+
+
+async def test_a_source_that_comes_back_during_an_audit_makes_no_orphan_gone(
+    installation: Installation, powerdns: PowerDNS
+) -> None:
+    installation.create_zone(PARENT, rrset(f"*.{PARENT}", "A", STRANGER))
+    first = await audit(powerdns)
+    installation.write(PARENT, rrset(f"nowhere.{PARENT}", "NS", NAMESERVER))
+    away = SourceRead(source="hetzner", state="unreadable", detail="HetznerUnavailable: too many requests")
+    reader = _Recovering(Inventory(sources=[away]))
+
+    result = await ZoneAudit(
+        powerdns, reader, [NAMESERVER.rstrip(".")], AuditRequest(), earlier_findings([first])
+    ).run()
+
+    assert result.partial
+    assert result.gone == []
+    assert {found.kind for found in result.findings} == {"dangling", "unreadable"}
+
+
 def _break_zone(installation: Installation, zone: str) -> None:
     """As a hand in the database may."""
     with sqlite3.connect(installation.database, timeout=30) as connection:
