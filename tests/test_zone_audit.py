@@ -15,7 +15,7 @@ from benchmarks.planted_zones import CHILD_OF_PDM, NAMESERVER, KnownInventory, p
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.audit_contract import AuditRequest, AuditResult, SourceRead
-from sovereign_dns.audit_news import Known, earlier_findings
+from sovereign_dns.audit_news import Known, known_from
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import Owner
 from sovereign_dns.failures import InvalidInput, PowerDNSUnavailable
@@ -153,7 +153,7 @@ async def test_what_cannot_be_read_is_told_and_makes_no_orphans(installation: In
     first = await audit(powerdns, zones.inventory)
     _break_zone(installation, CHILD_OF_PDM)
 
-    result = await audit(powerdns, zones.inventory, known=earlier_findings([first]))
+    result = await audit(powerdns, zones.inventory, known=known_from(first))
 
     (unreadable,) = [found for found in result.findings if found.kind == "unreadable"]
     assert (unreadable.zone, unreadable.mend) == (
@@ -240,9 +240,7 @@ async def test_a_source_that_comes_back_during_an_audit_makes_no_orphan_gone(
     away = SourceRead(source="hetzner", state="unreadable", detail="HetznerUnavailable: too many requests")
     reader = _Recovering(Inventory(sources=[away]))
 
-    result = await ZoneAudit(
-        powerdns, reader, [NAMESERVER.rstrip(".")], AuditRequest(), earlier_findings([first])
-    ).run()
+    result = await ZoneAudit(powerdns, reader, [NAMESERVER.rstrip(".")], AuditRequest(), known_from(first)).run()
 
     assert result.partial
     assert result.gone == []
