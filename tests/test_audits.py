@@ -11,7 +11,7 @@ from tests.mounted_backends import MountedBackends
 from tests.runs import Handle, failure_of, waiting_for
 from tests.test_outages import attempt_now
 from tests.test_stalls import current_details
-from tests.world import LOAD_BALANCER, World, rrset
+from tests.world import LOAD_BALANCER, World, nobodys_address, rrset
 
 SOURCES = ["owners", "networks", "temporal"]
 """Without PDM: what other tests do to the pools of the shared one is not this test's business."""
@@ -36,7 +36,9 @@ async def listed(client: Client, handle: Handle) -> None:
 
 async def test_an_audit_shows_what_it_found_and_the_next_one_what_is_new(temporal: Client, world: World) -> None:
     mine = rrset(f"console.t1.{world.parent}", "A", LOAD_BALANCER, owner=f"t1.{world.parent}")
-    await world.create_zone(world.parent, rrset(f"*.{world.parent}", "A", world.nobodys), mine)
+    stranger = nobodys_address()
+    await world.create_zone(world.parent, rrset(f"*.{world.parent}", "A", stranger), mine)
+    await world.create_secondary_zone(f"never.{world.parent}")
 
     first = await start_audit(temporal, world)
     before = await first.result()
@@ -58,7 +60,7 @@ async def test_an_audit_shows_what_it_found_and_the_next_one_what_is_new(tempora
 
     await world.write(
         world.parent, {"name": f"*.{world.parent}.", "type": "A", "changetype": "DELETE"},
-        rrset(f"old.{world.parent}", "A", world.nobodys),
+        rrset(f"old.{world.parent}", "A", stranger),
     )  # fmt: skip
     await listed(temporal, first)
     second = await (await start_audit(temporal, world)).result()

@@ -58,14 +58,12 @@ def address_of(place: str) -> tuple[str, int]:
 
 
 class World:
-    """Everything outside the product. `parent` is a domain of the test's own, `nobodys` an address that none uses."""
+    """Everything outside the product. `parent` is a parent domain of the test's own."""
 
     def __init__(self, description: dict[str, str]) -> None:
         self.description = description
         self.unique = secrets.token_hex(4)
         self.parent = f"w{self.unique}.works"
-        first, second, third, _ = bytes.fromhex(self.unique)
-        self.nobodys = f"51.{first}.{second}.{third}"
         key = Path(description["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
         self._powerdns = httpx.AsyncClient(
             base_url=f"{description['CATALYST_POWERDNS_API_URL']}/api/v1/servers/localhost",

@@ -53,8 +53,8 @@ class ZoneStream:
             PowerDNSUnavailable: what has come so far is not the whole zone.
         """
         doing = f"reading the whole of zone {zone}"
-        whole = False
         name, group = "", list[RRset]()
+        empty, has_soa = True, False
         async with self._powerdns.streamed(zone_path(zone), doing=doing) as response:
             if response.status_code != 200:
                 return
@@ -67,10 +67,11 @@ class ZoneStream:
                         group = []
                     name = owner_name
                     group.append(rrset.changed(name=owner_name))
-                    whole = whole or rrset.type == "SOA"
+                    empty, has_soa = False, has_soa or rrset.type == "SOA"
         if group:
             yield name, group
-        if not whole:
+        # Without any record it is a secondary that was never transferred, and answers nothing.
+        if not (empty or has_soa):
             raise PowerDNSUnavailable(f"PowerDNS answered a zone without a SOA record while {doing}")
 
     def _no_zone(self, response: httpx.Response, doing: str) -> PowerDNSUnavailable:
