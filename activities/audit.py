@@ -2,9 +2,9 @@
 
 from temporalio import activity
 
-from activities.earlier_audits import earlier_audits
+from activities.earlier_audits import audit_before
 from activities.zone_audit import ZoneAudit
-from sovereign_dns.audit_news import earlier_findings
+from sovereign_dns.audit_news import complete_at, known_from
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.inventory import InventoryReader
 from sovereign_dns.messages import AUDIT, AuditReport, LookThroughZones
@@ -32,13 +32,15 @@ class AuditActivities:
     @activity.defn(name=AUDIT)
     async def audit_zones(self, task: LookThroughZones) -> AuditReport:
         """Everything that is wrong in the zones, and what of it is new."""
-        known = earlier_findings(await earlier_audits())
+        before = await audit_before()
         audit = ZoneAudit(
             self._powerdns,
             self._inventory,
             self._expected_nameservers,
             task.request,
-            known,
+            known_from(before),
             tell_outages=activity.info().attempt >= ATTEMPTS_FOR_THE_WHOLE_INVENTORY,
         )
-        return AuditReport(result=await audit.run(), runbook_url=self._runbook_url)
+        result = await audit.run()
+        result = result.changed(complete_at=complete_at(result, before))
+        return AuditReport(result=result, runbook_url=self._runbook_url)

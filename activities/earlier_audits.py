@@ -1,4 +1,4 @@
-"""The results of earlier audits, by which this one tells what is new. Temporal keeps them for its retention time."""
+"""The latest audit's result, by which the next one tells what is new. Temporal keeps it for its retention time."""
 
 import structlog
 from pydantic import ValidationError
@@ -7,25 +7,26 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
 from sovereign_dns.audit_contract import AUDIT_ZONES, AuditResult
-from sovereign_dns.audit_news import settles_everything
 from sovereign_dns.failures import TemporalUnavailable
 
-MOST_LOOKED_AT = 10
-"""Partial audits, and those of some zones, say nothing of the rest: so far is gone back for that."""
+MOST_TRIED = 10
+"""Results that can't be read: another version's, or deleted ones."""
+
+_COMPLETED = f'WorkflowType = "{AUDIT_ZONES}" AND ExecutionStatus = "Completed"'
 
 _log = structlog.get_logger(__name__)
 
 
-async def earlier_audits() -> list[AuditResult]:
-    """Newest first, as far back as they say anything of now. None outside an activity.
+async def audit_before() -> AuditResult | None:
+    """The latest one that has completed. None outside an activity.
 
     Raises:
-        TemporalUnavailable: they can't be read now.
+        TemporalUnavailable: it can't be read now.
     """
     if not activity.in_activity():
-        return []
+        return None
     try:
-        return await audits_that_tell(activity.client())
+        return await latest_audit(activity.client())
     except RPCError as error:
         raise TemporalUnavailable(
             f"Temporal didn't tell what earlier audits found ({error.message}), so what is new could not be told; "
@@ -33,25 +34,17 @@ async def earlier_audits() -> list[AuditResult]:
         ) from error
 
 
-async def audits_that_tell(client: Client) -> list[AuditResult]:
-    """Newest first, as far back as they say anything of now.
+async def latest_audit(client: Client) -> AuditResult | None:
+    """The result of the audit that ended last.
 
     Raises:
-        RPCError: they can't be read now.
+        RPCError: it can't be read now.
     """
-    results: list[AuditResult] = []
-    for run in await _completed(client):
+    async for run in client.list_workflows(_COMPLETED, limit=MOST_TRIED):
         result = await _result_of(client, run)
-        results += [result] if result else []
-        if result is not None and settles_everything(result):
-            break
-    return results
-
-
-async def _completed(client: Client) -> list[WorkflowExecution]:
-    query = f'WorkflowType = "{AUDIT_ZONES}" AND ExecutionStatus = "Completed"'
-    found = [run async for run in client.list_workflows(query, limit=MOST_LOOKED_AT)]
-    return sorted(found, key=lambda run: run.start_time, reverse=True)
+        if result is not None:
+            return result
+    return None
 
 
 async def _result_of(client: Client, run: WorkflowExecution) -> AuditResult | None:

@@ -125,11 +125,13 @@ class ZoneAudit:
     async def _look_again(self, survey: Survey, zones: list[str], sources: list[SourceRead]) -> list[SourceRead]:
         """Drops what is only younger than the inventory, or was being written while it was read.
 
-        Returns the sources of the inventory as they were read the second time.
+        Returns the sources of the inventory as they were read the second time. One that could not be read the first
+        time stays so: the zones were judged without it.
         """
         new = self._ledger.new
         survey.inventory = await self._read_inventory(zones)
-        sources = [*survey.inventory.sources, *(read for read in sources if read.source == "owners")]
+        kept = {read.source: read for read in sources if read.source == "owners" or read.state == "unreadable"}
+        sources = list(({read.source: read for read in survey.inventory.sources} | kept).values())
         survey.zones |= await self._powerdns.hosted(
             {names.relative_to_root(finding.name) for finding in new if finding.type in {"NS", "DS"}}
         )

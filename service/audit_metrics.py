@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
-from datetime import datetime
 from typing import get_args
 
 import structlog
@@ -11,8 +9,8 @@ from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.service import RPCError
 
-from activities.earlier_audits import audits_that_tell
-from sovereign_dns.audit_contract import AUDIT_ZONES, AuditResult, Finding, FindingKind, Severity
+from activities.earlier_audits import latest_audit
+from sovereign_dns.audit_contract import AUDIT_ZONES, AuditResult, FindingKind, Severity
 from sovereign_dns.audit_news import known_from
 
 FINDINGS = "sovereign_dns_audit_findings"
@@ -41,32 +39,24 @@ class AuditMetrics:
             try:
                 latest = await _latest(client)
                 if latest is not None and latest != shown:
-                    self.show(await audits_that_tell(client))
+                    if (result := await latest_audit(client)) is not None:
+                        self.show(result)
                     shown = latest
             except RPCError as error:
                 _log.info("the audits' results can't be read for the metrics, tried again", reason=error.message)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
-    def show(self, results: list[AuditResult]) -> None:
-        """Sets the gauges by the latest audits, newest first; what is mended goes to 0.
+    def show(self, latest: AuditResult) -> None:
+        """Sets the gauges by the latest audit; what is mended goes to 0.
 
         A partial audit says nothing of orphans: those that were known before stay.
         """
-        counts = Counter(_labels(known_from(results).values()))
+        counts = Counter((finding.kind, finding.severity) for finding in known_from(latest).values())
         for kind in get_args(FindingKind):
             for severity in get_args(Severity):
                 self._findings.set(counts[kind, severity], {"kind": kind, "severity": severity})
-        succeeded = _last_success(results)
-        if succeeded is not None:
-            self._last_success.set(succeeded.timestamp())
-
-
-def _labels(findings: Iterable[Finding]) -> list[tuple[FindingKind, Severity]]:
-    return [(finding.kind, finding.severity) for finding in findings]
-
-
-def _last_success(results: Iterable[AuditResult]) -> datetime | None:
-    return max((result.finished_at for result in results if not (result.partial or result.scope)), default=None)
+        if latest.complete_at is not None:
+            self._last_success.set(latest.complete_at.timestamp())
 
 
 async def _latest(client: Client) -> str | None:

@@ -53,7 +53,8 @@ class Finding(Message):
     """One thing that is wrong. `id` is the same in every audit; `mend` is the exact command that mends it.
 
     `content` is what is served, whole; where that is very long it is cut, ends in `…`, and `mend` says what to do by
-    hand. `first_seen` is when an audit first found it, and `news` whether the audit before this one knew it.
+    hand. `first_seen` is when an audit first found it, and `news` whether the audit before this one knew it;
+    `found_with` are the sources of the inventory that could be read when it was found last.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Finding(Message):
     mend: str
     first_seen: datetime
     news: Literal["new", "same"] = "new"
+    found_with: list[InventorySource] = []
 
 
 class SourceRead(Message):
@@ -95,10 +97,15 @@ class AuditResult(Message):
     is empty; every zone's owners are read nevertheless, since they are inventory. `left_out` counts findings beyond
     `MOST_FINDINGS`, or beyond what a result may hold; of `zones`, those with findings come first, `zones_total` counts
     all. `notes` say what could not be checked.
+
+    `standing` is what audits before this one have found, and this one has not looked for or has no room to tell again:
+    it stands as it was known, and is carried on from audit to audit. `complete_at` is when the last audit ended that
+    looked at everything and could read the whole inventory, perhaps this one.
     """
 
     started_at: datetime
     finished_at: datetime
+    complete_at: datetime | None = None
     partial: bool = False
     scope: list[str] = []
     inventory: list[SourceRead] = []
@@ -106,6 +113,7 @@ class AuditResult(Message):
     zones_total: int = 0
     rrsets_total: int = 0
     findings: list[Finding] = []
+    standing: list[Finding] = []
     gone: list[Finding] = []
     left_out: int = 0
     notes: list[str] = []

@@ -14,8 +14,9 @@ from sovereign_dns.wire import Message
 
 Item = TypeVar("Item", bound=Message)
 
-MOST_BYTES_OF_FINDINGS = 600_000
-MOST_BYTES_OF_GONE = 120_000
+MOST_BYTES_OF_FINDINGS = 500_000
+MOST_BYTES_OF_STANDING = 150_000
+MOST_BYTES_OF_GONE = 100_000
 MOST_BYTES_OF_ZONES = 100_000
 MOST_BYTES_OF_SCOPE = 60_000
 """Together below 1 MB, with what is said besides."""
@@ -70,7 +71,7 @@ class Page:
                 self._keep(finding.changed(first_seen=self._started_at, news="new"))
             else:
                 self.found_again.add(finding.id)
-                self._keep(finding.changed(first_seen=earlier.finding.first_seen, news="same"))
+                self._keep(finding.changed(first_seen=earlier.first_seen, news="same"))
 
     def take_over(self, other: "Page") -> None:
         """All that another page has."""
@@ -130,7 +131,8 @@ class Ledger:
         self, *, scope: list[str], sources: list[SourceRead], partial: bool, notes: list[str], finished_at: datetime
     ) -> AuditResult:
         """All of it, below 1 MB."""
-        findings = sorted(self._bound.findings, key=rank)
+        read = [source.source for source in sources if source.state == "read"]
+        findings = [finding.changed(found_with=read) for finding in sorted(self._bound.findings, key=rank)]
         shown = _that_fit(findings, MOST_BYTES_OF_FINDINGS)
         zones = sorted(self._zones.values(), key=lambda zone: (-zone.findings, zone.zone))
         told = AuditResult(
@@ -138,9 +140,7 @@ class Ledger:
             finished_at=finished_at,
             partial=partial,
             scope=_names_that_fit(scope),
-            inventory=[
-                read.changed(detail=cut(read.detail, LONGEST_MESSAGE) if read.detail else None) for read in sources
-            ],
+            inventory=[one.changed(detail=cut(one.detail, LONGEST_MESSAGE) if one.detail else None) for one in sources],
             zones=_that_fit(zones, MOST_BYTES_OF_ZONES),
             zones_total=len(zones),
             rrsets_total=sum(zone.rrsets for zone in zones),
@@ -148,12 +148,21 @@ class Ledger:
             left_out=self._bound.left_out + len(findings) - len(shown),
             notes=[cut(note, LONGEST_EVIDENCE) for note in notes],
         )
-        gone = [
-            earlier.finding
-            for id_, earlier in self._known.items()
-            if id_ not in self._bound.found_again and looked_for(told.changed(findings=findings), earlier)
-        ]
-        return told.changed(gone=_that_fit(sorted(gone, key=rank), MOST_BYTES_OF_GONE))
+        whole = told.changed(findings=findings)
+        gone, standing = list[Finding](), list[Finding]()
+        told_again = {finding.id for finding in shown}
+        for id_, finding in self._known.items():
+            if id_ not in self._bound.found_again and looked_for(whole, finding):
+                gone.append(finding)
+            elif id_ not in told_again:
+                standing.append(finding.changed(news="same"))
+        if standing:
+            about = "have no room here, or were not looked for" if told.left_out else "were not looked for"
+            told.notes.append(f"{len(standing)} findings of audits before this one {about}: they stand as they were.")
+        return told.changed(
+            gone=_that_fit(sorted(gone, key=rank), MOST_BYTES_OF_GONE),
+            standing=_that_fit(sorted(standing, key=rank), MOST_BYTES_OF_STANDING),
+        )
 
 
 def _that_fit(items: list[Item], most_bytes: int) -> list[Item]:

@@ -1,7 +1,6 @@
 """What earlier audits found, and what that says of this one: known or new, since when, and what is gone. Pure."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from datetime import datetime
 
 from sovereign_dns import names
 from sovereign_dns.audit_contract import AuditResult, Finding, InventorySource
@@ -10,21 +9,12 @@ _DECISIVE: frozenset[InventorySource] = frozenset({"owners", "pdm", "temporal"})
 """Without these, fewer records are found to be left behind or in the way; without others, more are found."""
 
 
-@dataclass(frozen=True)
-class EarlierFinding:
-    """A finding, and the sources that had been read when it was found."""
-
-    finding: Finding
-    read: frozenset[InventorySource]
-
-
-Known = dict[str, EarlierFinding]
+Known = dict[str, Finding]
 """What earlier audits have found, by the findings' ids."""
 
 
-def looked_for(result: AuditResult, earlier: EarlierFinding) -> bool:
+def looked_for(result: AuditResult, finding: Finding) -> bool:
     """Whether an audit would have found it again, had it still been there."""
-    finding = earlier.finding
     if finding.kind == "unreadable":
         return bool(finding.zone) or finding.name in sources_read(result)  # every audit reads every zone
     zone = names.relative_to_root(finding.zone)
@@ -35,7 +25,7 @@ def looked_for(result: AuditResult, earlier: EarlierFinding) -> bool:
         case "orphan":
             return not result.partial
         case "shadowing" | "dangling":
-            return earlier.read & _DECISIVE <= sources_read(result)
+            return _DECISIVE.intersection(finding.found_with) <= sources_read(result)
         case _:
             return True
 
@@ -45,27 +35,15 @@ def sources_read(result: AuditResult) -> frozenset[InventorySource]:
     return frozenset(read.source for read in result.inventory if read.state == "read")
 
 
-def settles_everything(result: AuditResult) -> bool:
-    """Whether no audit before this one can tell anything about now."""
-    return not (result.scope or result.partial or result.left_out) and sources_read(result) >= _DECISIVE
+def known_from(latest: AuditResult | None) -> Known:
+    """What stands as found after the latest audit: what it has found, and what it carries on."""
+    if latest is None:
+        return {}
+    return {finding.id: finding for finding in [*latest.standing, *latest.findings]}
 
 
-def earlier_findings(earlier: Iterable[AuditResult]) -> Known:
-    """What stood as found at the end of the earlier audits, which come newest first.
-
-    One that was partial, or of some zones only, says nothing of the rest: that is known from those before it.
-    """
-    known: Known = {}
-    newer: list[AuditResult] = []
-    for result in earlier:
-        for finding in result.findings:
-            found = EarlierFinding(finding, sources_read(result))
-            if finding.id not in known and not any(looked_for(one, found) and not one.left_out for one in newer):
-                known[finding.id] = found
-        newer.append(result)
-    return known
-
-
-def known_from(earlier: Iterable[AuditResult]) -> dict[str, Finding]:
-    """As `earlier_findings`, the findings alone."""
-    return {id_: found.finding for id_, found in earlier_findings(earlier).items()}
+def complete_at(result: AuditResult, latest: AuditResult | None) -> datetime | None:
+    """When the last audit ended that looked at everything: this one, or the one that those before it know of."""
+    if not (result.partial or result.scope):
+        return result.finished_at
+    return latest.complete_at if latest else None

@@ -15,7 +15,7 @@ from benchmarks.planted_zones import CHILD_OF_PDM, NAMESERVER, KnownInventory, p
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.audit_contract import AuditRequest, AuditResult, SourceRead
-from sovereign_dns.audit_news import Known, earlier_findings
+from sovereign_dns.audit_news import Known, known_from
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import Owner
 from sovereign_dns.failures import InvalidInput, PowerDNSUnavailable
@@ -153,7 +153,7 @@ async def test_what_cannot_be_read_is_told_and_makes_no_orphans(installation: In
     first = await audit(powerdns, zones.inventory)
     _break_zone(installation, CHILD_OF_PDM)
 
-    result = await audit(powerdns, zones.inventory, known=earlier_findings([first]))
+    result = await audit(powerdns, zones.inventory, known=known_from(first))
 
     (unreadable,) = [found for found in result.findings if found.kind == "unreadable"]
     assert (unreadable.zone, unreadable.mend) == (
@@ -220,6 +220,31 @@ async def test_what_is_only_younger_than_the_inventory_is_not_told(
 
     assert told(result) == [("orphan", "warning", f"old.{PARENT}.", "A")]
     assert {zone.zone: zone.findings for zone in result.zones} == {f"{PARENT}.": 1, f"{young}.": 0}
+
+
+class _Recovering(KnownInventory):
+    """Hetzner can't be read the first time, and can the second."""
+
+    async def read(self, request: AuditRequest, zones: list[str], *, tell_outages: bool = True) -> Inventory:
+        known = await super().read(request, zones, tell_outages=tell_outages)
+        self.inventory = known.changed(sources=[SourceRead(source="hetzner", state="read")])
+        return known
+
+
+async def test_a_source_that_comes_back_during_an_audit_makes_no_orphan_gone(
+    installation: Installation, powerdns: PowerDNS
+) -> None:
+    installation.create_zone(PARENT, rrset(f"*.{PARENT}", "A", STRANGER))
+    first = await audit(powerdns)
+    installation.write(PARENT, rrset(f"nowhere.{PARENT}", "NS", NAMESERVER))
+    away = SourceRead(source="hetzner", state="unreadable", detail="HetznerUnavailable: too many requests")
+    reader = _Recovering(Inventory(sources=[away]))
+
+    result = await ZoneAudit(powerdns, reader, [NAMESERVER.rstrip(".")], AuditRequest(), known_from(first)).run()
+
+    assert result.partial
+    assert result.gone == []
+    assert {found.kind for found in result.findings} == {"dangling", "unreadable"}
 
 
 def _break_zone(installation: Installation, zone: str) -> None:

@@ -151,7 +151,10 @@ class PDM:
         response = await self._call("GET", f"{self._backend.address(doing=doing)}/healthz", doing=doing)
         if response.status_code != 200:
             raise self._unexpected(response, doing)
-        return self._parsed(TypeAdapter(_Health), response, doing=doing).managed_domains or []
+        domains = self._parsed(TypeAdapter(_Health), response, doing=doing).managed_domains
+        if domains is None:  # what answers in its place knows no pools, which is not the same as that there are none
+            raise self._unexpected(response, doing)
+        return domains
 
     async def release(self, pool_domain: str, subdomain: str) -> Released:
         """Has PDM forget the name, whosever it is and in whatever state: its row must be looked at before."""

@@ -23,7 +23,9 @@ def finding(kind: Any, name: str) -> Finding:
 
 def audit(hour: int, *findings: Finding, **fields: Any) -> AuditResult:
     at = datetime(2026, 11, 23, hour, tzinfo=UTC)
-    return AuditResult(started_at=at, finished_at=at, findings=list(findings), inventory=WHOLE, **fields)
+    return AuditResult(
+        started_at=at, finished_at=at, findings=list(findings), inventory=WHOLE, **{"complete_at": at} | fields
+    )
 
 
 class Page:
@@ -53,26 +55,27 @@ def test_gauges_follow_the_audits() -> None:
     assert page.gauges() == {}
 
     first = audit(1, finding("orphan", "a"), finding("orphan", "b"), finding("drift", "c"))
-    page.metrics.show([first])
+    page.metrics.show(first)
     shown = page.gauges()
     assert (shown[of("orphan")], shown[of("drift")], shown[of("dangling")]) == (2, 1, 0)
     assert shown[LAST_SUCCESS] == first.finished_at.timestamp()
     assert len(shown) == 5 * 3 + 1
 
     mended = audit(2, finding("orphan", "b"))
-    page.metrics.show([mended, first])
+    page.metrics.show(mended)
     shown = page.gauges()
     assert (shown[of("orphan")], shown[of("drift")]) == (1, 0)
     assert shown[LAST_SUCCESS] == mended.finished_at.timestamp()
 
-    partial = audit(3, finding("unreadable", "pdm"), partial=True)
-    page.metrics.show([partial, mended])
+    carried = {"standing": mended.findings, "complete_at": mended.finished_at}
+    partial = audit(3, finding("unreadable", "pdm"), partial=True, **carried)
+    page.metrics.show(partial)
     shown = page.gauges()
     assert (shown[of("orphan")], shown[of("unreadable")]) == (1, 1)
     assert shown[LAST_SUCCESS] == mended.finished_at.timestamp()
 
-    one_zone = audit(4, scope=["elsewhere.org"])
-    page.metrics.show([one_zone, mended])
+    one_zone = audit(4, scope=["elsewhere.org"], **carried)
+    page.metrics.show(one_zone)
     shown = page.gauges()
     assert shown[of("orphan")] == 1
     assert shown[LAST_SUCCESS] == mended.finished_at.timestamp()

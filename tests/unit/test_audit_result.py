@@ -7,7 +7,7 @@ import pytest
 
 from sovereign_dns.audit_contract import MOST_FINDINGS, AuditResult, Finding, SourceRead
 from sovereign_dns.audit_ledger import Ledger
-from sovereign_dns.audit_news import EarlierFinding, Known, earlier_findings, looked_for
+from sovereign_dns.audit_news import Known, complete_at, known_from, looked_for
 from sovereign_dns.audit_report import as_markdown, in_short
 from sovereign_dns.finding import Found, as_finding, unreadable_source, unreadable_zone
 from tests.unit.builders import PARENT, STRANGER, rrset
@@ -52,7 +52,7 @@ def result_of(
 
 def test_a_second_audit_tells_new_same_and_gone() -> None:
     first = result_of(finding("a"), finding("b"))
-    second = result_of(finding("b"), finding("c"), day=1, known=earlier_findings([first]))
+    second = result_of(finding("b"), finding("c"), day=1, known=known_from(first))
 
     assert {found.news for found in first.findings} == {"new"}
     assert [(f.name.partition(".")[0], f.news, f.first_seen) for f in second.findings] == [
@@ -68,33 +68,57 @@ def test_the_most_severe_come_first() -> None:
     assert [one.severity for one in result_of(*found).findings] == ["critical", "warning", "notice"]
 
 
+BEFORE = result_of(finding("a"))
+
+
 @pytest.mark.parametrize(
     "in_between",
     [
-        pytest.param(result_of(day=1, zones=("omani.homes",), scope=("omani.homes",)), id="of another zone"),
-        pytest.param(result_of(unreadable_zone(PARENT, "broke off"), day=1, zones=()), id="the zone was unreadable"),
-        pytest.param(
-            result_of(unreadable_source("pdm", "away"), day=1, sources=PDM_AWAY), id="the inventory was partial"
-        ),
-        pytest.param(result_of(day=1).changed(left_out=3), id="it had more than it could tell"),
+        pytest.param({"zones": ("omani.homes",), "scope": ("omani.homes",)}, id="of another zone"),
+        pytest.param({"found": unreadable_zone(PARENT, "broke off"), "zones": ()}, id="the zone was unreadable"),
+        pytest.param({"found": unreadable_source("pdm", "away"), "sources": PDM_AWAY}, id="the inventory was partial"),
     ],
 )
-def test_what_an_audit_could_not_find_again_is_neither_gone_nor_forgotten(in_between: AuditResult) -> None:
-    before = result_of(finding("a"))
-    assert result_of(finding("a"), known=earlier_findings([in_between, before]), day=2).findings[0].first_seen == MONDAY
-    if not in_between.left_out:
-        assert not looked_for(in_between, EarlierFinding(before.findings[0], frozenset({"owners", "pdm"})))
-    gone = result_of(day=2, known=earlier_findings([in_between, before])).gone
-    assert [found.name for found in gone if found.kind != "unreadable"] == [f"a.{PARENT}."]
+def test_what_an_audit_could_not_look_for_is_neither_gone_nor_forgotten(in_between: dict[str, Any]) -> None:
+    fields = dict(in_between)
+    found = [fields.pop("found")] if "found" in fields else []
+    latest = BEFORE
+    for day in range(1, 13):
+        latest = result_of(*found, day=day, known=known_from(latest), **fields)
+        assert not looked_for(latest, BEFORE.findings[0])
+        assert [one.id for one in latest.standing] == [BEFORE.findings[0].id]
+
+    again = result_of(finding("a"), known=known_from(latest), day=20)
+    assert "1 findings of audits before this one were not looked for: they stand as they were." in as_markdown(latest)
+    assert [(one.first_seen, one.news) for one in again.findings] == [(MONDAY, "same")]
+    assert again.standing == []
+    gone = result_of(day=20, known=known_from(latest)).gone
+    assert [one.name for one in gone if one.kind != "unreadable"] == [f"a.{PARENT}."]
+
+
+def test_what_there_was_no_room_to_tell_again_stands() -> None:
+    severe = [finding(f"s{number}", severity="critical") for number in range(MOST_FINDINGS)]
+    full = result_of(finding("a"), *severe, day=1, known=known_from(BEFORE))
+    assert (full.left_out, [one.name for one in full.standing], full.gone) == (1, [f"a.{PARENT}."], [])
+    assert result_of(finding("a"), day=2, known=known_from(full)).findings[0].first_seen == MONDAY
 
 
 def test_what_was_gone_once_and_comes_back_is_new() -> None:
-    results = [result_of(day=1), result_of(finding("a"))]
-    assert earlier_findings(results) == {}
+    gone = result_of(day=1, known=known_from(BEFORE))
+    assert known_from(gone) == {}
+
+
+def test_the_last_complete_audit_is_remembered_by_those_that_are_not() -> None:
+    assert complete_at(BEFORE, None) == BEFORE.finished_at
+    known = BEFORE.changed(complete_at=BEFORE.finished_at)
+    partial = result_of(unreadable_source("pdm", "away"), day=1, sources=PDM_AWAY)
+    assert complete_at(partial, known) == BEFORE.finished_at
+    assert complete_at(partial, None) is None
+    assert complete_at(result_of(day=2, scope=("omani.homes",)), known) == BEFORE.finished_at
 
 
 def test_a_partial_audit_calls_no_orphan_gone_but_a_drift() -> None:
-    known = earlier_findings([result_of(finding("a"), finding("b", kind="drift"), finding("c", kind="dangling"))])
+    known = known_from(result_of(finding("a"), finding("b", kind="drift"), finding("c", kind="dangling")))
     now = result_of(unreadable_source("pdm", "away"), known=known, sources=PDM_AWAY, day=1)
     assert [found.kind for found in now.gone] == ["drift"]
 
@@ -102,13 +126,13 @@ def test_a_partial_audit_calls_no_orphan_gone_but_a_drift() -> None:
 def test_a_source_that_is_left_out_as_before_makes_no_difference() -> None:
     found = finding("a", kind="shadowing")
     without = [READ[0]]
-    assert result_of(known=earlier_findings([result_of(found)]), sources=without, day=1).gone == []
-    known = earlier_findings([result_of(found, sources=without)])
+    assert result_of(known=known_from(result_of(found)), sources=without, day=1).gone == []
+    known = known_from(result_of(found, sources=without))
     assert [one.name for one in result_of(known=known, sources=without, day=1).gone] == [found.name]
 
 
 def test_a_source_that_is_read_again_is_gone_from_the_findings() -> None:
-    known = earlier_findings([result_of(unreadable_source("pdm", "away"), sources=PDM_AWAY)])
+    known = known_from(result_of(unreadable_source("pdm", "away"), sources=PDM_AWAY))
     assert [found.name for found in result_of(known=known, day=1).gone] == ["pdm"]
     left_out = [SourceRead(source="pdm", state="left-out")]
     assert result_of(known=known, day=1, sources=left_out).gone == []
@@ -133,10 +157,9 @@ def test_a_result_is_bounded_however_much_is_found() -> None:
         for number, zone in enumerate(zones * 2)
     ]
     whole = [one.changed(message="é" * 800, evidence=["é" * 300] * 4) for one in found]
-    known = {
-        one.id: EarlierFinding(one, frozenset())
-        for one in (finding(f"gone{number}", zone=zones[0]) for number in range(2000))
-    }
+    known = {one.id: one for one in (finding(f"gone{number}", zone=zones[0]) for number in range(2000))}
+    elsewhere = [finding(f"standing{number}", zone=f"elsewhere.{longest}") for number in range(2000)]
+    known |= {one.id: one.changed(message="é" * 800) for one in elsewhere}
 
     result = result_of(*whole, known=known, zones=zones, scope=tuple(sorted(zones)))
 
@@ -153,7 +176,7 @@ def test_the_report_tells_all_that_a_person_needs() -> None:
     star = Found(
         kind="orphan", severity="critical", rrset=rrset(f"*.{PARENT}", "A", STRANGER), message=f"*.{PARENT} leads away"
     )
-    known = earlier_findings([result_of(finding("a"), finding("b"))])
+    known = known_from(result_of(finding("a"), finding("b")))
     result = result_of(as_finding(PARENT, star), finding("b"), known=known, day=1)
 
     text = as_markdown(result, runbook_url="https://wiki.test/runbook")
