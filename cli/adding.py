@@ -1,17 +1,15 @@
 """`add-domain`: one more parent domain for a Sovereign that exists."""
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.client import Client
 
-from cli import display, planning, provisioning, reading, request, watching
+from cli import interrupting, planning, request, starting
 from cli.connection import connect
 from cli.following import Handle
-from cli.outcome import DONE, INTERRUPTED, Json, Wait, failed
-from sovereign_dns.contract import ADD_PARENT_DOMAIN, TASK_QUEUE, ProvisionResult
+from cli.outcome import Json, Wait
+from sovereign_dns.contract import ADD_PARENT_DOMAIN
 from sovereign_dns.lifecycle_requests import AddParentDomainRequest, parent_domain_workflow_id
 
 Name = Annotated[str | None, typer.Argument(help="The domain, such as omani.homes.", show_default=False)]
@@ -66,17 +64,12 @@ def build_addition(
     body: dict[str, Any] = {"deploymentId": request.DEPLOYMENT_ID}
     if request_file is not None:
         body = request.read_body(request_file)
+    body |= request.names_given(sovereign, ip, ipv6, console_ip, subdomains=subdomains, ttl=ttl)
     body |= request.given(
         name=name,
-        sovereignFQDN=sovereign,
-        loadBalancerIP=ip,
-        loadBalancerIPv6=ipv6,
-        consoleLoadBalancerIP=console_ip,
         nameservers=nameservers or None,
         role=role,
         deploymentId=deployment_id,
-        subdomains=subdomains or None,
-        ttl=ttl,
         takeover=takeover,
         dryRun=True if dry_run else None,
     )
@@ -94,56 +87,29 @@ def build_addition(
 @request.built_by(build_addition)
 def add_domain(wanted: AddParentDomainRequest, *, wait: Wait = True, json: Json = False) -> None:
     """Serve a Sovereign under one more parent domain: zone, records, Certificates, and the registry's delegation."""
-    try:
-        code = asyncio.run(_plan(wanted, as_json=json) if wanted.dry_run else _add(wanted, wait=wait, as_json=json))
-    except KeyboardInterrupt:
-        display.console(stderr=True).print("interrupted: not followed any further; the run itself goes on")
-        code = INTERRUPTED
-    raise typer.Exit(code)
+    interrupting.end_with(
+        _plan(wanted, as_json=json) if wanted.dry_run else _add(wanted, wait=wait, as_json=json),
+        interrupted="not followed any further; the run itself goes on",
+    )
 
 
 async def _plan(wanted: AddParentDomainRequest, *, as_json: bool) -> int:
     client, workflow_id = await connect(), planning.plan_id(wanted.sovereign_fqdn)
-    try:
-        result = await planning.result_of(_start(client, wanted, workflow_id), workflow_id, as_json=as_json)
-    except WorkflowFailureError as error:
-        return failed(error)
-    except reading.ReaderGoneError:
-        return INTERRUPTED
-    if as_json:
-        print(result.model_dump_json())
-    else:
-        planning.show(result, display.console())
-    return 0 if result.phase in DONE else 1
+    return await planning.print_planned(_start(client, wanted, workflow_id), workflow_id, as_json=as_json)
 
 
 async def _add(wanted: AddParentDomainRequest, *, wait: bool, as_json: bool) -> int:
     client, workflow_id = await connect(), parent_domain_workflow_id(wanted.name)
-    try:
-        handle = await _start(client, wanted, workflow_id)
-    except WorkflowAlreadyStartedError:
-        display.console(stderr=True).print(
-            f"AlreadyInProgress: a run already works on {wanted.name}, under the workflow id {workflow_id}. Follow it "
-            f"with: sovereign-dns watch {workflow_id}, or stop it with: sovereign-dns cancel {workflow_id}",
-            markup=False,
-        )
-        return 1
-    if not wait:
-        display.console(stderr=as_json).print(f"started {handle.id}")
-        return 0
-    if as_json:
-        await watching.show_trouble(handle, display.console(stderr=True))
-    else:
-        await watching.show_steps(handle, display.console())
-    return await provisioning.report_end_of(handle, as_json=as_json, repeatable=wanted.sovereign_fqdn)
+    return await starting.see_to_its_end(
+        _start(client, wanted, workflow_id),
+        busy=f"a run already works on {wanted.name}, under the workflow id {workflow_id}. Follow it with: "
+        f"sovereign-dns watch {workflow_id}, or stop it with: sovereign-dns cancel {workflow_id}",
+        repeatable=wanted.sovereign_fqdn,
+        wait=wait,
+        as_json=as_json,
+    )
 
 
 async def _start(client: Client, wanted: AddParentDomainRequest, workflow_id: str) -> Handle:
-    return await client.start_workflow(
-        ADD_PARENT_DOMAIN,
-        wanted,
-        id=workflow_id,
-        task_queue=TASK_QUEUE,
-        result_type=ProvisionResult,
-        static_summary=f"{wanted.name} for {wanted.sovereign_fqdn}",
-    )
+    summary = f"{wanted.name} for {wanted.sovereign_fqdn}"
+    return await starting.start(client, ADD_PARENT_DOMAIN, wanted, workflow_id, summary=summary)

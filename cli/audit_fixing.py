@@ -2,24 +2,19 @@
 
 import asyncio
 import secrets
-import sys
 from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from cli import audit_display, display, watching
+from cli import agreeing, audit_display, display, planning, starting, watching
 from cli.audit_results import known_findings
 from cli.connection import connect
-from cli.following import Handle
-from cli.outcome import DONE, failed
+from cli.outcome import failed
 from sovereign_dns.audit_contract import FIX_FINDING, Finding, FixFindingRequest
-from sovereign_dns.contract import TASK_QUEUE, ProvisionResult
+from sovereign_dns.contract import ProvisionResult
 from sovereign_dns.fix_intent import fix_lock_id, why_not_removable
-
-WRONG_USAGE = 2
 
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="The finding's id, as `audit show` prints it.", show_default=False)
@@ -52,7 +47,7 @@ async def _fix(finding_id: str, *, yes: bool, dry_run: bool, as_json: bool) -> i
         terminal.print(why, markup=False)
         return 1
     if not (yes or dry_run or _agreed(finding)):
-        return WRONG_USAGE if not sys.stdin.isatty() else 1
+        return 1
     request = FixFindingRequest(finding=finding, togetherWith=together, dryRun=dry_run)
     return await _start_and_show(client, request, as_json=as_json)
 
@@ -72,33 +67,23 @@ def _at_the_same_cut(finding: Finding, known: Mapping[str, Finding]) -> list[Fin
 
 
 def _agreed(finding: Finding) -> bool:
-    if not sys.stdin.isatty():
-        display.console(stderr=True).print(
-            "nothing was removed: there is no terminal to ask at. To remove it: "
-            f"sovereign-dns audit fix {finding.id} --yes",
-            markup=False,
-        )
-        return False
-    return typer.confirm(f"Remove {finding.name} {finding.type} from zone {finding.zone}?", err=True)
+    return agreeing.agreed(
+        f"Remove {finding.name} {finding.type} from zone {finding.zone}?",
+        unattended="nothing was removed: there is no terminal to ask at. To remove it: "
+        f"sovereign-dns audit fix {finding.id} --yes",
+    )
 
 
 async def _start_and_show(client: Client, request: FixFindingRequest, *, as_json: bool) -> int:
     finding = request.finding
     lock_id = fix_lock_id(finding)
-    try:
-        handle: Handle = await client.start_workflow(
-            FIX_FINDING,
-            request,
-            id=f"plan/audit-fix/{finding.id}/{secrets.token_hex(4)}" if request.dry_run else lock_id,
-            task_queue=TASK_QUEUE,
-            result_type=ProvisionResult,
-            static_summary=f"{finding.kind} {finding.name} {finding.type} removed",
-        )
-    except WorkflowAlreadyStartedError:
-        display.console(stderr=True).print(
-            f"AlreadyInProgress: a run holds the lock {lock_id}, so nothing was removed. Wait for it, and start again.",
-            markup=False,
-        )
+    workflow_id = f"plan/audit-fix/{finding.id}/{secrets.token_hex(4)}" if request.dry_run else lock_id
+    summary = f"{finding.kind} {finding.name} {finding.type} removed"
+    handle = await starting.started(
+        starting.start(client, FIX_FINDING, request, workflow_id, summary=summary),
+        busy=f"a run holds the lock {lock_id}, so nothing was removed. Wait for it, and start again.",
+    )
+    if handle is None:
         return 1
     await (watching.show_trouble if as_json else watching.show_steps)(handle, display.console(stderr=True))
     try:
@@ -112,7 +97,7 @@ def _report(result: ProvisionResult, workflow_id: str, *, as_json: bool) -> int:
     terminal = display.console()
     if as_json:
         print(result.model_dump_json())
-        return 0 if result.phase in DONE else 1
+        return planning.exit_code(result)
     terminal.print(display.diff(result.records, result.sovereign_fqdn))
     for hazard in result.hazards:
         terminal.print(display.HazardNotice(hazard))
@@ -123,4 +108,4 @@ def _report(result: ProvisionResult, workflow_id: str, *, as_json: bool) -> int:
         terminal.print(
             f"{removed} removed, {result.phase}. To put it back: sovereign-dns restore {workflow_id}", markup=False
         )
-    return 0 if result.phase in DONE else 1
+    return planning.exit_code(result)

@@ -2,13 +2,12 @@
 
 import asyncio
 
-import typer
 from temporalio.client import WorkflowExecutionStatus
 
-from cli import display, following, provisioning, request
+from cli import display, following, interrupting, request
 from cli.connection import connect
 from cli.following import Handle, Look
-from cli.outcome import INTERRUPTED, Wait, how_to_start_again
+from cli.outcome import Wait, how_to_start_again, report_end_of
 from cli.watching import UNANSWERED_SECONDS
 
 RECORDED = (
@@ -19,12 +18,9 @@ RECORDED = (
 
 def cancel(fqdn: request.RunName, *, wait: Wait = True) -> None:
     """Stop the run that works on a Sovereign, cleanly: what is done stays done, and a new run carries on from it."""
-    try:
-        code = asyncio.run(_cancel(request.named(fqdn), wait=wait))
-    except KeyboardInterrupt:
-        display.console(stderr=True).print("interrupted: not followed any further; the cancellation stays recorded")
-        code = INTERRUPTED
-    raise typer.Exit(code)
+    interrupting.end_with(
+        _cancel(request.named(fqdn), wait=wait), interrupted="not followed any further; the cancellation stays recorded"
+    )
 
 
 async def _cancel(fqdn: str, *, wait: bool) -> int:
@@ -53,7 +49,7 @@ async def _end_of(handle: Handle) -> Look:
 async def _report(fqdn: str, handle: Handle, ended: Look) -> int:
     terminal = display.console()
     if ended.status is None and ended.execution_status is not WorkflowExecutionStatus.CANCELED:
-        return await provisioning.report_end_of(handle, as_json=False, repeatable=fqdn)
+        return await report_end_of(handle, as_json=False, repeatable=fqdn)
     if ended.status is None:
         terminal.print(
             f"cancelled. No worker answers, so what the run of {fqdn} had done can't be shown here; as soon as one "

@@ -1,24 +1,20 @@
 """`deprovision` and `remove-domain`: show what would go, ask, and take it away."""
 
-import asyncio
 import secrets
-import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.client import Client
 
-from cli import display, following, planning, provisioning, reading, request, watching
+from cli import agreeing, display, following, interrupting, planning, request, starting, watching
 from cli.connection import connect
 from cli.following import Handle
-from cli.outcome import DONE, INTERRUPTED, Json, Wait, failed
+from cli.outcome import Json, Wait
 from cli.removal_request import build_deprovision, build_domain_removal
 from sovereign_dns.contract import (
     DEPROVISION_SOVEREIGN,
     REMOVE_PARENT_DOMAIN,
-    TASK_QUEUE,
     ProvisionResult,
     sovereign_workflow_id,
 )
@@ -90,90 +86,54 @@ class Removal:
 
     async def start(self, client: Client, workflow_id: str, *, dry_run: bool) -> Handle:
         """Starts it for real, or as a plan."""
-        return await client.start_workflow(
-            self.workflow_type,
-            self.wanted.changed(dry_run=dry_run),
-            id=workflow_id,
-            task_queue=TASK_QUEUE,
-            result_type=ProvisionResult,
-            static_summary=self.summary,
-        )
+        wanted = self.wanted.changed(dry_run=dry_run)
+        return await starting.start(client, self.workflow_type, wanted, workflow_id, summary=self.summary)
 
 
 def _end_with(removal: Removal, *, dry_run: bool, yes: bool, wait: bool, as_json: bool) -> None:
-    try:
-        if dry_run:
-            code = asyncio.run(_plan_only(removal, as_json=as_json))
-        else:
-            code = asyncio.run(_remove(removal, yes=yes, wait=wait, as_json=as_json))
-    except KeyboardInterrupt:
-        display.console(stderr=True).print("interrupted: not followed any further; a run that was started goes on")
-        code = INTERRUPTED
-    raise typer.Exit(code)
+    interrupting.end_with(
+        _plan_only(removal, as_json=as_json) if dry_run else _remove(removal, yes=yes, wait=wait, as_json=as_json),
+        interrupted="not followed any further; a run that was started goes on",
+    )
 
 
 async def _plan_only(removal: Removal, *, as_json: bool) -> int:
-    planned = await _planned(await connect(), removal, as_json=as_json)
-    if isinstance(planned, int):
-        return planned
-    if as_json:
-        print(planned.model_dump_json())
-    else:
-        planning.show(planned, display.console())
-    return 0 if planned.phase in DONE else 1
-
-
-async def _planned(client: Client, removal: Removal, *, as_json: bool) -> ProvisionResult | int:
-    """What would go; or the exit code, where that can't be had."""
-    workflow_id = planning.plan_id(removal.fqdn)
-    try:
-        starting = removal.start(client, workflow_id, dry_run=True)
-        return await planning.result_of(starting, workflow_id, as_json=as_json)
-    except WorkflowFailureError as error:
-        return failed(error)
-    except reading.ReaderGoneError:
-        return INTERRUPTED
+    client, workflow_id = await connect(), planning.plan_id(removal.fqdn)
+    return await planning.print_planned(removal.start(client, workflow_id, dry_run=True), workflow_id, as_json=as_json)
 
 
 async def _remove(removal: Removal, *, yes: bool, wait: bool, as_json: bool) -> int:
     client = await connect()
     if not yes:
-        planned = await _planned(client, removal, as_json=as_json)
+        plan_id = planning.plan_id(removal.fqdn)
+        planned = await planning.planned(removal.start(client, plan_id, dry_run=True), plan_id, as_json=as_json)
         if isinstance(planned, int):
             return planned
         planning.show(planned, display.console(stderr=as_json))
         if not _agreed(planned):
             return 1
-    try:
-        handle = await removal.start(client, removal.workflow_id, dry_run=False)
-    except WorkflowAlreadyStartedError:
-        display.console(stderr=True).print(
-            f"AlreadyInProgress: a run already works on {removal.fqdn}, under the workflow id {removal.workflow_id}. "
-            f"Follow it with: sovereign-dns watch {removal.fqdn}. To cancel it, and have this follow it: --force"
-        )
-        return 1
-    if not wait:
-        display.console(stderr=as_json).print(f"started {removal.workflow_id}")
-        return 0
-    await _show(client, removal, handle, as_json=as_json)
-    return await provisioning.report_end_of(handle, as_json=as_json, repeatable=removal.fqdn)
+
+    async def show(handle: Handle) -> None:
+        await _show(client, removal, handle, as_json=as_json)
+
+    return await starting.see_to_its_end(
+        removal.start(client, removal.workflow_id, dry_run=False),
+        busy=f"a run already works on {removal.fqdn}, under the workflow id {removal.workflow_id}. Follow it with: "
+        f"sovereign-dns watch {removal.fqdn}. To cancel it, and have this follow it: --force",
+        repeatable=removal.fqdn,
+        wait=wait,
+        as_json=as_json,
+        show=show,
+    )
 
 
 def _agreed(planned: ProvisionResult) -> bool:
-    """Asks.
-
-    Raises:
-        typer.Exit: nobody is there to be asked.
-    """
-    if not sys.stdin.isatty():
-        display.console(stderr=True).print(
-            "nobody is at a terminal to be asked: nothing was removed. To mean it: --yes. Only to see it: --dry-run"
-        )
-        raise typer.Exit(2)
-    if typer.confirm(f"Remove {_count(planned)} of {planned.sovereign_fqdn}?", err=True):
-        return True
-    display.console(stderr=True).print("nothing was removed")
-    return False
+    return agreeing.agreed(
+        f"Remove {_count(planned)} of {planned.sovereign_fqdn}?",
+        unattended="nobody is at a terminal to be asked: nothing was removed. To mean it: --yes. Only to see it: "
+        "--dry-run",
+        declined="nothing was removed",
+    )
 
 
 def _count(planned: ProvisionResult) -> str:
@@ -190,11 +150,9 @@ def _count(planned: ProvisionResult) -> str:
 
 async def _show(client: Client, removal: Removal, handle: Handle, *, as_json: bool) -> None:
     """A forced run is followed to the lock, and then the one that holds it."""
-    show = watching.show_trouble if as_json else watching.show_steps
-    terminal = display.console(stderr=as_json)
     if removal.wanted.force:
-        await show(handle, terminal, until_handed_over=True)
+        await watching.show(handle, as_json=as_json, until_handed_over=True)
         if not (await following.look(handle)).running:
             return
         handle = following.handle_of(client, sovereign_workflow_id(removal.fqdn))
-    await show(handle, terminal)
+    await watching.show(handle, as_json=as_json)

@@ -7,6 +7,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError
 
 from cli import display
+from cli.following import Handle
 from sovereign_dns.contract import (
     DEPROVISION_SOVEREIGN,
     PROVISION_SOVEREIGN,
@@ -81,3 +82,12 @@ def report(result: ProvisionResult, *, as_json: bool, again: str | None = None) 
     if again is not None:
         display.console(stderr=True).print(again, markup=False)
     return 1
+
+
+async def report_end_of(handle: Handle, *, as_json: bool, repeatable: str) -> int:
+    """Prints how a run ends, or why it failed, and how to start it again. Returns the exit code."""
+    again = how_to_start_again(repeatable, (await handle.describe()).workflow_type)
+    try:
+        return report(await handle.result(), as_json=as_json, again=again)
+    except WorkflowFailureError as error:
+        return failed(error, again=again)

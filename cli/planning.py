@@ -5,9 +5,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 from rich.console import Console
+from temporalio.client import WorkflowFailureError
 
 from cli import display, reading, watching
 from cli.following import Handle
+from cli.outcome import DONE, INTERRUPTED, failed
 from sovereign_dns.contract import ProvisionResult
 from sovereign_dns.standing import standing
 
@@ -17,13 +19,8 @@ def plan_id(fqdn: str) -> str:
     return f"plan/{fqdn}/{secrets.token_hex(4)}"
 
 
-async def result_of(start: Coroutine[Any, Any, Handle], workflow_id: str, *, as_json: bool) -> ProvisionResult:
-    """Starts a dry run, shows on stderr what it waits for, and returns its result.
-
-    Raises:
-        ReaderGoneError: Ctrl-C.
-        WorkflowFailureError: it failed.
-    """
+async def planned(starting: Coroutine[Any, Any, Handle], workflow_id: str, *, as_json: bool) -> ProvisionResult | int:
+    """Starts a dry run, shows on stderr what it waits for, and returns its result; or the exit code, if it has none."""
     progress = display.console(stderr=True)
 
     async def follow(handle: Handle) -> None:
@@ -32,7 +29,29 @@ async def result_of(start: Coroutine[Any, Any, Handle], workflow_id: str, *, as_
         else:
             await watching.show_steps(handle, progress, transient=True)
 
-    return await reading.result_of(start, workflow_id, follow)
+    try:
+        return await reading.result_of(starting, workflow_id, follow)
+    except WorkflowFailureError as error:
+        return failed(error)
+    except reading.ReaderGoneError:
+        return INTERRUPTED
+
+
+async def print_planned(starting: Coroutine[Any, Any, Handle], workflow_id: str, *, as_json: bool) -> int:
+    """Prints what a dry run says, as a diff or as JSON. Returns the exit code."""
+    result = await planned(starting, workflow_id, as_json=as_json)
+    if isinstance(result, int):
+        return result
+    if as_json:
+        print(result.model_dump_json())
+    else:
+        show(result, display.console())
+    return exit_code(result)
+
+
+def exit_code(result: ProvisionResult) -> int:
+    """Of a command that only plans."""
+    return 0 if result.phase in DONE else 1
 
 
 def show(result: ProvisionResult, terminal: Console) -> None:

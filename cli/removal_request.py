@@ -104,17 +104,11 @@ def _given(
     certificate_namespace: str | None,
     level: VerificationLevel | None,
 ) -> dict[str, Any]:
-    body = {
-        "sovereignFQDN": fqdn,
-        "loadBalancerIP": ip,
-        "loadBalancerIPv6": ipv6,
-        "consoleLoadBalancerIP": console_ip,
-        "deploymentId": deployment_id,
-        "subdomains": subdomains or None,
-        "certificateNamespace": certificate_namespace,
-        "verification": {"level": level} if level else None,
-    }
-    return {field: value for field, value in body.items() if value is not None}
+    return request.names_given(fqdn, ip, ipv6, console_ip, subdomains=subdomains) | request.given(
+        deploymentId=deployment_id,
+        certificateNamespace=certificate_namespace,
+        verification={"level": level} if level else None,
+    )
 
 
 def _over_recorded(given: dict[str, Any], fqdn: str, more: tuple[str, ...]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def build_request(
     body: dict[str, Any] = {"deploymentId": DEPLOYMENT_ID} if request_file is None else read_body(request_file)
     if before is not None:
         body = dict(before.body)
-    body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)
+    body |= names_given(fqdn, ip, ipv6, console_ip, parents=parents, subdomains=subdomains, ttl=ttl)
     body |= given(deploymentId=deployment_id, removeWildcards=remove_wildcards or None, takeover=takeover)
     if of_certificate := given(enabled=certificate, issuer=issuer):
         body["certificate"] = over(body.get("certificate"), of_certificate)
@@ -163,19 +163,20 @@ def build_verification(
         told = _newest(fqdn, request_file).body
     only_written = {wire_name(field) for field in ProvisionRequest.model_fields.keys() - VerifyRequest.model_fields}
     body = {key: value for key, value in told.items() if key not in only_written}
-    body |= _names_given(fqdn, ip, ipv6, console_ip, parents, subdomains, ttl)
+    body |= names_given(fqdn, ip, ipv6, console_ip, parents=parents, subdomains=subdomains, ttl=ttl)
     body["verification"] = over(body.get("verification"), given(level=level) | {"deadlineSeconds": within})
     return read_as(VerifyRequest, body)
 
 
-def _names_given(
+def names_given(
     fqdn: str | None,
     ip: str | None,
     ipv6: str | None,
     console_ip: str | None,
-    parents: list[str] | None,
-    subdomains: list[str] | None,
-    ttl: int | None,
+    *,
+    parents: list[str] | None = None,
+    subdomains: list[str] | None = None,
+    ttl: int | None = None,
 ) -> dict[str, Any]:
     """The fields that say which names a Sovereign has, and where they lead."""
     return given(

@@ -1,23 +1,19 @@
 """`restore`: show what a run took away, and against what stands there now; ask, and put it back."""
 
-import asyncio
 import json as json_text
-import sys
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from cli import display, losses, planning, reading, watching
+from cli import agreeing, display, interrupting, losses, planning, starting, watching
 from cli.connection import connect
 from cli.following import Handle
-from cli.outcome import DONE, INTERRUPTED, Json, failed, report
+from cli.outcome import Json, failed, report
 from sovereign_dns.contract import (
     RESTORE_RECORDS,
-    TASK_QUEUE,
     ProvisionResult,
     VerificationLevel,
     VerificationRequest,
@@ -53,17 +49,12 @@ def restore(
 ) -> None:
     """Put back what a run removed or replaced: records, zones, Certificates, a pool name. Shows it first, and asks."""
     verification = VerificationRequest(level=level) if level else VerificationRequest()
+    work = _restore(workflow_id, run_id, verification, takeover=takeover, dry_run=dry_run, yes=yes, as_json=json)
     try:
-        code = asyncio.run(
-            _restore(workflow_id, run_id, verification, takeover=takeover, dry_run=dry_run, yes=yes, as_json=json)
-        )
+        interrupting.end_with(work, interrupted="not followed any further; a run that was started goes on")
     except losses.NothingKnownError as error:
         display.console(stderr=True).print(str(error), markup=False)
-        code = 1
-    except KeyboardInterrupt:
-        display.console(stderr=True).print("interrupted: not followed any further; a run that was started goes on")
-        code = INTERRUPTED
-    raise typer.Exit(code)
+        raise typer.Exit(1) from error
 
 
 async def _restore(
@@ -95,7 +86,7 @@ async def _restore(
         else:
             _show(planned, lost, terminal)
         if dry_run:
-            return 0 if planned.phase in DONE else 1
+            return planning.exit_code(planned)
         if _is_as_it_was(planned, lost):
             terminal.print("everything is there as it was before that run: nothing was written")
             return 0
@@ -121,24 +112,13 @@ def _request(
 async def _planned(client: Client, wanted: RestoreRequest, *, as_json: bool) -> ProvisionResult | int:
     """What would be put back; or the exit code, where that can't be had."""
     workflow_id = planning.plan_id(wanted.sovereign_fqdn or "restore")
-    try:
-        starting = _start(client, wanted.changed(dry_run=True), workflow_id)
-        return await planning.result_of(starting, workflow_id, as_json=as_json)
-    except WorkflowFailureError as error:
-        return failed(error)
-    except reading.ReaderGoneError:
-        return INTERRUPTED
+    starts = _start(client, wanted.changed(dry_run=True), workflow_id)
+    return await planning.planned(starts, workflow_id, as_json=as_json)
 
 
 async def _start(client: Client, wanted: RestoreRequest, workflow_id: str) -> Handle:
-    return await client.start_workflow(
-        RESTORE_RECORDS,
-        wanted,
-        id=workflow_id,
-        task_queue=TASK_QUEUE,
-        result_type=ProvisionResult,
-        static_summary=f"{wanted.sovereign_fqdn or 'records of nobody'} as before {wanted.restores}",
-    )
+    summary = f"{wanted.sovereign_fqdn or 'records of nobody'} as before {wanted.restores}"
+    return await starting.start(client, RESTORE_RECORDS, wanted, workflow_id, summary=summary)
 
 
 def _show(planned: ProvisionResult, lost: ProvisionResult, terminal: Console) -> None:
@@ -166,36 +146,25 @@ def _is_as_it_was(planned: ProvisionResult, lost: ProvisionResult) -> bool:
 
 
 def _agreed() -> bool:
-    """Asks.
-
-    Raises:
-        typer.Exit: nobody is there to be asked.
-    """
-    if not sys.stdin.isatty():
-        display.console(stderr=True).print(
-            "nobody is at a terminal to be asked: nothing was put back. To mean it: --yes. Only to see it: --dry-run"
-        )
-        raise typer.Exit(2)
-    if typer.confirm("Put this back?", err=True):
-        return True
-    display.console(stderr=True).print("nothing was put back")
-    return False
+    return agreeing.agreed(
+        "Put this back?",
+        unattended="nobody is at a terminal to be asked: nothing was put back. To mean it: --yes. Only to see it: "
+        "--dry-run",
+        declined="nothing was put back",
+    )
 
 
 async def _put_back(client: Client, wanted: RestoreRequest, restored_id: str, *, as_json: bool) -> int:
     fqdn = wanted.sovereign_fqdn
     workflow_id = sovereign_workflow_id(fqdn) if fqdn else f"restore/{restored_id}"
-    try:
-        handle = await _start(client, wanted, workflow_id)
-    except WorkflowAlreadyStartedError:
-        display.console(stderr=True).print(
-            f"AlreadyInProgress: a run already works there, under the workflow id {workflow_id}. Wait for its end, or "
-            "cancel it, and restore again",
-            markup=False,
-        )
+    handle = await starting.started(
+        _start(client, wanted, workflow_id),
+        busy=f"a run already works there, under the workflow id {workflow_id}. Wait for its end, or cancel it, and "
+        "restore again",
+    )
+    if handle is None:
         return 1
-    show = watching.show_trouble if as_json else watching.show_steps
-    await show(handle, display.console(stderr=as_json))
+    await watching.show(handle, as_json=as_json)
     try:
         result = await handle.result()
     except WorkflowFailureError as error:

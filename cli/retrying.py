@@ -1,7 +1,5 @@
 """`retry`: have what waits attempt at once, for one Sovereign or for all."""
 
-import asyncio
-import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,11 +13,11 @@ from temporalio.api.enums.v1 import BatchOperationState
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from cli import display, following, resets, survey
+from cli import agreeing, display, following, interrupting, resets, survey
 from cli.choices import among
 from cli.connection import connect
 from cli.following import NoSuchRunError
-from cli.outcome import DONE, INTERRUPTED, how_to_start_again
+from cli.outcome import DONE, how_to_start_again
 from cli.request import named
 from cli.resets import Aim, BatchBusyError
 from cli.survey import Run
@@ -93,15 +91,11 @@ def retry(
     if jitter and not everyone:
         raise typer.BadParameter("--jitter spreads many attempts: it goes with --all")
     selection = Selection(steps or [], error_types or [])
-    try:
-        if fqdn is not None:
-            code = asyncio.run(_retry_one(named(fqdn), selection, yes=yes))
-        else:
-            code = asyncio.run(_retry_all(selection, timedelta(seconds=jitter), yes=yes))
-    except KeyboardInterrupt:
-        display.console(stderr=True).print("interrupted: what was told already attempts nevertheless")
-        code = INTERRUPTED
-    raise typer.Exit(code)
+    if fqdn is not None:
+        work = _retry_one(named(fqdn), selection, yes=yes)
+    else:
+        work = _retry_all(selection, timedelta(seconds=jitter), yes=yes)
+    interrupting.end_with(work, interrupted="what was told already attempts nevertheless")
 
 
 async def _retry_one(fqdn: str, selection: Selection, *, yes: bool) -> int:
@@ -191,15 +185,13 @@ def _agreed(aims: Sequence[Aim], *, yes: bool) -> bool:
         display.one_line(terminal, Text(line))
     if yes or len(aims) <= HANDFUL:
         return True
-    if not sys.stdin.isatty():
-        display.console(stderr=True).print(
-            f"these are {len(aims)} steps, and nobody is at a terminal to be asked: nothing was told. To mean it: --yes"
-        )
-        raise typer.Exit(2)
-    if typer.confirm(f"Have these {len(aims)} steps attempt now?"):
-        return True
-    terminal.print("nothing was told")
-    return False
+    return agreeing.agreed(
+        f"Have these {len(aims)} steps attempt now?",
+        unattended=f"these are {len(aims)} steps, and nobody is at a terminal to be asked: nothing was told. To mean "
+        "it: --yes",
+        declined="nothing was told",
+        on_stdout=True,
+    )
 
 
 def _preview(aims: Sequence[Aim]) -> Iterator[str]:

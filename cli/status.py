@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli import display, following, overview, provisioning, request, survey
+from cli import display, following, overview, request, survey
 from cli.choices import among
 from cli.connection import connect
 from cli.following import Look
-from cli.outcome import DONE, Json, how_to_start_again
+from cli.outcome import DONE, Json, how_to_start_again, report_end_of
 from cli.survey import ShownPhase
 
 Fqdn = Annotated[
@@ -60,7 +60,7 @@ async def _show_one(fqdn: str, *, as_json: bool) -> int:
     seen = await following.look(handle)
     if seen.status is None:
         if not seen.running:  # its input could not be read, so that it knows nothing of itself
-            return await provisioning.report_end_of(handle, as_json=as_json, repeatable=fqdn)
+            return await report_end_of(handle, as_json=as_json, repeatable=fqdn)
         _show_what_temporal_knows(seen)
         return 1
     if as_json:

@@ -6,14 +6,12 @@ import secrets
 import typer
 from temporalio.client import WorkflowFailureError
 
-from cli import display, following, provisioning, reading, request, watching
+from cli import display, following, interrupting, reading, request, starting, watching
 from cli.connection import connect
 from cli.following import Handle
-from cli.outcome import INTERRUPTED, Json, failed, report
+from cli.outcome import INTERRUPTED, Json, failed, report, report_end_of
 from sovereign_dns.contract import (
-    TASK_QUEUE,
     VERIFY_SOVEREIGN,
-    ProvisionResult,
     VerifyRequest,
 )
 
@@ -26,35 +24,21 @@ def verify(wanted: VerifyRequest, *, json: Json = False) -> None:
 
 def watch(fqdn: request.RunName) -> None:
     """Follow a Sovereign's latest run until it has ended."""
-    try:
-        code = asyncio.run(_watch(request.named(fqdn)))
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    raise typer.Exit(code)
+    interrupting.end_with(_watch(request.named(fqdn)))
 
 
 async def _verify(wanted: VerifyRequest, *, as_json: bool) -> int:
     client = await connect()
     workflow_id = f"verify/{wanted.sovereign_fqdn}/{secrets.token_hex(4)}"
 
-    async def start() -> Handle:
-        return await client.start_workflow(
-            VERIFY_SOVEREIGN,
-            wanted,
-            id=workflow_id,
-            task_queue=TASK_QUEUE,
-            result_type=ProvisionResult,
-            static_summary=f"{wanted.sovereign_fqdn} is {wanted.load_balancer_ip}",
-        )
+    summary = f"{wanted.sovereign_fqdn} is {wanted.load_balancer_ip}"
+    starts = starting.start(client, VERIFY_SOVEREIGN, wanted, workflow_id, summary=summary)
 
     async def show(handle: Handle) -> None:
-        if as_json:
-            await watching.show_trouble(handle, display.console(stderr=True))
-        else:
-            await watching.show_steps(handle, display.console())
+        await watching.show(handle, as_json=as_json)
 
     try:
-        return report(await reading.result_of(start(), workflow_id, show), as_json=as_json)
+        return report(await reading.result_of(starts, workflow_id, show), as_json=as_json)
     except WorkflowFailureError as error:
         return failed(error)
     except reading.ReaderGoneError:
@@ -64,4 +48,4 @@ async def _verify(wanted: VerifyRequest, *, as_json: bool) -> int:
 async def _watch(fqdn: str) -> int:
     handle = following.handle_of(await connect(), following.workflow_id_of(fqdn))
     await watching.show_steps(handle, display.console())
-    return await provisioning.report_end_of(handle, as_json=False, repeatable=fqdn)
+    return await report_end_of(handle, as_json=False, repeatable=fqdn)

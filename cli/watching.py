@@ -17,6 +17,12 @@ UNANSWERED_SECONDS = 5
 """A worker that is only slow, as with a run's first task, is not yet missed."""
 
 
+async def show(handle: Handle, *, as_json: bool, until_handed_over: bool = False) -> None:
+    """Shows the steps; with JSON on stdout only what the run waits for, on stderr."""
+    shown = show_trouble if as_json else show_steps
+    await shown(handle, display.console(stderr=as_json), until_handed_over=until_handed_over)
+
+
 async def show_steps(
     handle: Handle, terminal: Console, *, transient: bool = False, until_handed_over: bool = False
 ) -> None:
