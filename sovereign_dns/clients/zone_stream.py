@@ -70,9 +70,13 @@ class ZoneStream:
                     empty, has_soa = False, has_soa or rrset.type == "SOA"
         if group:
             yield name, group
-        # Without any record it is a secondary that was never transferred, and answers nothing.
-        if not (empty or has_soa):
+        if not has_soa and not (empty and await self._is_secondary(zone)):
             raise PowerDNSUnavailable(f"PowerDNS answered a zone without a SOA record while {doing}")
+
+    async def _is_secondary(self, zone: str) -> bool:
+        """One that was never transferred has no record at all, and answers nothing."""
+        metadata = await self._powerdns.zone(zone)
+        return metadata is not None and not metadata.writable
 
     def _no_zone(self, response: httpx.Response, doing: str) -> PowerDNSUnavailable:
         return PowerDNSUnavailable(
