@@ -14,7 +14,7 @@ from sovereign_dns.clients.hetzner import Hetzner
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import DEPROVISION_SOVEREIGN, ProvisionResult, sovereign_workflow_id
-from sovereign_dns.failures import Failure, Outage, TemporalUnavailable
+from sovereign_dns.failures import Failure, Outage, PDMUnavailable, TemporalUnavailable
 from sovereign_dns.inventory import Inventory, OwnedAddress, OwnedNetwork, PoolRow
 from sovereign_dns.lifecycles import LIFECYCLE_TYPES, LifecycleRun, Lifecycles, lifecycles_of
 
@@ -85,6 +85,13 @@ class InventorySources:
     async def _read_pdm(self) -> Inventory:
         pools = sorted({pool.rstrip(".").lower() for pool in await self._pdm.managed_domains()})
         listed = await side_by_side((self._pdm.rows(pool) for pool in pools), at_once=POOLS_AT_ONCE)
+        unlisted = [pool for pool, found in zip(pools, listed, strict=True) if found is None]
+        if unlisted:
+            raise PDMUnavailable(
+                f"PDM names {', '.join(unlisted)} among the pools that it manages (managedDomains of its /healthz), and "
+                "answers 422, not managed, when asked for the names there, so it is not known which of them are held. "
+                "Look at the pools that PDM is configured with, and whether each of its instances has the same"
+            )
         rows = [
             PoolRow(
                 pool=pool,
@@ -96,9 +103,8 @@ class InventorySources:
             for pool, found in zip(pools, listed, strict=True)
             for row in found or []
         ]
-        managed = [pool for pool, found in zip(pools, listed, strict=True) if found is not None]
         return Inventory(
-            pools=managed, pool_rows=rows, sources=[SourceRead(source="pdm", state="read", entries=len(rows))]
+            pools=pools, pool_rows=rows, sources=[SourceRead(source="pdm", state="read", entries=len(rows))]
         )
 
     async def _read_networks(self, request: AuditRequest) -> Inventory:

@@ -25,11 +25,9 @@ def answer(request: httpx.Request) -> httpx.Response:
     """PDM and Hetzner Cloud as they should be."""
     match request.url.path:
         case "/healthz":
-            return httpx.Response(200, json={"status": "ok", "managedDomains": ["omani.works", "unmanaged.by.now"]})
+            return httpx.Response(200, json={"status": "ok", "managedDomains": ["omani.works"]})
         case "/api/v1/pool/omani.works/list":
             return httpx.Response(200, json={"poolDomain": "omani.works", "allocations": [ROW, RESERVED]})
-        case "/api/v1/pool/unmanaged.by.now/list":
-            return httpx.Response(422, json={"error": "unsupported-pool"})
         case path:
             kind = path.rpartition("/")[2]
             resources = [{"id": 1, "name": "lb-1", "public_net": {"ipv4": {"ip": "192.0.2.1"}, "ipv6": None}}]
@@ -69,7 +67,7 @@ def source(inventory: Inventory, name: str) -> SourceRead:
     return one
 
 
-async def test_pdm_tells_its_rows_and_the_pools_that_it_still_manages() -> None:
+async def test_pdm_tells_its_rows_and_the_pools_that_it_manages() -> None:
     inventory = await read(sources(), "pdm")
 
     assert source(inventory, "pdm").entries == 2
@@ -110,6 +108,7 @@ async def test_what_is_not_configured_is_left_out() -> None:
 
 AWAY = httpx.Response(503)
 REFUSED = httpx.Response(401)
+UNMANAGED = httpx.Response(422, json={"error": "unsupported-pool"})
 LIMITED = httpx.Response(429, headers={"RateLimit-Reset": "99999999999"})
 
 
@@ -118,6 +117,7 @@ LIMITED = httpx.Response(429, headers={"RateLimit-Reset": "99999999999"})
     [
         ("pdm", {"/healthz": AWAY}, "PDMUnavailable"),
         ("pdm", {"/api/v1/pool/omani.works/list": AWAY}, "PDMUnavailable"),
+        ("pdm", {"/api/v1/pool/omani.works/list": UNMANAGED}, "PDMUnavailable"),
         ("pdm", {"/healthz": REFUSED}, "PDMUnauthorized"),
         ("hetzner", {"/v1/servers": AWAY}, "HetznerUnavailable"),
         ("hetzner", {"/v1/primary_ips": REFUSED}, "HetznerUnauthorized"),
