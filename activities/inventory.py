@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 import structlog
+from pydantic import ValidationError
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
@@ -14,9 +15,10 @@ from sovereign_dns.clients.hetzner import Hetzner
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import DEPROVISION_SOVEREIGN, ProvisionResult, sovereign_workflow_id
-from sovereign_dns.failures import Failure, Outage, TemporalUnavailable
+from sovereign_dns.failures import Failure, Outage, PDMUnavailable, TemporalUnavailable
 from sovereign_dns.inventory import Inventory, OwnedAddress, OwnedNetwork, PoolRow
 from sovereign_dns.lifecycles import LIFECYCLE_TYPES, LifecycleRun, Lifecycles, lifecycles_of
+from sovereign_dns.wire import explain
 
 LISTED_AT_ONCE = 1000
 POOLS_AT_ONCE = 4
@@ -85,6 +87,13 @@ class InventorySources:
     async def _read_pdm(self) -> Inventory:
         pools = sorted({pool.rstrip(".").lower() for pool in await self._pdm.managed_domains()})
         listed = await side_by_side((self._pdm.rows(pool) for pool in pools), at_once=POOLS_AT_ONCE)
+        unlisted = [pool for pool, found in zip(pools, listed, strict=True) if found is None]
+        if unlisted:
+            raise PDMUnavailable(
+                f"PDM names {', '.join(unlisted)} among the pools that it manages (managedDomains at /healthz), and "
+                "answers 422, not managed, when asked for the names there, so it is not known which of them are held. "
+                "Look at the pools that PDM is configured with, and whether each of its instances has the same"
+            )
         rows = [
             PoolRow(
                 pool=pool,
@@ -96,9 +105,8 @@ class InventorySources:
             for pool, found in zip(pools, listed, strict=True)
             for row in found or []
         ]
-        managed = [pool for pool, found in zip(pools, listed, strict=True) if found is not None]
         return Inventory(
-            pools=managed, pool_rows=rows, sources=[SourceRead(source="pdm", state="read", entries=len(rows))]
+            pools=pools, pool_rows=rows, sources=[SourceRead(source="pdm", state="read", entries=len(rows))]
         )
 
     async def _read_networks(self, request: AuditRequest) -> Inventory:
@@ -166,8 +174,21 @@ class InventorySources:
             state=_STATES.get(execution.status or WorkflowExecutionStatus.FAILED, "failed"),
             started_at=execution.start_time,
             ended_at=execution.close_time,
-            planned=await self._phase(execution) == "planned",
+            planned=await self._is_perhaps_planned(execution),
         )
+
+    async def _is_perhaps_planned(self, execution: WorkflowExecution) -> bool:
+        """Whether it was a dry run. One that can't be read is taken for one, so that nobody is gone by it."""
+        try:
+            return await self._phase(execution) == "planned"
+        except ValidationError as error:
+            _log.warning(
+                "a removal whose result can't be read is passed over",
+                workflow_id=execution.id,
+                run_id=execution.run_id,
+                reason=explain(error),
+            )
+            return True
 
     async def _phase(self, execution: WorkflowExecution) -> str | None:
         """As the list tells it; where the namespace has no search attributes, a removal's result does."""

@@ -10,6 +10,7 @@ import ijson  # type: ignore[import-untyped]
 from pydantic import TypeAdapter, ValidationError
 
 from sovereign_dns import names
+from sovereign_dns.clients import http
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata, zone_path
 from sovereign_dns.failures import PowerDNSUnavailable
 from sovereign_dns.rrsets import RRset
@@ -50,14 +51,19 @@ class ZoneStream:
         To be closed by who doesn't read it to its end (`contextlib.aclosing`).
 
         Raises:
-            PowerDNSUnavailable: what has come so far is not the whole zone.
+            PowerDNSUnavailable: what has come so far is not the whole zone, or PowerDNS doesn't tell it (422).
         """
         doing = f"reading the whole of zone {zone}"
         name, group = "", list[RRset]()
         empty, has_soa = True, False
         async with self._powerdns.streamed(zone_path(zone), doing=doing) as response:
-            if response.status_code != 200:
+            if response.status_code == 404:
                 return
+            if response.status_code != 200:
+                raise PowerDNSUnavailable(
+                    f"PowerDNS answered {response.status_code} while {doing}: {await _first_part(response)}. It says "
+                    "neither what the zone holds nor that it is not hosted; ask it for that zone yourself"
+                )
             async with aclosing(_items(response, "rrsets.item", TypeAdapter(RRset), doing)) as rrsets:
                 async for rrset in rrsets:
                     # PowerDNS sorts them by name.
@@ -98,6 +104,11 @@ async def _items(
         raise PowerDNSUnavailable(
             f"PowerDNS' answer broke off, or is not of its API, while {doing}: {_first_words(error)}"
         ) from None
+
+
+async def _first_part(response: httpx.Response) -> str:
+    await response.aread()
+    return http.excerpt(response)
 
 
 def _first_words(error: Any) -> str:

@@ -1,16 +1,22 @@
 """The sources of the inventory beside the zones: what each of them tells, and how it is told that one can't be read."""
 
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from temporalio.api.workflowservice.v1 import DescribeNamespaceResponse
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.inventory import InventorySources
 from sovereign_dns.audit_contract import AuditRequest, SourceRead
 from sovereign_dns.clients.hetzner import Hetzner
 from sovereign_dns.clients.pdm import PDM
+from sovereign_dns.contract import ProvisionResult
 from sovereign_dns.failures import HetznerUnavailable, PDMUnavailable
 from sovereign_dns.inventory import Inventory
 from sovereign_dns.mounted import MountedURL
@@ -25,11 +31,9 @@ def answer(request: httpx.Request) -> httpx.Response:
     """PDM and Hetzner Cloud as they should be."""
     match request.url.path:
         case "/healthz":
-            return httpx.Response(200, json={"status": "ok", "managedDomains": ["omani.works", "unmanaged.by.now"]})
+            return httpx.Response(200, json={"status": "ok", "managedDomains": ["omani.works"]})
         case "/api/v1/pool/omani.works/list":
             return httpx.Response(200, json={"poolDomain": "omani.works", "allocations": [ROW, RESERVED]})
-        case "/api/v1/pool/unmanaged.by.now/list":
-            return httpx.Response(422, json={"error": "unsupported-pool"})
         case path:
             kind = path.rpartition("/")[2]
             resources = [{"id": 1, "name": "lb-1", "public_net": {"ipv4": {"ip": "192.0.2.1"}, "ipv6": None}}]
@@ -47,7 +51,49 @@ class NoTemporal:
         raise RPCError("no permission", RPCStatusCode.PERMISSION_DENIED, b"")
 
 
-def sources(*, failing: dict[str, httpx.Response] | None = None, asks_hetzner: bool = True, networks: Any = ()) -> Any:
+class TemporalWithoutAttributes:
+    """A Temporal whose list tells no phases: of each run it has the result as JSON, the latest run last."""
+
+    namespace = "default"
+
+    def __init__(self, *runs: tuple[str, str, str]) -> None:
+        began = datetime(2026, 11, 23, tzinfo=UTC)
+        self._results = {f"run-{number}": result for number, (*_, result) in enumerate(runs)}
+        self._executions = [
+            SimpleNamespace(
+                id=f"sovereign/{fqdn}",
+                run_id=f"run-{number}",
+                workflow_type=kind,
+                status=WorkflowExecutionStatus.COMPLETED,
+                start_time=began + timedelta(hours=number),
+                close_time=began + timedelta(hours=number, minutes=1),
+                search_attributes={},
+            )
+            for number, (kind, fqdn, _) in enumerate(runs)
+        ]
+        self.workflow_service = self
+
+    async def list_workflows(self, *_: Any, **__: Any) -> AsyncIterator[SimpleNamespace]:
+        for execution in self._executions:
+            yield execution
+
+    def get_workflow_handle(self, _: str, *, run_id: str, result_type: type[ProvisionResult]) -> Any:
+        async def result() -> ProvisionResult:
+            return result_type.model_validate_json(self._results[run_id])
+
+        return SimpleNamespace(result=result)
+
+    async def describe_namespace(self, *_: Any, **__: Any) -> DescribeNamespaceResponse:
+        return DescribeNamespaceResponse()
+
+
+def sources(
+    *,
+    failing: dict[str, httpx.Response] | None = None,
+    asks_hetzner: bool = True,
+    networks: Any = (),
+    temporal: Any = None,
+) -> Any:
     def backend(request: httpx.Request) -> httpx.Response:
         return (failing or {}).get(request.url.path) or answer(request)
 
@@ -55,7 +101,7 @@ def sources(*, failing: dict[str, httpx.Response] | None = None, asks_hetzner: b
     pdm = PDM(http, MountedURL("POOL_DOMAIN_MANAGER_URL", "http://pdm.test"), user=NO_SECRET, password=NO_SECRET)
     secret = Secret("HCLOUD_TOKEN", SecretStr("t") if asks_hetzner else None)
     hetzner = Hetzner(http, MountedURL("HCLOUD_ENDPOINT", "http://hetzner.test/v1"), secret)
-    return InventorySources(pdm, hetzner, networks, NoTemporal())  # type: ignore[arg-type]
+    return InventorySources(pdm, hetzner, networks, temporal or NoTemporal())  # type: ignore[arg-type]
 
 
 async def read(reader: Any, *asked: str, tell_outages: bool = True, **request: Any) -> Inventory:
@@ -69,7 +115,7 @@ def source(inventory: Inventory, name: str) -> SourceRead:
     return one
 
 
-async def test_pdm_tells_its_rows_and_the_pools_that_it_still_manages() -> None:
+async def test_pdm_tells_its_rows_and_the_pools_that_it_manages() -> None:
     inventory = await read(sources(), "pdm")
 
     assert source(inventory, "pdm").entries == 2
@@ -110,6 +156,7 @@ async def test_what_is_not_configured_is_left_out() -> None:
 
 AWAY = httpx.Response(503)
 REFUSED = httpx.Response(401)
+UNMANAGED = httpx.Response(422, json={"error": "unsupported-pool"})
 LIMITED = httpx.Response(429, headers={"RateLimit-Reset": "99999999999"})
 
 
@@ -118,6 +165,7 @@ LIMITED = httpx.Response(429, headers={"RateLimit-Reset": "99999999999"})
     [
         ("pdm", {"/healthz": AWAY}, "PDMUnavailable"),
         ("pdm", {"/api/v1/pool/omani.works/list": AWAY}, "PDMUnavailable"),
+        ("pdm", {"/api/v1/pool/omani.works/list": UNMANAGED}, "PDMUnavailable"),
         ("pdm", {"/healthz": REFUSED}, "PDMUnauthorized"),
         ("hetzner", {"/v1/servers": AWAY}, "HetznerUnavailable"),
         ("hetzner", {"/v1/primary_ips": REFUSED}, "HetznerUnauthorized"),
@@ -154,3 +202,19 @@ async def test_many_networks_are_looked_up_and_not_gone_through() -> None:
 
     assert owners[4711] == "10.18.103.0/24, in CATALYST_OWNED_NETWORKS"
     assert all(owners)
+
+
+async def test_a_removal_whose_result_cannot_be_read_takes_nobody_away() -> None:
+    removed = '{"sovereignFQDN": "%s.omani.works", "deploymentId": "", "phase": "complete"}'
+    temporal = TemporalWithoutAttributes(
+        ("ProvisionSovereign", "t1.omani.works", "never read"),
+        ("DeprovisionSovereign", "t1.omani.works", '{"phase": "of another time"}'),
+        ("DeprovisionSovereign", "t2.omani.works", removed % "t2"),
+        ("DeprovisionSovereign", "t3.omani.works", '{"phase": "of another time"}'),
+    )
+
+    inventory = await read(sources(temporal=temporal), "temporal")
+
+    assert source(inventory, "temporal").state == "read"
+    assert inventory.live == ["t1.omani.works"]
+    assert [gone.sovereign_fqdn for gone in inventory.gone] == ["t2.omani.works"]

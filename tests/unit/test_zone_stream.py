@@ -100,9 +100,13 @@ async def test_an_answer_that_is_none_is_told_apart(status: int, failure: type[E
         await names_of(answering(Pieces(b"Internal Server Error"), status))
 
 
-@pytest.mark.parametrize("status", [404, 422])
-async def test_a_zone_that_is_not_hosted_any_more_has_no_names(status: int) -> None:
-    assert await names_of(answering(Pieces(b'{"error": "Not Found"}'), status)) == []
+async def test_a_zone_that_is_not_hosted_any_more_has_no_names() -> None:
+    assert await names_of(answering(Pieces(b'{"error": "Not Found"}'), 404)) == []
+
+
+async def test_a_zone_that_powerdns_refuses_to_tell_is_not_taken_for_an_empty_one() -> None:
+    with pytest.raises(PowerDNSUnavailable, match=rf"answered 422 while reading .* {PARENT}: .*database is gone"):
+        await names_of(answering(Pieces(b'{"error": "database is gone"}'), 422))
 
 
 async def test_the_list_of_zones_is_sorted_and_without_dots() -> None:
