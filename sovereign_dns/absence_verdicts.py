@@ -52,7 +52,7 @@ def probed(intent: DomainIntent) -> list[str]:
 
 
 def counted_as(intent: DomainIntent) -> str:
-    """What the answers deny that are counted: the names, or, where only wildcards are gone, what is asked below them."""
+    """What the counted answers deny: the names, or, where only wildcards are gone, what is asked below them."""
     return "the names" if names_gone(intent) else f"a random name below {' and '.join(probed(intent))}"
 
 
