@@ -5,7 +5,7 @@ from activities.denials import Denials, DenialSurvey
 from activities.proof_under_way import RESOLVERS_LEFT_OUT, not_yet, show
 from activities.resolver_looks import look_at_resolvers
 from sovereign_dns import names, successors, verification
-from sovereign_dns.absence_verdicts import absences, judge_absence_at_resolver, names_gone
+from sovereign_dns.absence_verdicts import absences, counted_as, judge_absence_at_resolver, names_gone
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import Hazard, VerificationResult
 from sovereign_dns.convergence import Convergence, resolver_verdict
@@ -13,6 +13,7 @@ from sovereign_dns.messages import VerificationReport, VerifyDomain
 from sovereign_dns.wire import Message
 
 _RESOLVERS_NOT_ASKED = "no resolver was asked: sooner or later each answers what the authoritative servers do"
+_NOTHING_TO_ASK_RESOLVERS = "no resolver was asked: it can't have kept an answer for a random name"
 _DELEGATION_PROVES_NOTHING = (
     "the delegation was not followed: it proves nothing of names that are gone. What is proved is that the "
     "authoritative servers deny them"
@@ -69,12 +70,12 @@ class AbsenceProof:
     ) -> VerificationReport:
         match task.level:
             case "authoritative":
-                return _report(proved, denied)
+                return _report(task, proved, denied)
             case "delegated":
-                return _report(verification.without(proved, _DELEGATION_PROVES_NOTHING), denied)
+                return _report(task, verification.without(proved, _DELEGATION_PROVES_NOTHING), denied)
             case "propagated":
                 if not self._resolvers.resolvers:
-                    return _report(verification.without(proved, RESOLVERS_LEFT_OUT), denied)
+                    return _report(task, verification.without(proved, RESOLVERS_LEFT_OUT), denied)
                 return await self._prove_at_resolvers(task, known, proved, denied)
 
     async def _prove_at_resolvers(
@@ -82,23 +83,25 @@ class AbsenceProof:
     ) -> VerificationReport:
         left_out = {names.relative_to_root(hazard.name) for hazard in denied.hazards}
         asked = [name for name in names_gone(task.intent) if name not in left_out]
+        if not asked:
+            return _report(task, verification.without(proved, _NOTHING_TO_ASK_RESOLVERS), denied)
         questions = [a for name in asked for a in absences(task.intent, name, hosted=name not in denied.unhosted)]
         known = await look_at_resolvers(
             self._resolvers, task.intent.domain, known, questions, judge_absence_at_resolver
         )
         verdicts = [resolver_verdict(seen, gone=True) for seen in known.resolvers]
         picture = verification.with_resolvers(proved, verdicts, asked)
-        if asked and not known.is_settled:
+        if not known.is_settled:
             await show(task, known, picture)
             raise not_yet(task, picture, look_again_at=known.next_look())
-        return _report(picture, denied)
+        return _report(task, picture, denied)
 
 
-def _report(picture: VerificationResult, denied: AuthorityDenied) -> VerificationReport:
+def _report(task: VerifyDomain, picture: VerificationResult, denied: AuthorityDenied) -> VerificationReport:
     kept = len(denied.hazards)
     others = f"; {kept} more {'is' if kept == 1 else 'are'} another Sovereign's by now" if kept else ""
     return VerificationReport(
-        outcome=verification.sentence(picture) + others,
+        outcome=verification.sentence(picture, denied=counted_as(task.intent)) + others,
         verification=verification.bounded(picture),
         hazards=denied.hazards,
     )

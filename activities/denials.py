@@ -69,13 +69,15 @@ class DenialSurvey:
         for name, asked in questions.items():
             by_zone.setdefault(names.longest_hosted_suffix(name, hosted), []).extend(asked)
         without_zone = by_zone.pop(None, [])
-        found = await side_by_side(self._hosted(zone, asked) for zone, asked in by_zone.items() if zone is not None)
+        found = await side_by_side(
+            self._hosted(task, zone, asked) for zone, asked in by_zone.items() if zone is not None
+        )
         return [*found, *_unhosted(task, without_zone)]
 
-    async def _hosted(self, zone: str, questions: Sequence[Absence]) -> _ZoneToAsk:
+    async def _hosted(self, task: VerifyDomain, zone: str, questions: Sequence[Absence]) -> _ZoneToAsk:
         nameservers = await self._held(zone, [zone], "NS")
         servers = [content for rrset in nameservers if rrset.type == "NS" for content in rrset.served]
-        served = ServedZone(zone=zone, nameservers=servers, names=_names_of(questions))
+        served = ServedZone(zone=zone, nameservers=servers, names=_counted(task, questions))
         return _ZoneToAsk(zone=served, hosted=True, questions=list(questions))
 
     async def _look_at(self, task: VerifyDomain, asked: _ZoneToAsk) -> Denials:
@@ -130,7 +132,7 @@ def _unhosted(task: VerifyDomain, questions: Sequence[Absence]) -> list[_ZoneToA
             zone=ServedZone(
                 zone=zone,
                 nameservers=(removed[zone].nameservers if zone in removed else []) or task.expected_nameservers,
-                names=_names_of(asked),
+                names=_counted(task, asked),
             ),
             hosted=False,
             questions=asked,
@@ -139,9 +141,11 @@ def _unhosted(task: VerifyDomain, questions: Sequence[Absence]) -> list[_ZoneToA
     ]
 
 
-def _names_of(questions: Iterable[Absence]) -> list[str]:
-    """The names that users ask for: the random ones are no part of the count."""
+def _counted(task: VerifyDomain, questions: Iterable[Absence]) -> list[str]:
+    """The names that users ask for. The random ones are counted only where nothing else is: of a wildcard alone."""
     asked = dict.fromkeys(question.name for question in questions)
+    if not names_gone(task.intent):
+        return list(asked)
     return [name for name in asked if not name.startswith(answer_verdicts.PROBE_PREFIX)]
 
 

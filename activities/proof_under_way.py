@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from activities import journal
 from activities.telling import tell
 from sovereign_dns import verification
+from sovereign_dns.absence_verdicts import counted_as
 from sovereign_dns.contract import VerificationResult
 from sovereign_dns.convergence import Convergence
 from sovereign_dns.failures import NotYetConverged
@@ -26,8 +27,9 @@ def not_yet(
     task: VerifyDomain, picture: VerificationResult, *, look_again_at: datetime | None = None
 ) -> NotYetConverged:
     """The failure by which the step is attempted again, at that time or soon."""
+    told = verification.sentence(picture, done=False, denied=counted_as(task.intent))
     return NotYetConverged(
-        f"below {task.intent.domain}: {verification.sentence(picture, done=False)}",
+        f"below {task.intent.domain}: {told}",
         evidence=verification.in_short(picture),
         retry_after=None if look_again_at is None else (look_again_at - datetime.now(UTC)).total_seconds(),
     )

@@ -51,6 +51,11 @@ def probed(intent: DomainIntent) -> list[str]:
     return list(dict.fromkeys([intent.host, *wildcards]))
 
 
+def counted_as(intent: DomainIntent) -> str:
+    """What the counted answers deny: the names, or, where only wildcards are gone, what is asked below them."""
+    return "the names" if names_gone(intent) else f"a random name below {' and '.join(probed(intent))}"
+
+
 def absences(
     intent: DomainIntent, at_name: str, *, written_at: str | None = None, hosted: bool = True
 ) -> list[Absence]:

@@ -29,6 +29,14 @@ def absent_names(domain: DomainRemoval, zones: Iterable[FoundZone], hazards: Ite
     return [name for name in dict.fromkeys([*domain.names, *found]) if name not in kept]
 
 
+def why_no_pool_name(sovereign_fqdn: str, found: Sequence[FoundZone]) -> str:
+    """Why nothing is released where the request names no pool. PDM makes a zone for each of its names, unmarked."""
+    may_be_pdms = not found or any(zone.zone == sovereign_fqdn and not zone.made_for_us for zone in found)
+    if may_be_pdms:
+        return f"the request names no pool: if {sovereign_fqdn} is a pool name, PDM still holds it"
+    return "not a pool name (BYO): PDM has no part in it"
+
+
 def zones_below(zone: str, zones: Sequence[str]) -> list[str]:
     """Those of the zones that lie below one: they go first, and their delegations with them."""
     return [other for other in zones if other != zone and names.is_at_or_below(other, zone)]

@@ -52,6 +52,12 @@ class Successor(Message):
         """The names that somebody may ask for, without the random ones."""
         return [name for name in self.names if not name.startswith(PROBE_PREFIX)]
 
+    @property
+    def everything(self) -> str:
+        """Said where it answers for random names alone."""
+        bases = dict.fromkeys(name.partition(".")[2] for name in self.names if name.startswith(PROBE_PREFIX))
+        return f"every name below {' and '.join(bases)}"
+
 
 def names_to_read(name: str, zone: str) -> list[str]:
     """Where PowerDNS may hold what answers for a name: at the name, and at each wildcard over it, nearest first."""
@@ -135,19 +141,19 @@ def _explains_any(successor: Successor, answer: AnswerEvidence) -> bool:
 
 def hazard_of(successor: Successor, owner: Owner) -> Hazard:
     """Told of a wildcard with the names that it answers for, and of somebody else's record."""
-    where, whose = first_of(successor.content), _whose(successor.owner)
+    where, whose, fqdn = first_of(successor.content), _whose(successor.owner), owner.sovereign_fqdn
     if successor.is_wildcard:
         kind = "wildcard-answers"
         message = (
-            f"{successor.place} ({whose}) answers with {where} for names that were removed with Sovereign "
-            f"{owner.sovereign_fqdn}: {_names_told(successor)}. Whoever opens one is led there. If nobody needs the "
-            "wildcard, remove it"
+            f"{successor.place} ({whose}) answers with {where} for names that were removed"
+            f"{f' with Sovereign {fqdn}' if fqdn else ''}: {_names_told(successor)}. Whoever opens one is led there. "
+            "If nobody needs the wildcard, remove it"
         )
     else:
         kind = "kept-for-another"
         message = (
-            f"{successor.place} was taken from Sovereign {owner.sovereign_fqdn}, and has a new record ({whose}), which "
-            f"leads to {where} and was left alone"
+            f"{successor.place} was {f'taken from Sovereign {fqdn}' if fqdn else 'removed'}, and has a new record "
+            f"({whose}), which leads to {where} and was left alone"
         )
     return Hazard.model_validate(
         {
@@ -169,7 +175,7 @@ def _whose(owner: Owner | None) -> str:
 def _names_told(successor: Successor) -> str:
     users = successor.users_names
     if not users:
-        return "every name below the host"
+        return successor.everything
     more = f" and {len(users) - MOST_NAMES_TOLD} names more" if len(users) > MOST_NAMES_TOLD else ""
     return ", ".join(users[:MOST_NAMES_TOLD]) + more
 
@@ -199,6 +205,6 @@ def _sentence(successor: Successor, asked: Sequence[str], before: Collection[str
         return f"{successor.place} has a new record ({_whose(successor.owner)}), which leads to {where}"
     users = successor.users_names
     them = "them" if len(asked) > 1 else "it"
-    whom = them if len(users) == len(asked) else f"{len(users)} of them" if users else "every name below the host"
+    whom = successor.everything if not users else them if len(users) == len(asked) else f"{len(users)} of them"
     fate = "still get where they did" if set(successor.content) <= set(before) else "reach a stranger"
     return f"{successor.place} answers for {whom} with {where}: users {fate}"

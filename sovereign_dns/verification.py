@@ -111,11 +111,14 @@ def without(verification: VerificationResult, note: str) -> VerificationResult:
     return verification.changed(notes=[*verification.notes, note])
 
 
-def sentence(verification: VerificationResult, *, done: bool = True) -> str:
-    """The picture in one sentence: the worst server first. `done` where those out of reach are no longer waited for."""
+def sentence(verification: VerificationResult, *, done: bool = True, denied: str = "the names") -> str:
+    """The picture in one sentence: the worst server first.
+
+    `done` where those out of reach are no longer waited for; `denied` is what shall be gone.
+    """
     if not verification.servers:
         return "no authoritative server is known that could be asked"
-    meaning = "deny the names" if verification.gone else "are as written"
+    meaning = f"deny {denied}" if verification.gone else "are as written"
     count = f"{verification.converged} of {verification.total} answers {meaning}"
     told = holding_up(verification) if done else [s for s in verification.servers if s.state != "converged"]
     first = next(iter(told), None)

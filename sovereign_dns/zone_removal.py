@@ -128,8 +128,8 @@ def _why_it_stays(seen: ZoneSeen, wish: ZoneWish, left: Sequence[RRset]) -> str 
         return "it gets its content from another server"
     if seen.parent_zone is None and not wish.without_parent and not wish.leftover_of_pool:
         return (
-            "no zone here lies above it, so a registry delegates it to these name servers, and it may serve again: "
-            "remove it as a parent domain (sovereign-dns remove-domain)"
+            "no zone here lies above it, so a registry may delegate it to these name servers, and it may serve again: "
+            f"remove it as a parent domain (sovereign-dns remove-domain {seen.zone} --sovereign {fqdn})"
         )
     others = [rrset for rrset in _leading_here(seen) if not _may_go(rrset, wish)]
     if others:

@@ -184,6 +184,52 @@ async def test_one_of_two_servers_that_still_answers(sovereign: Sovereign, secon
     assert report.outcome == "28 of 28 answers deny the names, from 2 authoritative servers"
 
 
+def of_a_wildcard(sovereign: Sovereign, base: str, level: VerificationLevel = "authoritative") -> VerifyDomain:
+    """As an audit's finding is mended: nothing else was removed."""
+    wildcard = RecordChange(
+        zone=f"{sovereign.parent}.", name=f"*.{base}.", type="A", ttl=60, before=[LOAD_BALANCER], change="removed"
+    )
+    return sovereign.task(level).changed(
+        owner=Owner(sovereign_fqdn="", deployment_id=""),
+        intent=absence_of(sovereign.parent, base, [f"*.{base}"], [wildcard]),
+    )
+
+
+async def test_a_wildcard_is_gone_when_every_server_denies_a_random_name_below_it(
+    sovereign: Sovereign, second: PowerDNSServer, recursor: str
+) -> None:
+    """No resolver can have kept an answer for a name that nobody has asked for yet."""
+    world, parent, wildcard = sovereign.world, sovereign.parent, f"*.{sovereign.parent}"
+    await world.create_zone(parent)
+    copy = Copy(second, parent)
+    await copy.create(await world.serial(parent), rrset(wildcard, "A", LOAD_BALANCER))
+    proof = sovereign.proof(world.description["POWERDNS_DNS"], copy.address, resolvers=[recursor])
+
+    lingering = await not_yet(proof, of_a_wildcard(sovereign, parent))
+    await copy.write(deleted(wildcard))
+    report = await proof.prove(of_a_wildcard(sovereign, parent))
+    with_resolvers = await proof.prove(of_a_wildcard(sovereign, parent, "propagated"))
+
+    assert f"1 of 2 answers deny a random name below {parent}; {copy.address} is lingering: probe-" in str(lingering)
+    assert f"A still answers {LOAD_BALANCER}" in str(lingering)
+    assert report.outcome == f"2 of 2 answers deny a random name below {parent}, from 2 authoritative servers"
+    assert (report.verification.converged, report.verification.total, report.taken_over) == (2, 2, None)
+    assert with_resolvers.outcome == report.outcome
+    assert "no resolver was asked" in with_resolvers.verification.notes[0]
+
+
+async def test_a_wildcard_further_up_takes_the_place_of_a_removed_one(sovereign: Sovereign) -> None:
+    base, above = f"eu.{sovereign.parent}", f"*.{sovereign.parent}"
+    await sovereign.world.create_zone(sovereign.parent, rrset(above, "A", STRANGER))
+
+    report = await sovereign.proof().prove(of_a_wildcard(sovereign, base))
+
+    assert report.taken_over == (f"{above} answers for every name below {base} with {STRANGER}: users reach a stranger")
+    assert hazards(report) == [("wildcard-answers", f"{above}.", [STRANGER])]
+    assert f"for names that were removed: every name below {base}. Whoever" in report.hazards[0].message
+    assert (report.verification.converged, report.verification.total) == (0, 1)
+
+
 async def test_a_wildcard_of_the_same_zone_takes_over(sovereign: Sovereign) -> None:
     wildcard = f"*.{sovereign.parent}"
     await sovereign.world.create_zone(sovereign.parent, rrset(wildcard, "A", STRANGER), rrset(wildcard, "TXT", '"x"'))

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from sovereign_dns.progress import AnyStep, Progress
     from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
-    from sovereign_dns.removal_scope import absent_names, domains_of, zones_below
+    from sovereign_dns.removal_scope import absent_names, domains_of, why_no_pool_name, zones_below
     from workflows.absence import prove_absence
     from workflows.step_runner import StepRunner, all_or_first_failure
 
@@ -187,7 +187,7 @@ class RemovalSteps:
         if not isinstance(self._request, DeprovisionRequest):
             return
         if self._pool is None or not self._releases_pool_name:
-            why = _KEPT_BY_REQUEST if self._pool else "the request names no pool name: PDM has no part in it"
+            why = _KEPT_BY_REQUEST if self._pool else why_no_pool_name(self._request.sovereign_fqdn, self._found)
             self._runner.leave_out("pool-release", self._pool_step, why)
             return
         await self._settled("records-remove", self._progress.domains_of("records-remove"))

@@ -1,9 +1,11 @@
 """What a removal is about once it is known what there is."""
 
+import pytest
+
 from sovereign_dns.contract import Hazard, Owner
 from sovereign_dns.messages import FoundZone, RRsetToRemove
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
-from sovereign_dns.removal_scope import absent_names, domains_of, zones_below
+from sovereign_dns.removal_scope import absent_names, domains_of, why_no_pool_name, zones_below
 from tests.unit.builders import FQDN, PARENT, STRANGER
 
 WORKS = DomainRemoval(domain=PARENT, host=FQDN, names=[FQDN, f"api.{FQDN}"], certificate_names=[f"{FQDN}-wildcard-tls"])
@@ -26,6 +28,21 @@ def test_what_was_found_is_denied_too_and_what_is_anothers_is_not() -> None:
     kept = Hazard(kind="kept-for-another", zone=f"{PARENT}.", name=f"api.{FQDN}.", content=[STRANGER], message="")
 
     assert absent_names(WORKS, [found, HOMES], [kept]) == [FQDN, f"extra.{FQDN}"]
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([FoundZone(zone=PARENT, domain=PARENT)], "not a pool name (BYO): PDM has no part in it"),
+        ([FoundZone(zone=FQDN, domain=FQDN, made_for_us=True)], "not a pool name (BYO): PDM has no part in it"),
+        ([FoundZone(zone=FQDN, domain=PARENT)], f"the request names no pool: if {FQDN} is a pool name, PDM still"),
+        ([], f"the request names no pool: if {FQDN} is a pool name, PDM still holds it"),
+    ],
+)
+def test_a_pool_name_may_be_one_that_has_a_zone_of_its_own_or_of_which_nothing_is_found(
+    found: list[FoundZone], told: str
+) -> None:
+    assert why_no_pool_name(FQDN, found).startswith(told)
 
 
 def test_zones_go_from_the_deepest_up() -> None:

@@ -53,7 +53,8 @@ def test_it_goes_with_its_delegation() -> None:
         (made(apex=[SOA, NS, rrset(FQDN, "MX", "10 mail.example.")]), f"it holds {FQDN} MX"),
         (made(apex=[SOA, rrset(FQDN, "NS", *SERVERS, owner=NEIGHBOUR)]), "it was made for Sovereign t112.omani.works"),
         (made(writable=False), "it gets its content from another server"),
-        (made(parent_zone=None, at_the_cut=[]), "a registry delegates it"),
+        (made(parent_zone=None, at_the_cut=[]), "a registry may delegate it to these name servers"),
+        (made(parent_zone=None, at_the_cut=[]), f"(sovereign-dns remove-domain {FQDN} --sovereign {FQDN})"),
         (made(at_the_cut=[rrset(FQDN, "NS", *SERVERS)]), "its NS in zone omani.works is nobody's that is known"),
         (
             made(at_the_cut=[NS, rrset(FQDN, "DS", *KEYS, owner=NEIGHBOUR)]),
