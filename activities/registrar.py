@@ -11,6 +11,11 @@ from sovereign_dns.failures import RegistrarNotConfigured
 from sovereign_dns.messages import NameserversReport, SetNameservers
 from sovereign_dns.registrar_credentials import RegistrarCredentials
 
+_NOT_FOLLOWED = (
+    "whether it was so already is not known: CATALYST_DNS_AUTHORITATIVE is set and CATALYST_DNS_ROOT_SERVERS is not, "
+    "so that no delegation is followed"
+)
+
 
 class RegistrarActivities:
     """Has a domain delegated to the expected name servers. The token is read here, and stays here."""
@@ -22,9 +27,12 @@ class RegistrarActivities:
 
     @activity.defn(name="nameservers-set")
     async def set_nameservers(self, task: SetNameservers) -> NameserversReport:
-        """Tells the registrar, unless the world is told already what it shall be."""
+        """Tells the registrar, unless the zone above is seen to delegate already as it shall.
+
+        Where that can't be seen, it is told again: that changes nothing.
+        """
         wanted = frozenset(task.nameservers)
-        seen = await self._public_dns.nameservers(task.domain)
+        seen = await self._public_dns.delegated_to(task.domain)
         if seen and all(said == wanted for said in seen):
             return NameserversReport(
                 outcome=f"not needed: {task.domain} is delegated to {_listed(task.nameservers)} already",
@@ -32,13 +40,14 @@ class RegistrarActivities:
             )
         glue_ip = await self._glue_ip(task)
         what = f"{_listed(task.nameservers)} at {task.registrar}{f', with the address {glue_ip}' if glue_ip else ''}"
+        unseen = f" ({_NOT_FOLLOWED})" if seen is None else ""
         if task.dry_run:
-            return NameserversReport(outcome=f"dry run: would be set to {what}{self._trouble_to_come(task)}")
+            return NameserversReport(outcome=f"dry run: would be set to {what}{unseen}{self._trouble_to_come(task)}")
         token = self._credentials.token(task.credentials_ref)
         propagation = await to_its_end(
             self._registrars.set_nameservers(task.registrar, task.domain, token, task.nameservers, glue_ip)
         )
-        return NameserversReport(outcome=f"set to {what}{f': {propagation}' if propagation else ''}")
+        return NameserversReport(outcome=f"set to {what}{unseen}{f': {propagation}' if propagation else ''}")
 
     async def _glue_ip(self, task: SetNameservers) -> str | None:
         return task.glue_ip or await self._public_dns.ipv4_of(task.nameservers[0]) or task.glue_if_ours

@@ -4,12 +4,12 @@ import atexit
 import os
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from mirakuru import SimpleExecutor
 from mirakuru.base import cleanup_subprocesses
@@ -27,18 +27,29 @@ _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="devstack-starte
 atexit.unregister(cleanup_subprocesses)
 
 # A shell that is set up for production must not aim a process of the embedded stack at it.
-_NOT_INHERITED = ("TEMPORAL_", "CATALYST_POWERDNS_", "CATALYST_PDM_", "CATALYST_OWNED_", "HCLOUD_")
+_NOT_INHERITED = (
+    "TEMPORAL_",
+    "CATALYST_POWERDNS_",
+    "CATALYST_PDM_",
+    "POOL_DOMAIN_MANAGER_",
+    "CATALYST_OWNED_",
+    "HCLOUD_",
+)
 
 _TAIL_BYTES = 4_000
 _TAIL_LINES = 15
 
 
 class _ExactEnvironment(SimpleExecutor):
-    """mirakuru's executor, less the variables that would lead a child out of the stack."""
+    """mirakuru's executor, with only those variables of the shell that the child inherits."""
+
+    def __init__(self, inherits: Callable[[str], bool], command: list[str], **options: Any) -> None:
+        super().__init__(command, **options)
+        self._inherits = inherits
 
     @property
     def envvars(self) -> dict[str, str]:
-        inherited = {k: v for k, v in super().envvars.items() if not k.startswith(_NOT_INHERITED)}
+        inherited = {k: v for k, v in super().envvars.items() if self._inherits(k)}
         return inherited | self._envvars
 
 
@@ -76,6 +87,10 @@ class ChildProcess(ABC):
         """Return the variables that it gets on top of the inherited ones."""
         return {}
 
+    def inherits(self, variable: str) -> bool:
+        """Say whether it gets a variable of the shell; none that would lead it out of the stack."""
+        return not variable.startswith(_NOT_INHERITED)
+
     @property
     def running(self) -> bool:
         """Whether the process is there."""
@@ -101,6 +116,7 @@ class ChildProcess(ABC):
         with self.log.open("ab") as output:
             self._log_start = output.tell()
             executor = self._executor = _ExactEnvironment(
+                self.inherits,
                 [*_ending_with_its_parent(), *self.command()],
                 cwd=str(self.folder()),
                 envvars={**_without_proxy(), **self.environment()},

@@ -9,6 +9,9 @@ from devstack.child_process import ChildProcess
 from devstack.programs import PROJECT
 from devstack.readiness import http_ok
 
+_ITS_OWN = ("CATALYST_OWNED_", "HCLOUD_", "TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID")
+"""Settings that lead it to no backend of which the stack has one."""
+
 
 class WorkerProcess(ChildProcess):
     """`python worker.py`, as it runs in production but for its settings."""
@@ -44,6 +47,10 @@ class WorkerProcess(ChildProcess):
     def environment(self) -> dict[str, str]:
         """Return its settings."""
         return self._environment | {"SOVEREIGN_DNS_HEALTH_ADDRESS": f"127.0.0.1:{self._health_port}"}
+
+    def inherits(self, variable: str) -> bool:
+        """Say whether it gets a variable of the shell: every setting but those of the stack's own backends."""
+        return variable.startswith(_ITS_OWN) or super().inherits(variable)
 
     def ready(self) -> bool:
         """Say whether it polls Temporal."""

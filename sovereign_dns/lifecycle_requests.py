@@ -34,6 +34,9 @@ from sovereign_dns.wire import StrictMessage
 REGISTRY_DEADLINE_SECONDS = 48 * 3600
 """How long a registry may take with a delegation, where the request doesn't say otherwise."""
 
+DENIAL_DEADLINE_SECONDS = 2 * 3600
+"""How long resolvers may keep a denial: the negative TTL of a zone as PowerDNS makes it is an hour."""
+
 
 class PoolName(StrictMessage):
     """A pool name as PDM knows it."""
@@ -91,6 +94,12 @@ class RemoveParentDomainRequest(RemovalRequest):
     name: Fqdn
 
 
+class RestoreVerificationRequest(VerificationRequest):
+    """A proof that can't be had before resolvers forget the denial which a removal caused: a zone's negative TTL."""
+
+    deadline_seconds: Seconds = DENIAL_DEADLINE_SECONDS
+
+
 class RestoreRequest(StrictMessage):
     """The input of `RestoreRecords`: what a run's result says that it removed or replaced.
 
@@ -104,7 +113,7 @@ class RestoreRequest(StrictMessage):
     records: list[RecordChange] = []
     certificates: list[CertificateStatus] = []
     pool_names: list[PoolNameChange] = []
-    verification: VerificationRequest = VerificationRequest()
+    verification: RestoreVerificationRequest = RestoreVerificationRequest()
     takeover: bool = False
     dry_run: bool = False
 

@@ -19,6 +19,7 @@ from temporalio.client import Client
 from devstack.ports import Ports, free_port
 from devstack.stack import Stack
 from devstack.worker_process import WorkerProcess
+from tests import settings_of_the_shell
 from tests.command_line import environment_of
 from tests.counting_resolver import CountingResolver
 from tests.mounted_backends import MountedBackends, end_what_runs
@@ -99,6 +100,7 @@ def _leads(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings_of_the_shell.forget()
     if _leads(config) and not config.option.collectonly:
         config.stash[_shared] = SharedStack()
 

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -311,10 +312,22 @@ async def test_while_somebody_else_writes_nothing_is_added(temporal: Client, wor
     await holder.cancel()
 
 
+async def times_to_close(handle: Handle) -> dict[str, timedelta]:
+    scheduled = [
+        event.activity_task_scheduled_event_attributes
+        for event in (await handle.fetch_history()).events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    return {one.activity_id: one.schedule_to_close_timeout.ToTimedelta() for one in scheduled}
+
+
 async def test_a_second_sovereign_shares_the_domains_own_certificate(temporal: Client, world: World) -> None:
     domain = f"{world.unique}.homes"
-    first = await (await start(temporal, request_for(world, domain))).result()
+    handle = await start(temporal, request_for(world, domain))
+    first = await handle.result()
     assert first["phase"] == "complete", first
+    time_for = await times_to_close(handle)
+    assert time_for[f"dns-verify/{domain}"] < time_for[f"records-compare/{domain}"], "one deadline for both"
     second = await (await start(temporal, request_for(world, domain, sovereignFQDN=f"t2.{world.parent}"))).result()
     assert second["phase"] == "complete", second
     assert step(second, "certificate-request", domain)["state"] == "skipped"

@@ -27,6 +27,7 @@ from devstack.recursor import Recursor
 from devstack.stack import Stack
 from devstack.temporal_server import TemporalServer
 from devstack.worker_process import WorkerProcess
+from sovereign_dns.settings import Settings
 
 STAND_IN_WORKER = """
 import http.server, os, signal, sys
@@ -189,6 +190,34 @@ def test_the_worker_is_supervised_and_sees_no_settings_of_another_cluster(
         await_condition(lambda: not worker.running, "the worker dies")
         with pytest.raises(ProcessDiedError, match=r"worker has ended \(exit code 3\)(.|\n)*boom"):
             worker.check()
+
+
+PLACES_OF_THE_STACK = ("CATALYST_POWERDNS_", "CATALYST_PDM_", "POOL_DOMAIN_MANAGER_")
+SET_BY_THE_STACK = {
+    "CATALYST_DNS_AUTHORITATIVE",
+    "CATALYST_DNS_PROPAGATION_RESOLVERS",
+    "KUBECONFIG",
+    "SOVEREIGN_DNS_HEALTH_ADDRESS",
+}
+
+
+def test_the_worker_gets_every_setting_from_the_shell_that_the_stack_does_not_decide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {name.upper() for name in Settings.model_fields}
+    for name in settings:
+        monkeypatch.setenv(name, "of-the-shell")
+    script = tmp_path / "stand_in.py"
+    script.write_text(
+        "import os; print(*(name for name, value in os.environ.items() if value == 'of-the-shell'), flush=True)"
+        + STAND_IN_WORKER
+    )
+    stack = Stack(tmp_path / "state", Ports.free())
+
+    with WorkerProcess(stack.environment(), free_port(), tmp_path / "worker.log", script):
+        got = set((tmp_path / "worker.log").read_text().splitlines()[0].split())
+
+    assert got == {name for name in settings if not name.startswith(PLACES_OF_THE_STACK)} - SET_BY_THE_STACK
 
 
 def test_a_child_outlives_the_thread_that_started_it(tmp_path: Path) -> None:

@@ -160,7 +160,9 @@ class ParentDomainSteps:
         except StepNotDoneError:
             self._runner.leave_out("dns-verify", self._domain.domain, "PowerDNS could not say which servers to ask")
             return
-        await self._prove(zones, wanted)
+        # One deadline for both: it is told as the end of the wait.
+        left = max(1, int((until - workflow.now()).total_seconds()))
+        await self._prove(zones, wanted.changed(deadline_seconds=left))
 
     async def _prove(self, zones: list[ServedZone], wanted: VerificationRequest) -> None:
         await prove(self._domain, zones, self._intent, wanted, self._progress, self._runner)

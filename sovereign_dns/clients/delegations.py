@@ -77,7 +77,8 @@ class Delegations:
     async def nameservers(self, zone: str) -> list[frozenset[str]]:
         """To which name servers each server of the zone above delegates the zone; those that don't say are left out.
 
-        Quicker than `check`, and proves less. An empty set says that there is no delegation.
+        One that serves the zone too tells its NS set in place of the delegation, and so doesn't say. Quicker than
+        `check`, and proves less. An empty set says that there is no delegation.
         """
         apex = dns.name.from_text(names.absolute(names.relative_to_root(zone))).canonicalize()
         async with Inquiry(self._attempt_timeouts) as inquiry:
@@ -89,7 +90,7 @@ class Delegations:
         return [
             frozenset(names.relative_to_root(host.to_text().lower()) for host in cut.nameservers)
             for cut in said
-            if cut.position not in {"lame", "refuses"}
+            if cut.position not in {"lame", "refuses", "hosts-zone"}
         ]
 
     async def addresses(self, host: str) -> list[str]:

@@ -1,11 +1,10 @@
-"""What the world is told of a domain: by delegations from the root where they can be followed, else by resolvers."""
+"""What the world is told: by delegations from the root where they can be followed; of addresses, else by resolvers."""
 
 import ipaddress
 
 from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.delegations import Delegations
 from sovereign_dns.clients.resolvers import Resolvers
-from sovereign_dns.names import relative_to_root
 
 
 class PublicDNS:
@@ -15,14 +14,13 @@ class PublicDNS:
         self._delegations = delegations
         self._resolvers = resolvers
 
-    async def nameservers(self, domain: str) -> list[frozenset[str]]:
-        """The name servers that the domain has, as each one says that was asked and answers; empty where none."""
-        if self._delegations is not None:
-            return await self._delegations.nameservers(domain)
-        return [
-            frozenset(relative_to_root(value.lower()) for value in answer.values)
-            for answer in await self._answers(domain, "NS")
-        ]
+    async def delegated_to(self, domain: str) -> list[frozenset[str]] | None:
+        """To which name servers each server of the zone above delegates the domain; None where no root is followed.
+
+        Resolvers are not asked: with a split horizon they may tell the NS set of the zone itself, which says nothing of
+        where the world is led.
+        """
+        return await self._delegations.nameservers(domain) if self._delegations is not None else None
 
     async def ipv4_of(self, host: str) -> str | None:
         """An IPv4 address of a host, where it has one."""

@@ -15,6 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack.ports import Ports
 from devstack.stack import Stack
+from tests import settings_of_the_shell
 from tests.histories.replay import FOLDER
 from tests.histories.scenarios import Handle, Scenarios, ended
 from tests.lossy_api import LossyApi
@@ -54,6 +55,7 @@ async def _record(recorder: Recorder, state: Path) -> None:
 
 def main(wanted: set[str]) -> None:
     """All scenarios are played, since some build on others; what is wanted is written when all went well."""
+    settings_of_the_shell.forget()
     recorder = Recorder(wanted)
     with tempfile.TemporaryDirectory() as state:
         asyncio.run(_record(recorder, Path(state)))

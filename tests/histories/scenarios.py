@@ -208,7 +208,6 @@ class Scenarios:
         await skipped.execute_update("skip_step", {"step": "certificate-ready", "reason": "recorded"})
         await self._keep("domain-skipped", skipped)
         await self._keep("domain-lost-answer-child", self._client.get_workflow_handle(f"sovereign/{fqdn}"))
-        await self._world.create_zone("omani.cloud")  # with another NS set, which its registrar would have to be told
         registrar = {"kind": "ovh", "credentialsRef": "missing"}
         waiting = await self._add_domain(fqdn, "omani.cloud", registrar=registrar)
         await waiting_for(waiting, "nameservers-set/omani.cloud")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sovereign_dns.clients.powerdns import APEX_TTL_SECONDS
 from sovereign_dns.contract import (
     CertificateSpec,
     CertificateStatus,
@@ -238,3 +239,9 @@ def test_what_the_run_created_or_found_is_left() -> None:
     records = [made(FQDN, "A", LOAD_BALANCER), lost(FQDN, "AAAA", "2a01:4f8::1", change="unchanged")]
     intent = decided(records=records, zones=[ZoneChange(zone="other.works.", change="created")])
     assert (intent.records, intent.zones) == ([], [])
+
+
+@pytest.mark.parametrize("given", [None, {"level": "propagated"}])
+def test_the_proof_waits_longer_than_resolvers_keep_the_denial_of_a_removal(given: dict[str, str] | None) -> None:
+    request = RestoreRequest.model_validate({"restores": f"sovereign/{FQDN}", "verification": given})
+    assert request.verification.deadline_seconds >= 2 * APEX_TTL_SECONDS

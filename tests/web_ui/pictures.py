@@ -16,6 +16,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from devstack.ports import Ports, free_port
 from devstack.programs import PROJECT
 from devstack.stack import Stack
+from tests import settings_of_the_shell
 from tests.eventually import eventually
 from tests.runs import Handle
 from tests.web_ui.chromium import Chromium
@@ -157,4 +158,5 @@ async def take() -> None:
 
 
 if __name__ == "__main__":
+    settings_of_the_shell.forget()
     asyncio.run(take())
