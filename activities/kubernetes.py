@@ -59,7 +59,8 @@ class KubernetesActivities:
             return _gone("was gone already: the cluster doesn't know cert-manager's Certificates", task)
         if present is None:
             return _gone("was gone already", task)
-        if why := certificate_changes.why_left(present, task.owner):
+        why = certificate_changes.why_left(present, task.owner)
+        if why := why or certificate_changes.why_needed(task.of_domain, task.owner):
             left = issuance.status_of(present).changed(change="unchanged")
             before = "an attempt before has deleted this Sovereign's; by now " if noted else ""
             return _report(f"{before}left alone: {why}", over_all_attempts(noted, left), task)

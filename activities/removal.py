@@ -15,6 +15,7 @@ from sovereign_dns.contract import ZoneChange
 from sovereign_dns.failures import FindingChanged, OwnershipConflict, ZoneMissing
 from sovereign_dns.intent import MOST_RRSETS
 from sovereign_dns.messages import (
+    DomainCertificate,
     FindRecords,
     FoundReport,
     FoundZone,
@@ -41,6 +42,7 @@ from sovereign_dns.removal import (
     removal_summary,
 )
 from sovereign_dns.removal_intent import RemovalIntent
+from sovereign_dns.removal_scope import domain_certificates, domains_of
 from sovereign_dns.rrsets import RRset
 from sovereign_dns.zone_removal import ZoneRemoval, ZoneSeen, ZoneWish, plan_zone_removal
 
@@ -78,7 +80,14 @@ class RemovalActivities:
             if zone not in pool_zones  # what PDM wrote there goes when the name is released
             for told in left_without_owner(rrsets, asked_for.get(zone, set()), intent)
         ]
-        return FoundReport(outcome=_told(zones, left), zones=zones, hazards=hazards)
+        certificates = await self._domain_certificates(intent, zones)
+        return FoundReport(outcome=_told(zones, left), zones=zones, hazards=hazards, domain_certificates=certificates)
+
+    async def _domain_certificates(self, intent: RemovalIntent, zones: list[FoundZone]) -> list[DomainCertificate]:
+        """With those who need them besides."""
+        own, fqdn = domain_certificates(domains_of(intent, zones)), intent.owner.sovereign_fqdn
+        others = await side_by_side(self._powerdns.search.other_owners_below(one.domain, fqdn) for one in own)
+        return [one.changed(needed_by=needed_by) for one, needed_by in zip(own, others, strict=True)]
 
     async def _where_to_look(self, intent: RemovalIntent) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
         """By zone: the names to read, and of those the ones that the zone answers for in question."""

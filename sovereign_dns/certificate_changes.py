@@ -7,6 +7,9 @@ from sovereign_dns import issuance
 from sovereign_dns.contract import CertificateSpec, CertificateStatus, Change, Owner
 from sovereign_dns.failures import OwnershipConflict
 from sovereign_dns.issuance import KubernetesObject, WantedCertificate
+from sovereign_dns.messages import DomainCertificate
+
+MOST_NEEDING_NAMED = 3
 
 
 def spec_of(certificate: KubernetesObject) -> CertificateSpec:
@@ -97,6 +100,18 @@ def why_left(present: KubernetesObject, owner: Owner) -> str | None:
     if holder is None:
         return "no annotation or label says whose it is"
     return None if holder == owner.sovereign_fqdn else f"it belongs to Sovereign {holder}"
+
+
+def why_needed(certificate: DomainCertificate | None, owner: Owner) -> str | None:
+    """Why a parent domain's own Certificate outlives who has asked for it; None where nobody else needs it."""
+    if certificate is None or not certificate.needed_by:
+        return None
+    others = certificate.needed_by[:MOST_NEEDING_NAMED]
+    who = f"{', '.join(others)}{' and more' if len(certificate.needed_by) > len(others) else ''}"
+    return (
+        f"it is the domain's own, and still serves {who} under {certificate.domain}. Once nobody is served there, it "
+        f"goes with: sovereign-dns remove-domain {certificate.domain} --sovereign {owner.sovereign_fqdn}"
+    )
 
 
 def over_all_attempts(noted: CertificateStatus | None, found: CertificateStatus) -> CertificateStatus:

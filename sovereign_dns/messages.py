@@ -266,12 +266,27 @@ class FoundZone(Message):
     keys: list[str] = []
 
 
+class DomainCertificate(Message):
+    """A parent domain's own Certificate, which every Sovereign under it shares, whoever has asked for it.
+
+    `needed_by` are some of the other Sovereigns that have records below the domain; empty only where there are none.
+    """
+
+    domain: str
+    name: str
+    needed_by: list[str] = []
+
+
 class FoundReport(Message):
-    """What a Sovereign has in PowerDNS; `hazards` tell of what stands at its names and is somebody else's."""
+    """What a Sovereign has in PowerDNS; `hazards` tell of what stands at its names and is somebody else's.
+
+    `domain_certificates` may be its own to take away: PowerDNS doesn't know who has asked for them.
+    """
 
     outcome: str
     zones: list[FoundZone] = []
     hazards: list[Hazard] = []
+    domain_certificates: list[DomainCertificate] = []
 
 
 class RemoveRecords(Task):
@@ -306,10 +321,11 @@ class RemoveZone(Task):
 
 
 class DeleteCertificate(Task):
-    """A Certificate that shall be gone, where it is this Sovereign's."""
+    """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own."""
 
     name: str
     namespace: str
+    of_domain: DomainCertificate | None = None
     dry_run: bool = False
 
 

@@ -47,8 +47,13 @@ def certificates_of(domain: DomainIntent) -> list[HostCertificate]:
     of_host = HostCertificate(domain.host, domain.certificate_name, domain.dns_names)
     if domain.host == domain.domain:
         return [of_host]
-    name = f"{domain.domain}-wildcard-tls"
-    return [HostCertificate(domain.domain, name, [f"*.{domain.domain}", domain.domain]), of_host]
+    dns_names = [f"*.{domain.domain}", domain.domain]
+    return [HostCertificate(domain.domain, own_certificate_name(domain.domain), dns_names), of_host]
+
+
+def own_certificate_name(domain: str) -> str:
+    """The Certificate of a parent domain itself."""
+    return f"{domain}-wildcard-tls"
 
 
 def glue_if_ours(request: AddParentDomainRequest, nameservers: list[str]) -> str | None:

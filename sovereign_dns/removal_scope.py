@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from sovereign_dns import names
 from sovereign_dns.contract import Hazard
-from sovereign_dns.messages import FoundZone
+from sovereign_dns.messages import DomainCertificate, FoundZone
+from sovereign_dns.parent_domains import own_certificate_name
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
 
 
@@ -18,6 +19,13 @@ def domains_of(intent: RemovalIntent, zones: Iterable[FoundZone]) -> list[Domain
                 domain=zone.domain, host=host, names=[], certificate_names=[f"{host}-wildcard-tls"]
             )
     return list(known.values())
+
+
+def domain_certificates(domains: Sequence[DomainRemoval]) -> list[DomainCertificate]:
+    """The parent domains' own Certificates, where they aren't the host's as well."""
+    of_hosts = {name for domain in domains for name in domain.certificate_names}
+    own = {domain.domain: own_certificate_name(domain.domain) for domain in domains}
+    return [DomainCertificate(domain=domain, name=name) for domain, name in own.items() if name not in of_hosts]
 
 
 def absent_names(domain: DomainRemoval, zones: Iterable[FoundZone], hazards: Iterable[Hazard]) -> list[str]:

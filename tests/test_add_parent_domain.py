@@ -13,6 +13,7 @@ from tests.command_line import run
 from tests.conftest import StartWorker
 from tests.dns_bench import API_KEY, HOST_1, NAMESERVERS, ROOT, TLD, TOP, Bench, delegation
 from tests.eventually import eventually
+from tests.removals import deprovision, removal_of, start_removal
 from tests.runs import Handle, failure_of, step, waiting_with
 from tests.test_outages import attempt_now
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
@@ -334,3 +335,37 @@ async def test_a_second_sovereign_shares_the_domains_own_certificate(temporal: C
     assert step(second, "certificate-request", domain)["outcome"].startswith("left as it is: ")
     wanted = {f"{domain}-wildcard-tls", f"t2.{domain}-wildcard-tls"}
     assert {c["name"] for c in second["certificates"] if c["ready"]} == wanted
+
+    own, namespace = f"{domain}-wildcard-tls", f"ns-{world.unique}"
+    removal = removal_of(world, f"t1.{world.parent}", name=domain)
+    left = await (await start_removal(temporal, removal, kind="RemoveParentDomain")).result()
+    assert left["phase"] == "complete", left["steps"]
+    assert await world.certificate(namespace, own) is not None
+    assert await world.certificate(namespace, f"t1.{domain}-wildcard-tls") is None
+    told = step(left, "certificate-delete", own)["outcome"]
+    assert f"still serves t2.{world.parent} under {domain}" in told
+    assert f"sovereign-dns remove-domain {domain} --sovereign t1.{world.parent}" in told
+
+    others = await deprovision(temporal, removal_of(world, f"t2.{world.parent}"))
+    assert f"it belongs to Sovereign t1.{world.parent}" in step(others, "certificate-delete", own)["outcome"]
+    assert await world.certificate(namespace, own) is not None
+    again = await (await start_removal(temporal, removal, kind="RemoveParentDomain")).result()
+    assert step(again, "certificate-delete", own)["outcome"].startswith("deleted")
+    assert await world.certificate(namespace, own) is await world.zone(domain) is None
+
+
+@pytest.mark.parametrize("kind", ["RemoveParentDomain", "DeprovisionSovereign"])
+async def test_the_domains_own_certificate_goes_with_the_sovereign_that_has_asked_for_it(
+    temporal: Client, world: World, kind: str
+) -> None:
+    domain, fqdn = f"{world.unique}.homes", f"t1.{world.parent}"
+    added = await (await start(temporal, request_for(world, domain))).result()
+    asked_for = {c["name"] for c in added["certificates"] if c["change"] == "created"}
+    assert asked_for == {f"{domain}-wildcard-tls", f"t1.{domain}-wildcard-tls"}
+
+    request = removal_of(world, fqdn, **({"name": domain} if kind == "RemoveParentDomain" else {}))
+    result = await (await start_removal(temporal, request, kind=kind)).result()
+
+    assert result["phase"] == "complete", result["steps"]
+    assert {c["name"] for c in result["certificates"] if c["change"] == "removed"} == asked_for
+    assert [await world.certificate(f"ns-{world.unique}", name) for name in asked_for] == [None, None]

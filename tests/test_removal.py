@@ -253,6 +253,9 @@ async def test_more_rrsets_than_a_search_tells_by_default_are_found(
     noted = await powerdns.search.noted_as_of(fqdn)
 
     assert {(item.zone, item.name) for item in noted} == {(parent, f"h{i}.{fqdn}") for i in range(1_200)}
+    assert await powerdns.search.other_owners_below(parent, fqdn) == []
+    await bench.write(parent, rrset(f"z.{parent}", "A", LOAD_BALANCER, owner=f"t2.{parent}"))
+    assert await powerdns.search.other_owners_below(parent, fqdn) == [f"t2.{parent}"]
 
 
 # --- zones

@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.messages import (
         CertificateReport,
         DeleteCertificate,
+        DomainCertificate,
         FindRecords,
         FoundReport,
         FoundZone,
@@ -50,6 +51,7 @@ class RemovalSteps:
         self._runner = runner
         self._domains: list[DomainRemoval] = intent.domains
         self._found: list[FoundZone] = []
+        self._domain_certificates: dict[str, DomainCertificate] = {}
         self._pool = request.pool if isinstance(request, DeprovisionRequest) else None
         self._pool_dns_left_behind = False
 
@@ -86,7 +88,8 @@ class RemovalSteps:
             self._expect("dns-verify", domain.domain)
 
     def _certificate_names(self) -> list[str]:
-        return list(dict.fromkeys(name for domain in self._domains for name in domain.certificate_names))
+        of_hosts = [name for domain in self._domains for name in domain.certificate_names]
+        return list(dict.fromkeys([*of_hosts, *self._domain_certificates]))
 
     async def _settled(self, step: Step, of: list[str]) -> None:
         await workflow.wait_condition(lambda: all(self._progress.is_settled(step, what) for what in of))
@@ -103,6 +106,7 @@ class RemovalSteps:
         assert report is not None  # noqa: S101 (nobody can give it up)
         self._found = report.zones
         self._domains = domains_of(self._intent, report.zones)
+        self._domain_certificates = {certificate.name: certificate for certificate in report.domain_certificates}
         self._progress.add_hazards(report.hazards)
         self._announce_found()
         self._runner.finish("records-find", fqdn, report.outcome)
@@ -172,6 +176,7 @@ class RemovalSteps:
                 owner=self._intent.owner,
                 name=name,
                 namespace=self._request.certificate_namespace,
+                of_domain=self._domain_certificates.get(name),
                 dry_run=self._request.dry_run,
             ),
             CertificateReport,

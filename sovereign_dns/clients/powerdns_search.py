@@ -63,6 +63,20 @@ class PowerDNSSearch:
         }
         return [NotedRRset(zone=zone, name=name, type=type_) for zone, name, type_ in noted]
 
+    async def other_owners_below(self, domain: str, sovereign_fqdn: str) -> list[str]:
+        """Some other Sovereigns that comments below a domain name, in any zone; empty only where there are none."""
+        doing = f"looking whether others than {sovereign_fqdn} have records below {domain}"
+        most = ENOUGH_TO_TELL
+        while True:
+            found = await self._ask(f"*.{domain}", "comment", most, doing)
+            below = [item for item in found if item.name.lower().endswith(f".{names.absolute(domain)}")]
+            owners = {rrset.owner.sovereign_fqdn for rrset in _as_rrsets(below, below) if rrset.owner}
+            if others := sorted(owners - {sovereign_fqdn}):
+                return others
+            if len(found) < most:
+                return []
+            most = min(most * 20, AS_MANY_AS_THERE_ARE)  # all of it was this Sovereign's
+
     async def some_below(self, zone: str, most: int = ENOUGH_TO_TELL) -> list[RRset]:
         """Some of what the zone holds below its apex, without TTLs and comments; nothing only where there is nothing.
 

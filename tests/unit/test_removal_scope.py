@@ -5,7 +5,7 @@ import pytest
 from sovereign_dns.contract import Hazard, Owner
 from sovereign_dns.messages import FoundZone, RRsetToRemove
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
-from sovereign_dns.removal_scope import absent_names, domains_of, why_no_pool_name, zones_below
+from sovereign_dns.removal_scope import absent_names, domain_certificates, domains_of, why_no_pool_name, zones_below
 from tests.unit.builders import FQDN, PARENT, STRANGER
 
 WORKS = DomainRemoval(domain=PARENT, host=FQDN, names=[FQDN, f"api.{FQDN}"], certificate_names=[f"{FQDN}-wildcard-tls"])
@@ -28,6 +28,13 @@ def test_what_was_found_is_denied_too_and_what_is_anothers_is_not() -> None:
     kept = Hazard(kind="kept-for-another", zone=f"{PARENT}.", name=f"api.{FQDN}.", content=[STRANGER], message="")
 
     assert absent_names(WORKS, [found, HOMES], [kept]) == [FQDN, f"extra.{FQDN}"]
+
+
+def test_a_domains_own_certificate_is_none_of_a_hosts() -> None:
+    at_its_own_name = DomainRemoval(domain=FQDN, host=FQDN, names=[FQDN], certificate_names=[f"{FQDN}-wildcard-tls"])
+
+    assert [(c.domain, c.name) for c in domain_certificates([WORKS])] == [(PARENT, f"{PARENT}-wildcard-tls")]
+    assert domain_certificates([at_its_own_name]) == []
 
 
 @pytest.mark.parametrize(
