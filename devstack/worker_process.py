@@ -17,7 +17,7 @@ class WorkerProcess(ChildProcess):
     """`python worker.py`, as it runs in production but for its settings."""
 
     # Its activities have 30 s to end after SIGTERM.
-    timeout: ClassVar[float] = 40.0
+    timeout: ClassVar[float] = 80.0
 
     def __init__(
         self,
