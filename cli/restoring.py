@@ -101,8 +101,8 @@ async def _point_to_an_earlier(client: Client, run: WorkflowExecution) -> int:
     if earlier is None:
         return 0
     display.console(stderr=True).print(
-        f"an earlier one did: {earlier.workflow_type}, started {earlier.start_time:%Y-%m-%d %H:%M} UTC. To put back what "
-        f"that took away: sovereign-dns restore {run.id} --run-id {earlier.run_id}",
+        f"an earlier one did: {earlier.workflow_type}, started {earlier.start_time:%Y-%m-%d %H:%M} UTC. To put back "
+        f"what it took away: sovereign-dns restore {run.id} --run-id {earlier.run_id}",
         markup=False,
         soft_wrap=True,
     )
@@ -185,4 +185,7 @@ async def _put_back(client: Client, wanted: RestoreRequest, restored_id: str, *,
         return failed(error)
     if not as_json:
         display.console().print(display.diff(result.records, result.sovereign_fqdn))
-    return report(result, as_json=as_json)
+    if fqdn:
+        return report(result, as_json=as_json)
+    restored = "restored" if result.phase == "complete" else result.phase
+    return report(result, as_json=as_json, ends=f"the records of {restored_id} are {restored}")
