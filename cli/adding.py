@@ -9,6 +9,7 @@ from cli import interrupting, planning, request, starting
 from cli.connection import connect
 from cli.following import Handle
 from cli.outcome import Json, Wait
+from cli.recorded import input_of
 from sovereign_dns.contract import ADD_PARENT_DOMAIN
 from sovereign_dns.lifecycle_requests import AddParentDomainRequest, parent_domain_workflow_id
 
@@ -100,13 +101,28 @@ async def _plan(wanted: AddParentDomainRequest, *, as_json: bool) -> int:
 
 async def _add(wanted: AddParentDomainRequest, *, wait: bool, as_json: bool) -> int:
     client, workflow_id = await connect(), parent_domain_workflow_id(wanted.name)
+
+    async def busy() -> str:
+        return await _busy(client, wanted, workflow_id)
+
     return await starting.see_to_its_end(
         _start(client, wanted, workflow_id),
-        busy=f"a run already works on {wanted.name}, under the workflow id {workflow_id}. Follow it with: "
-        f"sovereign-dns watch {workflow_id}, or stop it with: sovereign-dns cancel {workflow_id}",
+        busy=busy,
         repeatable=wanted.sovereign_fqdn,
         wait=wait,
         as_json=as_json,
+    )
+
+
+async def _busy(client: Client, wanted: AddParentDomainRequest, workflow_id: str) -> str:
+    """Whose run it is: one workflow id is for all Sovereigns."""
+    body = await input_of(client, await client.get_workflow_handle(workflow_id).describe())
+    whose = str((body or {}).get("sovereignFQDN") or "a Sovereign that its input does not name")
+    is_own = whose.lower().rstrip(".") == wanted.sovereign_fqdn
+    ask = "" if is_own else f"It is not {wanted.sovereign_fqdn}'s: ask those who run {whose} before you stop it. "
+    return (
+        f"a run already works on {wanted.name}, for {whose}, under the workflow id {workflow_id}. {ask}Follow it with: "
+        f"sovereign-dns watch {workflow_id}, or stop it with: sovereign-dns cancel {workflow_id}"
     )
 
 

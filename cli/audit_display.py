@@ -1,6 +1,6 @@
 """How an audit looks in a terminal; it reads without colours too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import get_args
 
 from rich.console import Console, Group, RenderableType
@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sovereign_dns.audit_contract import AuditResult, Finding, Severity, SourceRead
+from sovereign_dns.fix_intent import why_not_removable
 
 _STYLES: dict[Severity, str] = {"critical": "bold red", "warning": "yellow", "notice": "cyan"}
 
@@ -69,6 +70,7 @@ def _summary(result: AuditResult) -> Iterator[str]:
     )
     if result.left_out:
         yield f"{result.left_out:,} further findings are not shown: mend these first"
+    yield from _ended_together(result.findings)
     yield "inventory: " + ", ".join(_source(read) for read in result.inventory)
     for read in result.inventory:
         if read.state == "unreadable":
@@ -77,6 +79,18 @@ def _summary(result: AuditResult) -> Iterator[str]:
         yield "PARTIAL: what could not be read may know an address, so nothing is called an orphan"
     yield from (f"note: {note}" for note in result.notes)
     yield from (f"gone: {finding.id} {finding.kind} {finding.name} {finding.type}" for finding in result.gone)
+
+
+def _ended_together(findings: Iterable[Finding]) -> Iterator[str]:
+    """Where the same records have more than one finding that removing them ends."""
+    by_place: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        if why_not_removable(finding) is None:
+            by_place.setdefault((finding.zone, finding.name, finding.type), []).append(finding)
+    for (_, name, type_), found in by_place.items():
+        if len(found) > 1:
+            told = " and ".join(f"{finding.kind} {finding.id}" for finding in found)
+            yield f"one fix ends {told}: both are about {name} {type_}"
 
 
 def _source(read: SourceRead) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -49,7 +49,20 @@ async def _fix(finding_id: str, *, yes: bool, dry_run: bool, as_json: bool) -> i
     if not (yes or dry_run or _agreed(finding)):
         return 1
     request = FixFindingRequest(finding=finding, togetherWith=together, dryRun=dry_run)
-    return await _start_and_show(client, request, as_json=as_json)
+    code = await _start_and_show(client, request, as_json=as_json)
+    if code == 0 and not (dry_run or as_json):
+        for line in _what_is_gone(finding, known):
+            display.console().print(line, markup=False)
+    return code
+
+
+def _what_is_gone(finding: Finding, known: Mapping[str, Finding]) -> Iterator[str]:
+    """That an audit's findings stand until the next audit, and which others this fix has ended with it."""
+    place = (finding.zone, finding.name, finding.type)
+    also = [one for one in known.values() if (one.zone, one.name, one.type) == place and one.id != finding.id]
+    for one in also:
+        yield f"this ends {one.kind} {one.id} too: it is about the same records"
+    yield f"The next audit shows it as gone. At once: sovereign-dns audit run {finding.zone.rstrip('.')}"
 
 
 def _at_the_same_cut(finding: Finding, known: Mapping[str, Finding]) -> list[Finding]:

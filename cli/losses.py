@@ -14,7 +14,7 @@ from sovereign_dns.contract import (
     RESTORE_RECORDS,
     ProvisionResult,
 )
-from sovereign_dns.restoring import lost_in
+from sovereign_dns.restoring import is_anything_lost, lost_in
 
 FIX_FINDING = "FixFinding"
 
@@ -27,6 +27,9 @@ WRITING = {
     FIX_FINDING,
 }
 """The workflow types whose runs tell what they changed."""
+
+MOST_EARLIER = 50
+"""Runs under one workflow id that are looked through."""
 
 
 class NothingKnownError(Exception):
@@ -85,6 +88,28 @@ async def losses_of(client: Client, run: WorkflowExecution) -> ProvisionResult:
         child = await _run_that_took_over(client, run, status.handed_over_to)
         return await losses_of(client, child) if child else lost_in(status)
     return lost_in(status)
+
+
+async def earlier_with_losses(client: Client, run: WorkflowExecution) -> WorkflowExecution | None:
+    """The latest run before this one, under the same workflow id, that removed or replaced something.
+
+    Raises:
+        NothingKnownError: none is known to have done so, and there is one that can't be asked.
+    """
+    query = f'WorkflowId = "{run.id}" AND ExecutionStatus != "Running"'
+    ended = [one async for one in client.list_workflows(query, limit=MOST_EARLIER)]
+    unknown: NothingKnownError | None = None
+    for earlier in sorted(ended, key=lambda one: one.start_time, reverse=True):
+        if earlier.start_time >= run.start_time:
+            continue
+        try:
+            if is_anything_lost(await losses_of(client, earlier)):
+                return earlier
+        except NothingKnownError as error:
+            unknown = unknown or error
+    if unknown is not None:
+        raise unknown
+    return None
 
 
 def _handle_of(client: Client, run: WorkflowExecution) -> following.Handle:

@@ -64,8 +64,15 @@ def failed(error: WorkflowFailureError, *, again: str | None = None) -> int:
     return 1
 
 
-def report(result: ProvisionResult, *, as_json: bool, again: str | None = None) -> int:
-    """Prints a result, or what a live display has not shown of it. Returns the exit code."""
+def report(result: ProvisionResult, *, as_json: bool, again: str | None = None, ends: str | None = None) -> int:
+    """Prints a result, or what a live display has not shown of it. Returns the exit code.
+
+    Args:
+        result: how the run ended.
+        as_json: whether nothing but its JSON is printed.
+        again: how to start it again, where that makes sense.
+        ends: the last sentence, of a run that is about no Sovereign.
+    """
     if as_json:
         print(result.model_dump_json())
     else:
@@ -76,7 +83,7 @@ def report(result: ProvisionResult, *, as_json: bool, again: str | None = None) 
             terminal.print(display.proof(result.verification))
         for line in display.besides_records(result):
             terminal.print(line, markup=False)
-        terminal.print(standing(result))
+        terminal.print(ends or standing(result), markup=False)
     if result.phase in DONE:
         return 0
     if again is not None:

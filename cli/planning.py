@@ -20,11 +20,14 @@ def plan_id(fqdn: str) -> str:
 
 
 async def planned(starting: Coroutine[Any, Any, Handle], workflow_id: str, *, as_json: bool) -> ProvisionResult | int:
-    """Starts a dry run, shows on stderr what it waits for, and returns its result; or the exit code, if it has none."""
+    """Starts a dry run, shows on stderr what it waits for, and returns its result; or the exit code, if it has none.
+
+    Its steps are cleared from a terminal at the end, and not told on a pipe: whoever shows the result shows them.
+    """
     progress = display.console(stderr=True)
 
     async def follow(handle: Handle) -> None:
-        if as_json:
+        if as_json or not progress.is_terminal:
             await watching.show_trouble(handle, progress)
         else:
             await watching.show_steps(handle, progress, transient=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowExecution, WorkflowFailureError
 
 from cli import agreeing, display, interrupting, losses, planning, starting, watching
 from cli.connection import connect
@@ -73,7 +73,7 @@ async def _restore(
     told = f"{run.workflow_type} {run.id}, run {run.run_id}"
     if not is_anything_lost(lost):
         display.console(stderr=as_json).print(f"{told}, removed and replaced nothing", markup=False)
-        return 0
+        return 0 if run_id else await _point_to_an_earlier(client, run)
     terminal = display.console(stderr=as_json)
     terminal.print(f"what {told} (started {run.start_time:%Y-%m-%d %H:%M} UTC), took away:", markup=False)
     wanted = _request(f"{run.id} {run.run_id}", lost, verification, takeover=takeover)
@@ -93,6 +93,20 @@ async def _restore(
         if not _agreed():
             return 1
     return await _put_back(client, wanted, workflow_id, as_json=as_json)
+
+
+async def _point_to_an_earlier(client: Client, run: WorkflowExecution) -> int:
+    """Names the one that is meant, where a run that changed nothing has followed it. Returns the exit code."""
+    earlier = await losses.earlier_with_losses(client, run)
+    if earlier is None:
+        return 0
+    display.console(stderr=True).print(
+        f"an earlier one did: {earlier.workflow_type}, started {earlier.start_time:%Y-%m-%d %H:%M} UTC. To put back "
+        f"what it took away: sovereign-dns restore {run.id} --run-id {earlier.run_id}",
+        markup=False,
+        soft_wrap=True,
+    )
+    return 1
 
 
 def _request(
@@ -171,4 +185,7 @@ async def _put_back(client: Client, wanted: RestoreRequest, restored_id: str, *,
         return failed(error)
     if not as_json:
         display.console().print(display.diff(result.records, result.sovereign_fqdn))
-    return report(result, as_json=as_json)
+    if fqdn:
+        return report(result, as_json=as_json)
+    restored = "restored" if result.phase == "complete" else result.phase
+    return report(result, as_json=as_json, ends=f"the records of {restored_id} are {restored}")

@@ -29,19 +29,24 @@ async def start(client: Client, workflow_type: str, wanted: StrictMessage, workf
     )
 
 
-async def started(starting: Coroutine[Any, Any, Handle], *, busy: str) -> Handle | None:
+Busy = str | Callable[[], Awaitable[str]]
+"""What is said where another run is in the way; found out only then, where that takes a look at it."""
+
+
+async def started(starting: Coroutine[Any, Any, Handle], *, busy: Busy) -> Handle | None:
     """The run; or None where another one is in its way, which `busy` tells."""
     try:
         return await starting
     except WorkflowAlreadyStartedError:
-        display.console(stderr=True).print(f"AlreadyInProgress: {busy}", markup=False)
+        told = busy if isinstance(busy, str) else await busy()
+        display.console(stderr=True).print(f"AlreadyInProgress: {told}", markup=False)
         return None
 
 
 async def see_to_its_end(
     starting: Coroutine[Any, Any, Handle],
     *,
-    busy: str,
+    busy: Busy,
     repeatable: str,
     wait: bool,
     as_json: bool,

@@ -23,6 +23,9 @@ def subject_of(status: ProvisionResult) -> str:
         removed = [f"{record.name} {record.type}" for record in status.records]
         return " and ".join(removed) or "What an audit found"
     if removal_of(status) != REMOVE_PARENT_DOMAIN:
+        for step in status.steps:
+            if step.step == "nameservers-set":
+                return f"{status.sovereign_fqdn} under {step.domain}"
         return status.sovereign_fqdn or "what is no Sovereign's"
     under = [step.domain for step in status.steps if step.step == "dns-verify"]
     return " ".join([status.sovereign_fqdn, *(f"under {domain}" for domain in under[:1])])

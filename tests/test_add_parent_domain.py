@@ -272,7 +272,12 @@ async def test_from_the_command_line_one_run_for_a_domain_at_a_time(
 
     twice = run(environment, *add, given=file)
     assert twice.returncode == 1
-    assert f"AlreadyInProgress: a run already works on {domain}" in twice.stderr
+    assert f"AlreadyInProgress: a run already works on {domain}, for {fqdn}, under" in twice.stderr
+    assert "before you stop it" not in twice.stderr
+    another = run(environment, *("t2.elsewhere.works" if word == fqdn else word for word in add), given=file)
+    assert another.returncode == 1
+    assert f"a run already works on {domain}, for {fqdn}, under" in another.stderr
+    assert f"It is not t2.elsewhere.works's: ask those who run {fqdn} before you stop it" in another.stderr
     assert f"sovereign-dns watch {workflow_id}" in twice.stderr
     listed = run(environment, "status", "--json", "--limit", "0").stdout.splitlines()
     (line,) = [one for text in listed if (one := json.loads(text))["workflowId"] == workflow_id]

@@ -44,6 +44,7 @@ async def test_the_incidents_wildcard_is_found_shown_and_removed(environment: di
     fixed = run(environment, "audit", "fix", orphan["id"], "--yes")
     assert fixed.returncode == 0, fixed.stdout + fixed.stderr
     assert f"restore audit-fix/{orphan['id']}" in fixed.stdout
+    assert f"At once: sovereign-dns audit run {zone}" in fixed.stdout
     assert await world.rrset(zone, f"*.{zone}", "A") is None
     assert await world.values(zone, f"console.t1.{zone}", "A") == [LOAD_BALANCER]
     assert await world.answer(f"anything.{zone}") == []
@@ -54,6 +55,7 @@ async def test_the_incidents_wildcard_is_found_shown_and_removed(environment: di
     assert "no finding" in run(environment, "audit", "fix", orphan["id"], "--yes").stderr
 
     restored = run(environment, "restore", f"audit-fix/{orphan['id']}", "--yes")
+    assert f"the records of audit-fix/{orphan['id']} are restored" in restored.stdout
     assert restored.returncode == 0, restored.stdout + restored.stderr
     back = await world.rrset(zone, f"*.{zone}", "A")
     assert back is not None

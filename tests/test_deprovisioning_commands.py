@@ -37,6 +37,9 @@ async def test_it_shows_what_would_go_and_asks_before_it_takes_it_away(
     assert f"the removal of {fqdn} is planned" in planned.stdout
     assert token not in planned.stdout + planned.stderr + unasked.stderr + shown + asked
     assert "--yes" in unasked.stderr
+    for once in (planned, unasked):
+        assert "records-remove" in once.stdout
+        assert "records-remove" not in once.stderr
     assert "1 Certificate, 1 pool name of" in asked
     assert "nothing was removed" in asked
     assert json.loads(as_json.stdout)["phase"] == "planned"

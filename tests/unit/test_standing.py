@@ -22,6 +22,11 @@ DEPROVISIONING = [
 ]
 DOMAIN_REMOVAL = [StepStatus(step="records-find", domain=FQDN), StepStatus(step="dns-verify", domain="omani.homes")]
 
+DOMAIN_ADDITION = [
+    StepStatus(step="nameservers-set", domain="omani.homes"),
+    StepStatus(step="dns-verify", domain="omani.homes"),
+]
+
 
 def status(phase: Phase, steps: list[StepStatus], **fields: object) -> ProvisionResult:
     return ProvisionResult(deployment_id="", sovereign_fqdn=FQDN, phase=phase, steps=steps).changed(**fields)
@@ -31,6 +36,7 @@ def status(phase: Phase, steps: list[StepStatus], **fields: object) -> Provision
     ("steps", "phase", "sentence"),
     [
         ([], "complete", f"{FQDN} is complete"),
+        (DOMAIN_ADDITION, "complete", f"{FQDN} under omani.homes is complete"),
         (DEPROVISIONING, "complete", f"{FQDN} is deprovisioned"),
         (DEPROVISIONING, "planned", f"the removal of {FQDN} is planned"),
         (DEPROVISIONING, "degraded", f"the removal of {FQDN} is degraded"),

@@ -1,0 +1,30 @@
+"""What an audit tells besides its findings."""
+
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+
+from cli import audit_display
+from sovereign_dns.audit_contract import AuditResult, Finding
+
+NOW = datetime.now(UTC)
+
+
+def finding(kind: Any, id_: str, name: str) -> Finding:
+    return Finding(
+        id=id_, kind=kind, severity="critical", zone="omani.works.", name=f"{name}.omani.works.", type="A",
+        content=["192.0.2.7"], message="m", mend=f"sovereign-dns audit fix {id_}", first_seen=NOW,
+    )  # fmt: skip
+
+
+def test_where_one_fix_ends_two_findings_it_says_so() -> None:
+    findings = [finding("orphan", "aaa", "*"), finding("shadowing", "bbb", "*"), finding("orphan", "ccc", "old")]
+    result = AuditResult(started_at=NOW, finished_at=NOW, partial=False, findings=findings)
+    told = StringIO()
+
+    audit_display.show(result, Console(file=told, width=200))
+
+    lines = [line for line in told.getvalue().splitlines() if line.startswith("one fix")]
+    assert lines == ["one fix ends orphan aaa and shadowing bbb: both are about *.omani.works. A"]
