@@ -192,8 +192,8 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
             writes_at_once=settings.sovereign_dns_powerdns_writes_at_once,
         )
         powerdns = PowerDNSActivities(powerdns_api)
-        removal = RemovalActivities(powerdns_api)
         pool_domains = PDM(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password)
+        removal = RemovalActivities(powerdns_api, pool_domains)
         pdm = PDMActivities(pool_domains)
         restoring = RestoringActivities(powerdns_api)
         kubernetes = KubernetesActivities(certificates)

@@ -8,6 +8,7 @@ from activities import journal
 from activities.attempt_time import in_time
 from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
 from sovereign_dns import names
+from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.powerdns_search import ENOUGH_TO_TELL
 from sovereign_dns.concurrency import side_by_side
@@ -54,8 +55,9 @@ _ANOTHER_DEPLOYMENT = (
 class RemovalActivities:
     """Finds what is a Sovereign's by name and comment, and reads it again before it removes it."""
 
-    def __init__(self, powerdns: PowerDNS) -> None:
+    def __init__(self, powerdns: PowerDNS, pdm: PDM) -> None:
         self._powerdns = powerdns
+        self._pdm = pdm
         self._writes = ZoneWrites(powerdns)
 
     @activity.defn(name="records-find")
@@ -180,7 +182,8 @@ class RemovalActivities:
         parent_zone = await self._zone_above(zone)
         async with in_time(too_late(zone)), self._powerdns.sole_writer([zone, *([parent_zone] if parent_zone else [])]):
             seen = await self._see_zone(zone, parent_zone, task)
-            removal = plan_zone_removal(seen, _wish(task))
+            claimed = task.leftover_of_pool and await self._is_claimed(zone)
+            removal = plan_zone_removal(seen, _wish(task), claimed_since=claimed)
             removed = _removed(seen) if removal.removed else None
             plans = [plan for plan in (removal.delegation, removal.lost_with_it) if plan is not None]
             changes = await self._writes.apply(plans, dry_run=task.dry_run, then_remove=removed)
@@ -209,6 +212,12 @@ class RemovalActivities:
             below=below,
             at_the_cut=at_the_cut,
         )
+
+    async def _is_claimed(self, pool_name: str) -> bool:
+        """Whether PDM holds a released name again: it takes a zone that it finds there for the new holder's."""
+        pool_domain = names.parent_of(pool_name)
+        rows = await self._pdm.rows(pool_domain) if pool_domain else None
+        return any(f"{row.subdomain}.{pool_domain}" == pool_name for row in rows or [])
 
     async def _below(self, zone: str, task: RemoveZone) -> list[RRset]:
         """Whose it is matters only in a dry run, before which nothing was removed, and in what PDM left."""

@@ -16,6 +16,9 @@ PDM_LABELS = ("", "*.", "console.", "api.", "gitea.", "harbor.")
 """The names below a pool name at which PDM writes an address."""
 
 
+_CLAIMED_SINCE = "somebody has claimed the pool name since it was released"
+
+
 class ZoneSeen(Message):
     """A zone that is to go, as it stands.
 
@@ -66,12 +69,17 @@ class ZoneRemoval(Message):
     hazards: list[Hazard] = []
 
 
-def plan_zone_removal(seen: ZoneSeen, wish: ZoneWish) -> ZoneRemoval:
-    """Decides about a zone; one that is gone may have left its delegation."""
+def plan_zone_removal(seen: ZoneSeen, wish: ZoneWish, *, claimed_since: bool = False) -> ZoneRemoval:
+    """Decides about a zone; one that is gone may have left its delegation.
+
+    `claimed_since`: it was a released pool name's, which PDM holds again: with its delegation it is the new holder's.
+    """
+    if claimed_since:
+        return ZoneRemoval(kept=_CLAIMED_SINCE)
     if not seen.hosted:
         return ZoneRemoval(delegation=_delegation(seen, _delegation_of_a_zone_that_is_gone(seen, wish)))
     if wish.leftover_of_pool and set(seen.keys) != set(wish.keys):
-        return ZoneRemoval(kept="the one that was released is gone, and somebody has claimed the pool name since")
+        return ZoneRemoval(kept=_CLAIMED_SINCE)
     left = _held_for_others(seen, wish)
     kept = _why_it_stays(seen, wish, left)
     if kept is None:

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 from activities.powerdns import PowerDNSActivities
 from activities.removal import RemovalActivities
+from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import Owner
 from sovereign_dns.intent import NamingRules, derive_intent
@@ -20,11 +23,21 @@ from sovereign_dns.messages import (
     UpsertRecords,
     ZoneReport,
 )
+from sovereign_dns.mounted import MountedURL
 from sovereign_dns.removal_intent import RemovalIntent, derive_removal
+from sovereign_dns.secrets import Secret
 from tests.attempts import Attempts
 from tests.unit.builders import request
 
 SERVERS = ["ns1.openova.io", "ns2.openova.io"]
+
+
+def removals(powerdns: PowerDNS, *held: str) -> RemovalActivities:
+    """What removes, with a PDM that holds the names with these labels, whatever the pool."""
+    rows = [{"subdomain": label, "state": "reserved", "createdBy": "somebody"} for label in held]
+    listing = httpx.MockTransport(lambda _: httpx.Response(200, json={"allocations": rows}))
+    client, nobody = httpx.AsyncClient(transport=listing), Secret("NOBODY", None)
+    return RemovalActivities(powerdns, PDM(client, MountedURL("URL", "http://pdm"), user=nobody, password=nobody))
 
 
 @dataclass
@@ -61,7 +74,7 @@ class Life:
 
     async def find(self, **fields: Any) -> FoundReport:
         intent = self.intent(**fields)
-        activities = RemovalActivities(self.powerdns)
+        activities = removals(self.powerdns)
         return await Attempts().until_done(activities.find_records, FindRecords(owner=intent.owner, intent=intent))
 
     def removal(self, zone: FoundZone, **fields: Any) -> RemoveRecords:
@@ -84,7 +97,7 @@ class Life:
 
     async def remove(self, found: FoundReport, **fields: Any) -> list[RecordsReport | ZoneReport]:
         """All that was found, as a run does it: the records of every zone, and then the zones."""
-        activities = RemovalActivities(self.powerdns)
+        activities = removals(self.powerdns)
         records = [
             await Attempts().until_done(activities.remove_records, self.removal(zone, **fields))
             for zone in found.zones

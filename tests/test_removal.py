@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from activities.powerdns import PowerDNSActivities
-from activities.removal import RemovalActivities
 from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import Owner, ZoneChange
@@ -19,7 +18,7 @@ from sovereign_dns.messages import RemoveRecords, RRsetToRemove
 from tests.attempts import Attempts
 from tests.lossy_api import LossyApi
 from tests.powerdns_bench import client_of, own_powerdns, whole, world_of
-from tests.removal_bench import SERVERS, Life
+from tests.removal_bench import SERVERS, Life, removals
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
 NOBODY = Owner(sovereign_fqdn="", deployment_id="")
@@ -224,7 +223,7 @@ async def test_a_newer_deployment_is_not_taken_offline(bench: World, powerdns: P
         await newer.find(deploymentId="d1")
     late = newer.removal(found.zones[0], owner=Owner(sovereign_fqdn=newer.fqdn, deployment_id="d1"))
     with pytest.raises(OwnershipConflict, match="of deployment d2"):
-        await Attempts().attempt(RemovalActivities(powerdns).remove_records, late)
+        await Attempts().attempt(removals(powerdns).remove_records, late)
 
     assert await whole(bench, parent) == before
 
@@ -297,7 +296,7 @@ async def test_what_an_interrupted_removal_left_is_found(bench: World, powerdns:
     before = await whole(bench, parent)
     await life.provision()
     (first,) = (await life.find()).zones
-    await Attempts().attempt(RemovalActivities(powerdns).remove_records, life.removal(first))
+    await Attempts().attempt(removals(powerdns).remove_records, life.removal(first))
 
     (without_records,) = (await life.find()).zones
     await bench.delete_zone(life.fqdn)
@@ -363,9 +362,19 @@ async def test_what_pdm_left_of_a_pool_name_goes_and_nobodys_who_claims_it_then(
 
     await reserved_and_committed()
     claimed = [await whole(bench, zone) for zone in (parent, fqdn)]
-    late = await Attempts().attempt(RemovalActivities(powerdns).remove_zone, life.zone_removal(zone))
+    late = await Attempts().attempt(removals(powerdns).remove_zone, life.zone_removal(zone))
     assert "claimed the pool name since" in late.outcome
     assert [await whole(bench, zone) for zone in (parent, fqdn)] == claimed
+
+    # PDM takes a zone that it finds for the new holder's: the keys are those of the one that was released.
+    (same,) = (await life.find()).zones
+    late = await Attempts().attempt(removals(powerdns, "t1").remove_zone, life.zone_removal(same))
+    assert late.outcome == "left: somebody has claimed the pool name since it was released"
+    assert [await whole(bench, zone) for zone in (parent, fqdn)] == claimed
+
+    await bench.delete_zone(fqdn)
+    await Attempts().attempt(removals(powerdns, "t1").remove_zone, life.zone_removal(same))
+    assert await whole(bench, parent) == claimed[0]
 
 
 # --- findings of an audit
@@ -379,7 +388,7 @@ async def test_a_finding_goes_only_as_it_was_found(bench: World, powerdns: Power
         rrset(f"gone.{parent}", "DS", "26675 13 2 5e0b4f8ce2040fcc52c96b49bb8644956000dd64b09ce745a8b5e577ce7abceb"),
     )
     serial = await bench.serial(parent)
-    remove = RemovalActivities(powerdns).remove_records
+    remove = removals(powerdns).remove_records
 
     def fix(*rrsets: RRsetToRemove) -> RemoveRecords:
         return RemoveRecords(owner=NOBODY, zone=parent, rrsets=list(rrsets))
@@ -412,7 +421,7 @@ async def test_what_was_removed_is_told_though_the_answer_was_lost(
     attempts = Attempts()
     async with LossyApi(server.api_url, "PATCH") as lossy, client_of(lossy.url) as client:
         lossy.lose = 1
-        remove = RemovalActivities(client).remove_records
+        remove = removals(client).remove_records
         with pytest.raises(PowerDNSUnavailable):
             await attempts.attempt(remove, life.removal(zone))
         (told,) = attempts.told
@@ -430,11 +439,11 @@ async def test_a_zone_that_was_removed_is_told_though_an_answer_was_lost(
     life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
     await life.provision()
     (zone,) = (await life.find()).zones
-    await Attempts().attempt(RemovalActivities(powerdns).remove_records, life.removal(zone))
+    await Attempts().attempt(removals(powerdns).remove_records, life.removal(zone))
     attempts = Attempts()
     async with LossyApi(server.api_url, method) as lossy, client_of(lossy.url) as client:
         lossy.lose = 1
-        remove = RemovalActivities(client).remove_zone
+        remove = removals(client).remove_zone
         with pytest.raises(PowerDNSUnavailable):
             await attempts.attempt(remove, life.zone_removal(zone))
         (told,) = attempts.told
@@ -455,13 +464,13 @@ async def test_what_a_killed_worker_removed_is_told_by_the_next(
     life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
     await life.provision()
     (zone,) = (await life.find()).zones
-    await Attempts().attempt(RemovalActivities(powerdns).remove_records, life.removal(zone))
+    await Attempts().attempt(removals(powerdns).remove_records, life.removal(zone))
     attempts = Attempts()
     async with LossyApi(server.api_url, "DELETE") as lossy, client_of(lossy.url) as client:
         lossy.may_answer.clear()
-        killed = asyncio.create_task(attempts.attempt(RemovalActivities(client).remove_zone, life.zone_removal(zone)))
+        killed = asyncio.create_task(attempts.attempt(removals(client).remove_zone, life.zone_removal(zone)))
         await lossy.done.wait()
-        report = await attempts.attempt(RemovalActivities(powerdns).remove_zone, life.zone_removal(zone))
+        report = await attempts.attempt(removals(powerdns).remove_zone, life.zone_removal(zone))
         lossy.may_answer.set()
         await killed
 
