@@ -84,7 +84,7 @@ async def losses_of(client: Client, run: WorkflowExecution) -> ProvisionResult:
             "namespace and try again; or read the answers in its history: temporal workflow show --workflow-id "
             f"{run.id} --run-id {run.run_id} --output json"
         )
-    if status.handed_over_to is not None and not status.steps:
+    if status.handed_over_to is not None and not _has_adopted(status):
         child = await _run_that_took_over(client, run, status.handed_over_to)
         return await losses_of(client, child) if child else lost_in(status)
     return lost_in(status)
@@ -110,6 +110,11 @@ async def earlier_with_losses(client: Client, run: WorkflowExecution) -> Workflo
     if unknown is not None:
         raise unknown
     return None
+
+
+def _has_adopted(status: ProvisionResult) -> bool:
+    """Whether it knows what the run did that it has handed over to. Ended before, it has but the steps to the lock."""
+    return any(step.step != "lock-await" for step in status.steps)
 
 
 def _handle_of(client: Client, run: WorkflowExecution) -> following.Handle:

@@ -2,10 +2,13 @@
 
 import json
 
-from temporalio.client import Client, WorkflowExecutionStatus
+import pytest
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
+from cli.losses import ended_run, losses_of
 from tests.command_line import answered_at_a_terminal, run
-from tests.removals import content_of, removed
+from tests.eventually import eventually
+from tests.removals import content_of, removal_of, removed, start_removal
 from tests.runs import provision, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
@@ -149,3 +152,26 @@ def test_wrong_usage_exits_2(environment: dict[str, str]) -> None:
 
     assert ended.returncode == 2
     assert "loadBalancerIP" in ended.stderr
+
+
+async def test_what_a_cancelled_run_by_force_removed_is_known_by_its_own_id(temporal: Client, world: World) -> None:
+    """It knows itself only how it came to the lock; what was removed knows the run that held it."""
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, *(rrset(name, "A", LOAD_BALANCER, owner=fqdn) for name in names_of(fqdn)))
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="status", status=503)
+    forced = await start_removal(temporal, removal_of(world, fqdn, force=True), workflow_id=f"forced-{fqdn}")
+
+    async def removed_its_records() -> bool:
+        status = await forced.query("status")
+        if status["handedOverTo"] is None:
+            return False
+        return bool(removed(await temporal.get_workflow_handle(status["handedOverTo"]).query("status")))
+
+    await eventually(removed_its_records)
+    await forced.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await forced.result()
+
+    lost = await losses_of(temporal, await ended_run(temporal, forced.id, None))
+
+    assert {record.name.rstrip(".") for record in lost.records} == set(names_of(fqdn))
