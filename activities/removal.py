@@ -158,7 +158,7 @@ class RemovalActivities:
         zone = relative_to_root(task.zone)
         at_names = list(dict.fromkeys(relative_to_root(rrset.name) for rrset in task.rrsets))
         async with in_time(too_late(zone)), self._powerdns.sole_writer([zone]):
-            present = await self._rrsets(zone, at_names)
+            present = await self._rrsets_with_disabled(zone, at_names)
             nameservers = await self._nameservers(zone)
             _refuse_changed_findings(changed_since(zone, task.rrsets, present))
             plan = plan_removals(zone, task.rrsets, present, task.owner, task.addresses)
@@ -170,6 +170,14 @@ class RemovalActivities:
             hazards=plan.hazards,
             zones=[ServedZone(zone=zone, nameservers=nameservers, names=at_names)] if nameservers else [],
         )
+
+    async def _rrsets_with_disabled(self, zone: str, at_names: list[str]) -> list[RRset]:
+        """What is disabled is deleted with its rrset. Where nothing else is in one, no read here says whose it is."""
+        try:
+            present = await self._powerdns.rrsets_with_disabled(zone, at_names, at_names)
+        except ZoneMissing:
+            return []
+        return [rrset for rrset in present if rrset.served]
 
     async def _nameservers(self, zone: str) -> list[str]:
         apex = await self._rrsets(zone, [zone])

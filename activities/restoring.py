@@ -8,7 +8,6 @@ from activities.attempt_time import in_time
 from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS
-from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import RecordChange
 from sovereign_dns.failures import ZoneMissing
 from sovereign_dns.messages import RecordsReport, RestoreZoneRecords, ServedZone
@@ -61,18 +60,11 @@ class RestoringActivities:
         return plan, ServedZone(zone=task.zone, nameservers=nameservers, names=at_names)
 
     async def _existing(self, task: RestoreZoneRecords, at_names: list[str]) -> list[RRset]:
-        """What stands there. What is disabled is looked for only where it matters: PowerDNS has to search for it."""
-        existing = {(rrset.name, rrset.type): rrset for rrset in await self._powerdns.rrsets(task.zone, at_names)}
-        may_be_disabled = dict.fromkeys(
+        """What stands there. What is disabled is looked for only where it matters."""
+        may_be_disabled = [
             names.relative_to_root(c.name) for c in task.records if c.before_disabled or c.after_disabled
-        )
-        for found in await side_by_side(
-            self._powerdns.search.with_disabled_at(task.zone, name) for name in may_be_disabled
-        ):
-            for rrset in found:
-                served = existing.get((rrset.name, rrset.type), rrset)
-                existing[rrset.name, rrset.type] = served.changed(records=rrset.records)
-        return list(existing.values())
+        ]
+        return await self._powerdns.rrsets_with_disabled(task.zone, at_names, may_be_disabled)
 
     async def _zones_below(self, zone: str, records: Iterable[RecordChange]) -> set[str]:
         """Those that would answer in this one's place for a name that is put back into it."""

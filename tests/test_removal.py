@@ -213,6 +213,22 @@ async def test_addresses_from_before_there_were_comments_are_known_by_where_they
     assert f"auth.{fqdn} A ({STRANGER})" in found.outcome
 
 
+async def test_what_is_disabled_beside_what_is_removed_is_told(bench: World, powerdns: PowerDNS, parent: str) -> None:
+    """Reads by name leave it out; and who removes an rrset removes what is disabled in it."""
+    fqdn = f"t1.{parent}"
+    before = await whole(bench, parent)
+    partly = rrset(f"console.{fqdn}", "A", LOAD_BALANCER, STRANGER, owner=fqdn)
+    partly["records"][1]["disabled"] = True
+    await bench.write(parent, partly)
+    life = Life(powerdns, fqdn)
+
+    (report,) = await life.remove(await life.find())
+
+    (change,) = report.changes
+    assert (change.before, change.before_disabled) == ([LOAD_BALANCER], [STRANGER])
+    assert await whole(bench, parent) == before
+
+
 async def test_a_newer_deployment_is_not_taken_offline(bench: World, powerdns: PowerDNS, parent: str) -> None:
     newer = Life(powerdns, f"t1.{parent}", deployment="d2")
     await newer.provision()

@@ -238,6 +238,22 @@ class PowerDNS:
         found = await side_by_side(self._rrsets_at(zone, name, rrtype) for name in wanted)
         return [rrset for rrsets in found for rrset in rrsets]
 
+    async def rrsets_with_disabled(
+        self, zone: str, at_names: Iterable[str], may_be_disabled: Iterable[str]
+    ) -> list[RRset]:
+        """As `rrsets`, with what is disabled where it may be: reads by name leave it out, and PowerDNS has to search.
+
+        Raises:
+            ZoneMissing: the zone is not hosted here.
+        """
+        existing = {(rrset.name, rrset.type): rrset for rrset in await self.rrsets(zone, at_names)}
+        looked_at = dict.fromkeys(may_be_disabled)
+        for found in await side_by_side(self.search.with_disabled_at(zone, name) for name in looked_at):
+            for rrset in found:
+                served = existing.get((rrset.name, rrset.type), rrset)
+                existing[rrset.name, rrset.type] = served.changed(records=rrset.records)
+        return list(existing.values())
+
     async def nameservers(self, zone: str) -> list[str]:
         """The zone's own NS set, names with their dots.
 
