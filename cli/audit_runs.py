@@ -63,15 +63,24 @@ def audit_request(zones: list[str], inventory: list[str]) -> AuditRequest:
 
 
 async def _run(wanted: AuditRequest, *, as_json: bool, as_markdown_: bool) -> int:
-    client = await connect()
-    workflow_id = f"{AUDIT_SCHEDULE_ID}/{secrets.token_hex(4)}"
     try:
-        result = await reading.result_of(_start(client, wanted, workflow_id), workflow_id, _show_trouble)
+        result = await audited(await connect(), wanted)
     except WorkflowFailureError as error:
         return failed(error)
     except reading.ReaderGoneError:
         return INTERRUPTED
     return _report(result, as_json=as_json, as_markdown_=as_markdown_)
+
+
+async def audited(client: Client, wanted: AuditRequest) -> AuditResult:
+    """What an audit finds now.
+
+    Raises:
+        ReaderGoneError: Ctrl-C. It has been told what became of the run.
+        WorkflowFailureError: the run failed.
+    """
+    workflow_id = f"{AUDIT_SCHEDULE_ID}/{secrets.token_hex(4)}"
+    return await reading.result_of(_start(client, wanted, workflow_id), workflow_id, _show_trouble)
 
 
 async def _start(client: Client, wanted: AuditRequest, workflow_id: str) -> Handle:
