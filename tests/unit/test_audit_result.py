@@ -197,3 +197,14 @@ def test_a_report_of_a_partial_audit_says_what_could_not_be_read() -> None:
     text = as_markdown(result)
     assert in_short(result) == "1 warning; 1 new; partial"
     assert "✘ pdm unreadable, 0 entries: PDMUnavailable: look whether it runs" in text
+
+
+def test_a_report_tells_what_stands_from_audits_before() -> None:
+    known = known_from(result_of(finding("a")))
+    result = result_of(known=known, day=1, zones=("omani.homes",), scope=("omani.homes",))
+    told = as_markdown(result).partition("#### Standing from audits before")[2]
+    assert f"orphan `a.{PARENT}.` A (since 2026-05-11 00:00 UTC): `{finding('a').mend}`" in told
+
+
+def test_a_name_with_backticks_stays_a_name_in_a_report() -> None:
+    assert f"`` we`ird.{PARENT}. `` A" in as_markdown(result_of(finding("we`ird")))
