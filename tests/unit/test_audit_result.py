@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sovereign_dns.audit_contract import MOST_FINDINGS, AuditResult, Finding, SourceRead
-from sovereign_dns.audit_ledger import Ledger
+from sovereign_dns.audit_ledger import Ledger, beside
 from sovereign_dns.audit_news import Known, complete_at, known_from, looked_for
 from sovereign_dns.audit_report import as_markdown, in_short
 from sovereign_dns.finding import Found, as_finding, unreadable_source, unreadable_zone
@@ -94,6 +94,30 @@ def test_what_an_audit_could_not_look_for_is_neither_gone_nor_forgotten(in_betwe
     assert again.standing == []
     gone = result_of(day=20, known=known_from(latest)).gone
     assert [one.name for one in gone if one.kind != "unreadable"] == [f"a.{PARENT}."]
+
+
+def test_what_an_audit_beside_this_one_has_found_or_seen_gone_is_not_lost() -> None:
+    before = result_of(finding("x", zone="b.works"), zones=("b.works",))
+    known = known_from(before)
+    late = result_of(finding("a"), day=2, known=known, scope=(PARENT,))
+    meanwhile = result_of(
+        finding("a"), finding("y", zone="b.works"), day=1, known=known, zones=(PARENT, "b.works")
+    )  # fmt: skip
+    assert [found.name for found in meanwhile.gone] == ["x.b.works."]
+
+    after = beside(late, meanwhile)
+
+    assert [(f.name, f.news, f.first_seen) for f in after.findings] == [
+        (f"a.{PARENT}.", "same", MONDAY + timedelta(days=1))
+    ]
+    assert [(f.name, f.news) for f in after.standing] == [("y.b.works.", "same")]
+    assert known_from(after).keys() == known_from(meanwhile).keys()
+
+
+def test_what_this_audit_has_seen_gone_stays_gone_beside_another() -> None:
+    known = known_from(result_of(finding("a")))
+    meanwhile = result_of(finding("a"), day=1, known=known)
+    assert known_from(beside(result_of(day=2, known=known), meanwhile)) == {}
 
 
 def test_what_there_was_no_room_to_tell_again_stands() -> None:
