@@ -1,5 +1,6 @@
 """Text of others, without what of a secret it repeats. Pure."""
 
+import html
 import json
 import urllib.parse
 
@@ -8,11 +9,13 @@ REDACTED = "[redacted]"
 SHORTEST_TOLD_APART = 6
 """Characters. What shares fewer of them with a secret in a row says nothing of it."""
 
+_AS_GO_WRITES_JSON = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "&<>"})
+
 
 def without_secret(text: str, secret: str) -> str:
     """The text, with every stretch blacked out that stands in the secret too, however either is broken or cut off.
 
-    A body may repeat a token whole or in part, escaped as JSON or in a URL, or with another line break.
+    A body may repeat a token whole or in part, escaped as JSON, in HTML or in a URL, or with another line break.
     """
     length = min(SHORTEST_TOLD_APART, len(secret))
     if not length:
@@ -33,6 +36,8 @@ def _spellings(secret: str) -> set[str]:
         secret,
         " ".join(secret.split()),
         json.dumps(secret)[1:-1],
+        json.dumps(secret)[1:-1].translate(_AS_GO_WRITES_JSON),
+        html.escape(secret),
         urllib.parse.quote(secret, safe="").lower(),
         urllib.parse.quote_plus(secret).lower(),
     }

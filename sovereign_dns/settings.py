@@ -1,6 +1,7 @@
 """The environment, read once by the worker. The names are those that the Catalyst pods mount already.
 
-A secret, or the URL of PowerDNS, PDM or Hetzner Cloud, also comes as `<NAME>_FILE`, a path that is read afresh at each use.
+A secret, or the URL of PowerDNS, PDM or Hetzner Cloud, also comes as `<NAME>_FILE`, a path that is read afresh at each
+use.
 """
 
 import ipaddress

@@ -168,10 +168,15 @@ def json_of(response: httpx.Response, backend: Backend, *, doing: str) -> Any:
 
 def excerpt(response: httpx.Response) -> str:
     """The beginning of an answer's body on one line, for an error message. Credentials that it repeats are left out."""
-    text = " ".join(response.text.split())
+    text = without_credentials(" ".join(response.text.split()), response)
+    return (text[:200] + "...") if len(text) > 200 else text or "no body"
+
+
+def without_credentials(text: str, response: httpx.Response) -> str:
+    """Text of an answer, less the credentials of its request."""
     for credentials in _credentials_of(response):
         text = text.replace(credentials, "...")
-    return (text[:200] + "...") if len(text) > 200 else text or "no body"
+    return text
 
 
 def _credentials_of(response: httpx.Response) -> list[str]:

@@ -115,8 +115,8 @@ class _Answer:
         self._secret = secret
 
     def shown(self, text: str) -> str:
-        """On one line, without the token."""
-        redacted = without_secret(" ".join(text.split()), self._secret)
+        """On one line, without the token, and without the credentials of PDM's ingress."""
+        redacted = without_secret(http.without_credentials(" ".join(text.split()), self.response), self._secret)
         return (redacted[:_LONGEST_SAID] + "...") if len(redacted) > _LONGEST_SAID else redacted or "no body"
 
 

@@ -1,7 +1,9 @@
 """A secret is not shown, however others repeat it."""
 
+import html
 import json
 import urllib.parse
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -31,6 +33,17 @@ def test_a_token_that_is_repeated_is_blacked_out(repeated: str) -> None:
     assert shown.endswith(") given")
     assert REDACTED in shown
     assert not any(TOKEN[at : at + SHORTEST_TOLD_APART].lower() in shown.lower() for at in range(len(TOKEN) - 5))
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [html.escape, lambda text: text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")],
+)
+def test_a_token_full_of_signs_is_blacked_out_as_a_page_or_a_program_in_go_shows_it(
+    escape: Callable[[str], str],
+) -> None:
+    shown = without_secret(f"bad token ({escape('Zx<Qv&Jk>Wp&Yb')}) given", "Zx<Qv&Jk>Wp&Yb")
+    assert shown == f"bad token ({REDACTED}) given"
 
 
 def test_what_says_nothing_of_it_is_left() -> None:

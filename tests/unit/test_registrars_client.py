@@ -30,12 +30,14 @@ PAGE = "<html><head><title>502 Bad Gateway</title></head></html>"
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-async def set_nameservers(answer: Handler, *, registrar: str = "cloudflare", glue_ip: str | None = None) -> str:
+async def set_nameservers(
+    answer: Handler, *, registrar: str = "cloudflare", glue_ip: str | None = None, password: str = ""
+) -> str:
     url = MountedURL("POOL_DOMAIN_MANAGER_URL", "http://pdm:8080")
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        registrars = Registrars(
-            client, url, user=Secret("CATALYST_PDM_BASIC_AUTH_USER"), password=Secret("CATALYST_PDM_BASIC_AUTH_PASS")
-        )
+        user = Secret("CATALYST_PDM_BASIC_AUTH_USER", SecretStr("catalyst" if password else ""))
+        secret = Secret("CATALYST_PDM_BASIC_AUTH_PASS", SecretStr(password))
+        registrars = Registrars(client, url, user=user, password=secret)
         token = RegistrarToken(SecretStr(TOKEN), FILE)
         return await registrars.set_nameservers(registrar, "omani.homes", token, ["ns1.openova.io"], glue_ip)
 
@@ -114,6 +116,20 @@ async def test_each_answer_is_what_it_is(status: int, body: object, kind: type[F
 async def test_a_token_that_comes_back_is_shown_nowhere(status: int, error: str) -> None:
     for body in (said(error, detail=f"token {TOKEN!r} is bad: {TOKEN}", supported=[TOKEN]), f"<p>{TOKEN}</p>", TOKEN):
         await failure_of(answers(status, body))
+
+
+@pytest.mark.parametrize("status", [200, 302, 403, 404, 500])
+async def test_the_credentials_of_pdms_ingress_that_come_back_are_shown_nowhere(status: int) -> None:
+    """As a proxy or a server in debugging mode shows the request in its answer."""
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["Authorization"].split()[-1])
+        return httpx.Response(status, text=f"you sent: {request.headers['Authorization']}")
+
+    failure = await failure_of(answer, password="a-password-of-PDM")
+    assert "you sent" in str(failure)
+    assert sent[0] not in str(failure)
 
 
 async def test_when_to_come_again_is_kept() -> None:
