@@ -1,9 +1,9 @@
 """The latest audit's result, by which the next one tells what is new. Temporal keeps it for its retention time."""
 
 import structlog
-from pydantic import ValidationError
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecution
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from sovereign_dns.audit_contract import AUDIT_ZONES, AuditResult
@@ -51,7 +51,7 @@ async def _result_of(client: Client, run: WorkflowExecution) -> AuditResult | No
     handle = client.get_workflow_handle(run.id, run_id=run.run_id, result_type=AuditResult)
     try:
         result: AuditResult = await handle.result(follow_runs=False)
-    except ValidationError:
+    except (ValueError, KeyError, RuntimeError, ApplicationError):  # of another form, or encoding, or no JSON
         _log.warning("an earlier audit's result can't be read; passed over", audit=run.id, audit_run=run.run_id)
         return None
     except RPCError as error:

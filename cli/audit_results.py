@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -32,7 +31,7 @@ async def latest_audit(client: Client) -> CompletedAudit | None:
         handle = client.get_workflow_handle(execution.id, run_id=execution.run_id, result_type=AuditResult)
         try:
             return CompletedAudit(execution.id, execution.close_time, await handle.result())
-        except ValidationError:
+        except (ValueError, KeyError, RuntimeError):  # of another form, or encoding, or no JSON
             display.console(stderr=True).print(
                 f"the result of {execution.id} (run {execution.run_id}) can't be read by this version, "
                 "and is passed over",

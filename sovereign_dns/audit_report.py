@@ -35,9 +35,10 @@ def as_markdown(result: AuditResult, *, runbook_url: str | None = None, most: in
     Args:
         result: of the audit.
         runbook_url: where this installation's people read docs/runbook.md, if it says so.
-        most: how many findings are told, and how many that are gone; None for all.
+        most: how many findings are told, with those from audits before, and how many that are gone; None for all.
     """
-    shown, standing, gone = result.findings[:most], result.standing[:most], result.gone[:most]
+    shown, gone = result.findings[:most], result.gone[:most]
+    room = None if most is None else most - len(shown)
     parts = [f"### Audit of {result.zones_total} zones with {result.rrsets_total} rrsets: {in_short(result)}"]
     parts += [plain(note) for note in result.notes]
     for severity in SEVERITIES:
@@ -51,10 +52,9 @@ def as_markdown(result: AuditResult, *, runbook_url: str | None = None, most: in
     if result.findings:
         entries = dict.fromkeys(found.kind for found in result.findings)
         parts.append(f"What to do: {', '.join(pointer(entry, runbook_url) for entry in entries)}")
-    if standing:
-        parts.append(
-            _section("Standing from audits before", [*map(_standing, standing), *_more(result.standing, most)])
-        )
+    if result.standing:
+        lines = [*map(_standing, result.standing[:room]), *_more(result.standing, room)]
+        parts.append(_section("Standing from audits before", lines))
     if gone:
         parts.append(_section("Gone since the audit before", [*map(_gone, gone), *_more(result.gone, most)]))
     parts.append(_section("Inventory", map(_source, result.inventory)))

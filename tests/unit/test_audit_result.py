@@ -228,6 +228,10 @@ def test_a_report_tells_what_stands_from_audits_before() -> None:
     result = result_of(known=known, day=1, zones=("omani.homes",), scope=("omani.homes",))
     told = as_markdown(result).partition("#### Standing from audits before")[2]
     assert f"orphan `a.{PARENT}.` A (since 2026-05-11 00:00 UTC): `{finding('a').mend}`" in told
+    further = finding("x", zone="omani.homes")
+    short = as_markdown(result_of(further, known=known, zones=("omani.homes",), scope=("omani.homes",)), most=1)
+    assert "… and 1 more" in short.partition("#### Standing from audits before")[2]
+    assert f"`a.{PARENT}.`" not in short
 
 
 def test_a_name_with_backticks_stays_a_name_in_a_report() -> None:

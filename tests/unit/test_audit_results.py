@@ -1,4 +1,4 @@
-"""Which audit is the latest one that the command line can read."""
+"""Which audit is the latest one that can be read: by the command line, and by the next audit and the metrics."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -8,11 +8,13 @@ from typing import cast
 import pytest
 from temporalio.client import Client
 
+from activities import earlier_audits
 from cli.audit_results import latest_audit
 from sovereign_dns.audit_contract import AuditResult
 
 NOW = datetime(2026, 5, 15, tzinfo=UTC)
 READABLE = AuditResult(started_at=NOW, finished_at=NOW).model_dump_json(by_alias=True)
+ENCRYPTED = "encrypted"
 
 
 class Listed:
@@ -26,10 +28,14 @@ class Listed:
             yield SimpleNamespace(id=f"audit-{number}", run_id="r", close_time=NOW)
 
     def get_workflow_handle(self, workflow_id: str, **_: object) -> SimpleNamespace:
-        async def result() -> AuditResult:
+        async def result(**_: object) -> AuditResult:
             return AuditResult.model_validate_json(self._results[int(workflow_id.rpartition("-")[2])])
 
-        return SimpleNamespace(result=result)
+        async def in_an_unknown_encoding(**_: object) -> AuditResult:
+            raise KeyError("Unknown payload encoding binary/encrypted")
+
+        known = self._results[int(workflow_id.rpartition("-")[2])] != ENCRYPTED
+        return SimpleNamespace(result=result if known else in_an_unknown_encoding)
 
 
 async def test_a_result_of_another_version_is_passed_over_and_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,6 +43,13 @@ async def test_a_result_of_another_version_is_passed_over_and_told(capsys: pytes
     assert latest is not None
     assert latest.workflow_id == "audit-1"
     assert "the result of audit-0 (run r) can't be read by this version" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("unreadable", ['{"findings": "many"}', ENCRYPTED])
+async def test_the_next_audit_and_the_metrics_pass_it_over_too(unreadable: str) -> None:
+    latest = await earlier_audits.latest_audit(cast("Client", Listed(unreadable, READABLE)))
+    assert latest is not None
+    assert latest.finished_at == NOW
 
 
 async def test_where_none_can_be_read_there_is_none() -> None:
