@@ -57,3 +57,11 @@ def waited_for(info: activity.Info) -> timedelta:
 def waited() -> timedelta:
     """How long ago the running step was scheduled; nothing outside an activity."""
     return waited_for(activity.info()) if activity.in_activity() else timedelta()
+
+
+def ends_at() -> datetime | None:
+    """When the running step is given up; None where it has no deadline, and outside an activity."""
+    if not activity.in_activity():
+        return None
+    info = activity.info()
+    return info.scheduled_time + info.schedule_to_close_timeout if info.schedule_to_close_timeout else None

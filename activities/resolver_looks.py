@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from activities.attempt_time import waited
+from activities.attempt_time import ends_at, waited
 from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.resolver_places import Resolver
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import AnswerEvidence
 from sovereign_dns.convergence import Asked, Convergence, ResolverSeen, after_look, questions_left
+from sovereign_dns.pacing import earliest_look
 
 MOST_NAMESERVERS_TOLD = 16
 
@@ -42,4 +43,5 @@ def _look(
     evidence = [judge(question, answer) for question, answer in zip(questions, said, strict=True)]
     seen = known.seen(resolver.label).changed(nameservers=sorted(delegation.values)[:MOST_NAMESERVERS_TOLD])
     silent = all(answer.error for answer in answers)
-    return after_look(seen, evidence, datetime.now(UTC), silent=silent, waited=waited())
+    now = datetime.now(UTC)
+    return after_look(seen, evidence, now, silent=silent, earliest=earliest_look(now, waited(), ends_at()))

@@ -1,7 +1,7 @@
 """How often to look at what is not yet so, over seconds or over days. Pure."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sovereign_dns.contract import ServerVerdict
 
@@ -30,6 +30,18 @@ def pause_after(waited: timedelta, kept_for: int | None = None) -> timedelta:
 def is_young(waited: timedelta) -> bool:
     """Whether so little was waited that looks follow each other by their count and not by the clock."""
     return waited / 10 <= SHORTEST_PAUSE
+
+
+BEFORE_THE_END = timedelta(seconds=2)
+"""When the last look is due, so that it is not passed over for being too early."""
+
+
+def earliest_look(now: datetime, waited: timedelta, ends: datetime | None = None) -> datetime:
+    """Before when nobody need look again, whatever is said of how long it holds; once more where the wait ends."""
+    if is_young(waited):
+        return now
+    due = now + pause_after(waited)
+    return due if ends is None else max(now, min(due, ends - BEFORE_THE_END))
 
 
 def delegation_kept_for(verdicts: Iterable[ServerVerdict]) -> int | None:

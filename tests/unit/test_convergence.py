@@ -15,6 +15,7 @@ from sovereign_dns.convergence import (
     questions_left,
     resolver_verdict,
 )
+from sovereign_dns.pacing import BEFORE_THE_END, earliest_look
 
 NOW = datetime(2026, 5, 15, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -125,6 +126,16 @@ def test_a_resolver_that_declines_is_within_reach_and_waited_for() -> None:
     assert not Convergence(resolvers=[seen, right]).is_settled
 
 
+def test_a_resolver_that_is_wrong_for_long_is_asked_once_more_where_the_wait_ends() -> None:
+    """One whose validation succeeds again a minute before must not fail the step."""
+    ends = NOW + timedelta(minutes=1)
+    seen = after_look(NEW, [said(CONSOLE, "bogus")], NOW, earliest=earliest_look(NOW, timedelta(minutes=29), ends))
+    assert seen.look_again_at == ends - BEFORE_THE_END
+    late = after_look(seen, [said(CONSOLE, "bogus")], ends, earliest=earliest_look(ends, timedelta(minutes=30), ends))
+    assert late.look_again_at is not None
+    assert late.look_again_at > ends
+
+
 @pytest.mark.parametrize(
     ("said_for_days", "silent"),
     [
@@ -143,7 +154,7 @@ def test_a_resolver_that_is_wrong_for_two_days_costs_few_looks(
     while now < NOW + timedelta(days=2):
         looks += 1
         answers = [answer.changed(asked_at=now) for answer in said_for_days]
-        seen = after_look(seen, answers, now, silent=silent, waited=now - NOW)
+        seen = after_look(seen, answers, now, silent=silent, earliest=earliest_look(now, now - NOW))
         assert seen.look_again_at is not None
         now = seen.look_again_at
     assert looks < 1000
@@ -151,7 +162,7 @@ def test_a_resolver_that_is_wrong_for_two_days_costs_few_looks(
 
 def test_a_resolver_that_is_wrong_for_long_is_asked_when_its_answer_ends_and_not_before() -> None:
     answers = [said(CONSOLE, "misdirected", ttl=3600), said(AUTH, "converged", ttl=60)]
-    seen = after_look(NEW, answers, NOW, waited=timedelta(days=1))
+    seen = after_look(NEW, answers, NOW, earliest=earliest_look(NOW, timedelta(days=1)))
     assert seen.look_again_at == NOW + timedelta(hours=1) + AFTER_EXPIRY
 
 
