@@ -312,7 +312,8 @@ class Scenarios:
         await run.signal("changes-attempted", {})
         await run.signal("certificate-seen", {"certificate": certificate})
         await run.signal("verification-seen", {"domain": PARENT, "verification": {}})
-        await run.execute_update("skip_step", {"step": "certificate-request", "reason": "recorded"})
+        for step in ("certificate-request", "certificate-ready"):
+            await run.execute_update("skip_step", {"step": step, "reason": "recorded"})
         await self._keep("restore-spoken-to", run)
 
     async def _restore(self, request: dict[str, Any], workflow_id: str) -> Handle:
