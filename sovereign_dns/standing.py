@@ -33,6 +33,10 @@ def subject_of(status: ProvisionResult) -> str:
 
 def standing(status: ProvisionResult) -> str:
     """Such as `t1.omani.works is complete`."""
+    return f"{_stands(status)}: nothing was changed" if status.phase == "planned" else _stands(status)
+
+
+def _stands(status: ProvisionResult) -> str:
     if is_fix(status):
         return f"the removal of {subject_of(status)} is {status.phase}"
     match removal_of(status), status.phase:

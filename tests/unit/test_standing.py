@@ -38,7 +38,7 @@ def status(phase: Phase, steps: list[StepStatus], **fields: object) -> Provision
         ([], "complete", f"{FQDN} is complete"),
         (DOMAIN_ADDITION, "complete", f"{FQDN} under omani.homes is complete"),
         (DEPROVISIONING, "complete", f"{FQDN} is deprovisioned"),
-        (DEPROVISIONING, "planned", f"the removal of {FQDN} is planned"),
+        (DEPROVISIONING, "planned", f"the removal of {FQDN} is planned: nothing was changed"),
         (DEPROVISIONING, "degraded", f"the removal of {FQDN} is degraded"),
         (DOMAIN_REMOVAL, "complete", f"{FQDN} under omani.homes is removed"),
         (DOMAIN_REMOVAL, "cancelled", f"the removal of {FQDN} under omani.homes is cancelled"),
