@@ -58,7 +58,7 @@ class KubernetesActivities:
         except CertManagerMissing:
             return _gone("was gone already: the cluster doesn't know cert-manager's Certificates", task)
         if present is None:
-            return _gone("was gone already", task)
+            return _gone("there is none" if task.dry_run else "was gone already", task)
         why = certificate_changes.why_left(present, task.owner)
         if why := why or certificate_changes.why_needed(task.of_domain, task.owner):
             left = issuance.status_of(present).changed(change="unchanged")

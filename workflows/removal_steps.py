@@ -250,7 +250,7 @@ class RemovalSteps:
 
     async def _prove_absence(self, domain: DomainRemoval) -> None:
         if self._request.dry_run:
-            self._runner.leave_out("dns-verify", domain.domain, "dry run: nothing was removed that DNS could deny")
+            self._runner.leave_out("dns-verify", domain.domain, "dry run: its names would be proved to be gone")
             return
         for step in ("records-remove", "pool-release", "zone-remove"):
             await self._settled(step, self._progress.domains_of(step))
