@@ -11,6 +11,7 @@ from sovereign_dns import names
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.powerdns_search import ENOUGH_TO_TELL
+from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import ZoneChange
 from sovereign_dns.failures import FindingChanged, OwnershipConflict, ZoneMissing
@@ -58,6 +59,7 @@ class RemovalActivities:
     def __init__(self, powerdns: PowerDNS, pdm: PDM) -> None:
         self._powerdns = powerdns
         self._pdm = pdm
+        self._rrsets = RRsetsAtNames(powerdns)
         self._writes = ZoneWrites(powerdns)
 
     @activity.defn(name="records-find")
@@ -109,13 +111,13 @@ class RemovalActivities:
         return at_names, asked_for
 
     async def _present(self, at_names: dict[str, set[str]]) -> dict[str, list[RRset]]:
-        found = await side_by_side(self._rrsets(zone, at) for zone, at in at_names.items())
+        found = await side_by_side(self._held(zone, at) for zone, at in at_names.items())
         return dict(zip(at_names, found, strict=True))
 
-    async def _rrsets(self, zone: str, at_names: Iterable[str]) -> list[RRset]:
-        """None where the zone is gone by now: then so are they."""
+    async def _held(self, zone: str, at_names: Iterable[str]) -> list[RRset]:
+        """With what is disabled: it goes with its rrset. None where the zone is gone by now: then so are they."""
         try:
-            return await self._powerdns.rrsets(zone, sorted(at_names))
+            return await self._rrsets.held(zone, sorted(at_names))
         except ZoneMissing:
             return []
 
@@ -158,7 +160,7 @@ class RemovalActivities:
         zone = relative_to_root(task.zone)
         at_names = list(dict.fromkeys(relative_to_root(rrset.name) for rrset in task.rrsets))
         async with in_time(too_late(zone)), self._powerdns.sole_writer([zone]):
-            present = await self._rrsets_with_disabled(zone, at_names)
+            present = await self._held(zone, at_names)
             nameservers = await self._nameservers(zone)
             _refuse_changed_findings(changed_since(zone, task.rrsets, present))
             plan = plan_removals(zone, task.rrsets, present, task.owner, task.addresses)
@@ -171,16 +173,8 @@ class RemovalActivities:
             zones=[ServedZone(zone=zone, nameservers=nameservers, names=at_names)] if nameservers else [],
         )
 
-    async def _rrsets_with_disabled(self, zone: str, at_names: list[str]) -> list[RRset]:
-        """What is disabled is deleted with its rrset. Where nothing else is in one, no read here says whose it is."""
-        try:
-            present = await self._powerdns.rrsets_with_disabled(zone, at_names, at_names)
-        except ZoneMissing:
-            return []
-        return [rrset for rrset in present if rrset.served]
-
     async def _nameservers(self, zone: str) -> list[str]:
-        apex = await self._rrsets(zone, [zone])
+        apex = await self._held(zone, [zone])
         return [server for rrset in apex if rrset.type == "NS" for server in rrset.served]
 
     @activity.defn(name="zone-remove")
@@ -206,10 +200,10 @@ class RemovalActivities:
 
     async def _see_zone(self, zone: str, parent_zone: str | None, task: RemoveZone) -> ZoneSeen:
         metadata = await self._powerdns.zone(zone)
-        at_the_cut = await self._rrsets(parent_zone, [zone]) if parent_zone else []
+        at_the_cut = await self._held(parent_zone, [zone]) if parent_zone else []
         if metadata is None:
             return ZoneSeen(zone=zone, hosted=False, parent_zone=parent_zone, at_the_cut=at_the_cut)
-        apex, below = await side_by_side([self._rrsets(zone, [zone]), self._below(zone, task)])
+        apex, below = await side_by_side([self._held(zone, [zone]), self._below(zone, task)])
         return ZoneSeen(
             zone=zone,
             writable=metadata.writable,
@@ -232,7 +226,7 @@ class RemovalActivities:
         if not task.dry_run and not task.leftover_of_pool:
             return await self._powerdns.search.some_below(zone)
         some = await self._powerdns.search.some_below(zone, MOST_RRSETS + ENOUGH_TO_TELL)
-        return await self._rrsets(zone, {rrset.name for rrset in some})
+        return await self._held(zone, {rrset.name for rrset in some})
 
 
 def _removed(seen: ZoneSeen) -> ZoneChange:
