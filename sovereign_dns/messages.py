@@ -131,7 +131,7 @@ class ServedZone(Message):
 
 
 class RecordsReport(Message):
-    """What was found or done in the zones that answer for a domain's names."""
+    """What was found or done in the zones that answer for a domain's names; `zones` are those, of what was written."""
 
     outcome: str
     changes: list[RecordChange] = []
@@ -280,13 +280,15 @@ class DomainCertificate(Message):
 class FoundReport(Message):
     """What a Sovereign has in PowerDNS; `hazards` tell of what stands at its names and is somebody else's.
 
-    `domain_certificates` may be its own to take away: PowerDNS doesn't know who has asked for them.
+    `domain_certificates` may be its own to take away: PowerDNS doesn't know who has asked for them. `left_over` counts
+    further rrsets, which no result could tell of besides: they are left to the next run.
     """
 
     outcome: str
     zones: list[FoundZone] = []
     hazards: list[Hazard] = []
     domain_certificates: list[DomainCertificate] = []
+    left_over: int = 0
 
 
 class RemoveRecords(Task):

@@ -54,6 +54,7 @@ class RemovalSteps:
         self._domain_certificates: dict[str, DomainCertificate] = {}
         self._pool = request.pool if isinstance(request, DeprovisionRequest) else None
         self._pool_dns_left_behind = False
+        self._left_over = 0
 
     def announce(self) -> None:
         """Lists what is known before anything was looked for."""
@@ -65,13 +66,30 @@ class RemovalSteps:
     async def run(self) -> None:
         """Nothing is removed before everything was found, and found to be this Sovereign's."""
         await self._find()
+        records = [asyncio.create_task(self._remove_records(zone)) for zone in self._found if zone.rrsets]
+        if self._left_over:
+            await all_or_first_failure([*records, asyncio.create_task(self._leave_the_rest())])
+            return
         await all_or_first_failure(
-            [asyncio.create_task(self._remove_records(zone)) for zone in self._found if zone.rrsets]
+            records
             + [asyncio.create_task(self._delete_certificate(name)) for name in self._certificate_names()]
             + [asyncio.create_task(self._release_pool_name())]
             + [asyncio.create_task(self._remove_zone(zone)) for zone in self._zones_to_remove()]
             + [asyncio.create_task(self._prove_absence(domain)) for domain in self._domains]
         )
+
+    async def _leave_the_rest(self) -> None:
+        """What comes after the records is for the run that removes the last of them."""
+        await self._settled("records-remove", self._progress.domains_of("records-remove"))
+        told = f"{self._left_over} more rrsets are left, of which this run's result can't tell too: start it again"
+        for step in ("certificate-delete", "pool-release", "zone-remove"):
+            for what in self._progress.domains_of(step):
+                self._runner.leave_out(step, what, told)
+        for domain in self._domains:
+            if self._request.dry_run:
+                self._runner.leave_out("dns-verify", domain.domain, told)
+            elif not self._progress.is_settled("dns-verify", domain.domain):
+                self._progress.fail("dns-verify", domain.domain, workflow.now(), told)
 
     @property
     def _pool_step(self) -> str:
@@ -105,6 +123,7 @@ class RemovalSteps:
         )
         assert report is not None  # noqa: S101 (nobody can give it up)
         self._found = report.zones
+        self._left_over = report.left_over
         self._domains = domains_of(self._intent, report.zones)
         self._domain_certificates = {certificate.name: certificate for certificate in report.domain_certificates}
         self._progress.add_hazards(report.hazards)
@@ -120,11 +139,13 @@ class RemovalSteps:
         for zone in self._zones_to_remove():
             self._expect("zone-remove", zone.zone)
         with_records = {zone.domain for zone in self._found if zone.rrsets}
+        why_none = (
+            "in this run: its result can tell no more" if self._left_over else "nothing there is this Sovereign's"
+        )
         for domain in self._domains:
             if domain.domain not in with_records and not self._progress.expects("records-remove", domain.domain):
                 self._progress.expect("records-remove", domain.domain)
-                told = "0 removed: nothing there is this Sovereign's"
-                self._progress.finish("records-remove", domain.domain, workflow.now(), told)
+                self._progress.finish("records-remove", domain.domain, workflow.now(), f"0 removed: {why_none}")
         self._progress.arrange(_IN_ORDER)
 
     def _zones_to_remove(self) -> list[FoundZone]:
