@@ -68,11 +68,23 @@ class RequestCertificate(Task):
     dry_run: bool = False
 
 
+class FoundCertificate(Message):
+    """A Certificate that says that it is the Sovereign's; `of_domain` where others need it."""
+
+    name: str
+    of_domain: "DomainCertificate | None" = None
+
+
 class CertificateReport(Message):
-    """What was found or done for a Certificate."""
+    """What was found or done for a Certificate; `besides` are others of the Sovereign, where they were looked for.
+
+    `hazards` tell of those that are left, and where nobody could look.
+    """
 
     outcome: str
     certificate: CertificateStatus
+    besides: list[FoundCertificate] = []
+    hazards: list[Hazard] = []
 
 
 class CommitPoolName(Task):
@@ -320,12 +332,23 @@ class RemoveZone(Task):
     dry_run: bool = False
 
 
+class OtherCertificates(Message):
+    """Which Certificates are looked for by their owner: those that the intent is about, but for the ones `named`."""
+
+    intent: RemovalIntent
+    named: list[str]
+
+
 class DeleteCertificate(Task):
-    """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own."""
+    """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own.
+
+    With `besides`, the Sovereign's others in that namespace are looked for too, and told: their deletion is not done.
+    """
 
     name: str
     namespace: str
     of_domain: DomainCertificate | None = None
+    besides: OtherCertificates | None = None
     dry_run: bool = False
 
 
