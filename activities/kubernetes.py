@@ -9,7 +9,7 @@ from activities import journal
 from activities.certificate_search import CertificateSearch
 from activities.shielding import to_its_end
 from activities.telling import tell, tell_of_attempt
-from sovereign_dns import certificate_changes, issuance
+from sovereign_dns import certificate_changes, certificate_scope, issuance
 from sovereign_dns.certificate_changes import over_all_attempts
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.contract import CertificateStatus
@@ -62,7 +62,8 @@ class KubernetesActivities:
         others = await self._search.besides(task.namespace, task.besides)
         report = await self._delete(task)
         outcome = f"{report.outcome}. Others of this Sovereign: {others.outcome}" if others.outcome else report.outcome
-        return report.changed(outcome=outcome, besides=others.certificates, hazards=others.hazards)
+        hazards = [*report.hazards, *others.hazards]
+        return report.changed(outcome=outcome, besides=others.certificates, hazards=hazards)
 
     async def _delete(self, task: DeleteCertificate) -> CertificateReport:
         noted = _noted()
@@ -76,7 +77,8 @@ class KubernetesActivities:
         if why := why or certificate_changes.why_needed(task.of_domain, task.owner):
             left = issuance.status_of(present).changed(change="unchanged")
             before = "an attempt before has deleted this Sovereign's; by now " if noted else ""
-            return _report(f"{before}left alone: {why}", over_all_attempts(noted, left), task)
+            told = _report(f"{before}left alone: {why}", over_all_attempts(noted, left), task)
+            return told.changed(hazards=certificate_scope.needed_by_nobody(present, task.of_domain, task.owner))
         removing = over_all_attempts(noted, certificate_changes.removed(present))
         if task.dry_run:
             return _report(f"would be deleted; {_secret_of(removing)} stays", removing, task)

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sovereign_dns import issuance
-from sovereign_dns.contract import Hazard
+from sovereign_dns.contract import Hazard, Owner
 from sovereign_dns.failures import KubernetesForbidden
 from sovereign_dns.issuance import KubernetesObject
+from sovereign_dns.messages import DomainCertificate
 from sovereign_dns.names import is_at_or_below, relative_to_root
 from sovereign_dns.removal import MOST_NAMED, is_zone_in_scope
 from sovereign_dns.removal_intent import RemovalIntent
@@ -54,18 +55,29 @@ def may_serve_others(certificate: KubernetesObject, sovereign_fqdn: str) -> list
 def _why_left(certificate: KubernetesObject, bases: list[str], intent: RemovalIntent) -> str | None:
     annotations: Mapping[str, Any] = certificate["metadata"].get("annotations") or {}
     if issuance.OWNER_ANNOTATION not in annotations:
-        return (
-            f"its label says that it is of {intent.owner.sovereign_fqdn}, and nothing that sovereign-dns has asked "
-            "for it"
-        )
+        return f"only its label names {intent.owner.sovereign_fqdn}, and sovereign-dns has not asked for it"
     deployment, wanted = annotations.get(issuance.DEPLOYMENT_ANNOTATION) or "unknown", intent.owner.deployment_id
     if wanted and deployment != wanted:
         return (
-            f"it is of deployment {deployment}, and the request is about {wanted}. The other may be newer, and in use; "
-            "a request without deploymentId takes it too"
+            f"it is of deployment {deployment}, and the request is about {wanted}: the other may be newer, and in use. "
+            "The same removal without deploymentId takes it too"
         )
     others = [base for base in bases if not intent.everywhere and not is_zone_in_scope(base, intent)]
     return f"it is for {', '.join(others[:MOST_NAMED])} too" if others else None
+
+
+def needed_by_nobody(certificate: KubernetesObject, of_domain: DomainCertificate | None, owner: Owner) -> list[Hazard]:
+    """A parent domain's own Certificate, whose owner went first, when the last one goes that it has served."""
+    holder = issuance.owner_of(certificate)
+    if of_domain is None or of_domain.needed_by or holder in {None, owner.sovereign_fqdn}:
+        return []
+    namespace, domain = certificate["metadata"]["namespace"], of_domain.domain
+    why = (
+        f"it belongs to Sovereign {holder}, which has no records below {domain}, nor has any other by now. If {holder} "
+        f"is gone, take it away with: sovereign-dns remove-domain {domain} --sovereign {holder} "
+        f"--certificate-namespace {namespace}"
+    )
+    return [_left(certificate, why)]
 
 
 def _left(certificate: KubernetesObject, why: str) -> Hazard:
@@ -76,8 +88,8 @@ def _left(certificate: KubernetesObject, why: str) -> Hazard:
         name=f"{namespace}/{name}",
         content=issuance.status_of(certificate).dns_names,
         message=(
-            f"Certificate {namespace}/{name} was left: {why}. If nobody needs it any more: kubectl -n {namespace} "
-            f"delete certificate {name}"
+            f"Certificate {namespace}/{name} was left: {why}. If nobody needs it any more, by hand: kubectl -n "
+            f"{namespace} delete certificate {name}"
         ),
     )
 

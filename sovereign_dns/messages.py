@@ -68,11 +68,22 @@ class RequestCertificate(Task):
     dry_run: bool = False
 
 
+class DomainCertificate(Message):
+    """A parent domain's own Certificate, which every Sovereign under it shares, whoever has asked for it.
+
+    `needed_by` are some of the other Sovereigns that have records below the domain; empty only where there are none.
+    """
+
+    domain: str
+    name: str
+    needed_by: list[str] = []
+
+
 class FoundCertificate(Message):
     """A Certificate that says that it is the Sovereign's; `of_domain` where others need it."""
 
     name: str
-    of_domain: "DomainCertificate | None" = None
+    of_domain: DomainCertificate | None = None
 
 
 class CertificateReport(Message):
@@ -276,17 +287,6 @@ class FoundZone(Message):
     made_by_pdm: bool = False
     parent_zone: str | None = None
     keys: list[str] = []
-
-
-class DomainCertificate(Message):
-    """A parent domain's own Certificate, which every Sovereign under it shares, whoever has asked for it.
-
-    `needed_by` are some of the other Sovereigns that have records below the domain; empty only where there are none.
-    """
-
-    domain: str
-    name: str
-    needed_by: list[str] = []
 
 
 class FoundReport(Message):

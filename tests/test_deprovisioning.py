@@ -381,7 +381,7 @@ async def test_certificates_to_which_no_name_leads_any_more_go_and_can_be_restor
     assert back["metadata"]["annotations"]["sovereign-dns.openova.io/owner"] == fqdn
 
 
-async def test_certificates_are_looked_for_no_further_than_the_request_and_rbac_go(
+async def test_certificates_are_looked_for_no_further_than_the_request_a_person_and_rbac_go(
     temporal: Client, world: World
 ) -> None:
     fqdn = f"t1.{world.parent}"
@@ -390,6 +390,14 @@ async def test_certificates_are_looked_for_no_further_than_the_request_and_rbac_
 
     kept = await deprovision(temporal, removal_of(world, fqdn, deleteCertificates=False))
     assert (kept["phase"], await there(world, names)) == ("complete", names)
+
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", call="list", kind="status", status=503)
+    waiting = await start_removal(temporal, removal_of(world, fqdn))
+    await waiting_for(waiting, f"certificate-delete/{names[0]}")
+    await waiting.execute_update("skip_step", {"step": "certificate-delete", "reason": "by the test"})
+    assert ((await waiting.result())["phase"], await there(world, names)) == ("degraded", names)
+    await world.mend(world.kubernetes, namespace=f"ns-{world.unique}")
+
     outdated = await deprovision(temporal, removal_of(world, fqdn, deploymentId="d0"))
     assert [h["name"] for h in outdated["hazards"]] == [f"ns-{world.unique}/{name}" for name in names[1:]]
     assert await there(world, names) == names[1:]
