@@ -68,11 +68,34 @@ class RequestCertificate(Task):
     dry_run: bool = False
 
 
+class DomainCertificate(Message):
+    """A parent domain's own Certificate, which every Sovereign under it shares, whoever has asked for it.
+
+    `needed_by` are some of the other Sovereigns that have records below the domain; empty only where there are none.
+    """
+
+    domain: str
+    name: str
+    needed_by: list[str] = []
+
+
+class FoundCertificate(Message):
+    """A Certificate that says that it is the Sovereign's; `of_domain` where others need it."""
+
+    name: str
+    of_domain: DomainCertificate | None = None
+
+
 class CertificateReport(Message):
-    """What was found or done for a Certificate."""
+    """What was found or done for a Certificate; `besides` are others of the Sovereign, where they were looked for.
+
+    `hazards` tell of those that are left, and where nobody could look.
+    """
 
     outcome: str
     certificate: CertificateStatus
+    besides: list[FoundCertificate] = []
+    hazards: list[Hazard] = []
 
 
 class CommitPoolName(Task):
@@ -266,17 +289,6 @@ class FoundZone(Message):
     keys: list[str] = []
 
 
-class DomainCertificate(Message):
-    """A parent domain's own Certificate, which every Sovereign under it shares, whoever has asked for it.
-
-    `needed_by` are some of the other Sovereigns that have records below the domain; empty only where there are none.
-    """
-
-    domain: str
-    name: str
-    needed_by: list[str] = []
-
-
 class FoundReport(Message):
     """What a Sovereign has in PowerDNS; `hazards` tell of what stands at its names and is somebody else's.
 
@@ -322,12 +334,23 @@ class RemoveZone(Task):
     dry_run: bool = False
 
 
+class OtherCertificates(Message):
+    """Which Certificates are looked for by their owner: those that the intent is about, but for the ones `named`."""
+
+    intent: RemovalIntent
+    named: list[str]
+
+
 class DeleteCertificate(Task):
-    """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own."""
+    """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own.
+
+    With `besides`, the Sovereign's others in that namespace are looked for too, and told: their deletion is not done.
+    """
 
     name: str
     namespace: str
     of_domain: DomainCertificate | None = None
+    besides: OtherCertificates | None = None
     dry_run: bool = False
 
 

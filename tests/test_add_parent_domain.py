@@ -356,6 +356,13 @@ async def test_a_second_sovereign_shares_the_domains_own_certificate(temporal: C
 
     others = await deprovision(temporal, removal_of(world, f"t2.{world.parent}"))
     assert f"it belongs to Sovereign t1.{world.parent}" in step(others, "certificate-delete", own)["outcome"]
+    (hazard,) = others["hazards"]
+    assert (hazard["kind"], hazard["name"]) == ("certificate-left", f"{namespace}/{own}")
+    assert (
+        f"sovereign-dns remove-domain {domain} --sovereign t1.{world.parent} --certificate-namespace {namespace}"
+        in hazard["message"]
+    )
+    assert "certificate-left" not in {h["kind"] for h in left["hazards"]}, "it goes on serving"
     assert await world.certificate(namespace, own) is not None
     again = await (await start_removal(temporal, removal, kind="RemoveParentDomain")).result()
     assert step(again, "certificate-delete", own)["outcome"].startswith("deleted")

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
         FindRecords,
         FoundReport,
         FoundZone,
+        OtherCertificates,
         PoolReport,
         RecordsReport,
         ReleasePoolName,
@@ -72,7 +73,7 @@ class RemovalSteps:
             return
         await all_or_first_failure(
             records
-            + [asyncio.create_task(self._delete_certificate(name)) for name in self._certificate_names()]
+            + self._delete_certificates()
             + [asyncio.create_task(self._release_pool_name())]
             + [asyncio.create_task(self._remove_zone(zone)) for zone in self._zones_to_remove()]
             + [asyncio.create_task(self._prove_absence(domain)) for domain in self._domains]
@@ -186,7 +187,19 @@ class RemovalSteps:
         self._progress.add_hazards(report.hazards)
         self._runner.finish("records-remove", what, report.outcome, dry_run=self._request.dry_run)
 
-    async def _delete_certificate(self, name: str) -> None:
+    def _delete_certificates(self) -> "list[asyncio.Task[None]]":
+        """Those that a name leads to; the first one's step also looks for the others, which follow it."""
+        first, *more = named = self._certificate_names()
+        besides = OtherCertificates(intent=self._intent, named=named)
+        known = self._domain_certificates
+        return [
+            asyncio.create_task(self._delete_certificate(first, known.get(first), besides)),
+            *(asyncio.create_task(self._delete_certificate(name, known.get(name))) for name in more),
+        ]
+
+    async def _delete_certificate(
+        self, name: str, of_domain: DomainCertificate | None, besides: OtherCertificates | None = None
+    ) -> None:
         if not self._request.delete_certificates:
             self._runner.leave_out("certificate-delete", name, _KEPT_BY_REQUEST)
             return
@@ -197,7 +210,8 @@ class RemovalSteps:
                 owner=self._intent.owner,
                 name=name,
                 namespace=self._request.certificate_namespace,
-                of_domain=self._domain_certificates.get(name),
+                of_domain=of_domain,
+                besides=besides,
                 dry_run=self._request.dry_run,
             ),
             CertificateReport,
@@ -205,8 +219,16 @@ class RemovalSteps:
         )
         if report is None:
             return
+        for found in report.besides:
+            self._expect("certificate-delete", found.name)
+        self._progress.arrange(_IN_ORDER)
         self._progress.set_certificate(report.certificate)
+        self._progress.add_hazards(report.hazards)
         self._runner.finish("certificate-delete", name, report.outcome, dry_run=self._request.dry_run)
+        if report.besides:
+            await all_or_first_failure(
+                [asyncio.create_task(self._delete_certificate(found.name, found.of_domain)) for found in report.besides]
+            )
 
     async def _release_pool_name(self) -> None:
         """After all records are gone: a released name may be claimed by somebody at once."""
