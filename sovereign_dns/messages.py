@@ -104,7 +104,9 @@ CHANGES_ATTEMPTED = "changes-attempted"
 
 
 class ChangesAttempted(Message):
-    """What was sent, and perhaps done; and what it hides, where it was a zone."""
+    """What was sent, and perhaps done; and what it hides, where it was a zone. Zones that are known to be done are not
+    `unconfirmed`.
+    """
 
     zones: list[ZoneChange] = []
     changes: list[RecordChange] = []
