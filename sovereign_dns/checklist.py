@@ -102,7 +102,8 @@ def _besides_records(status: ProvisionResult) -> Iterator[str]:
         yield f"pool name {name.subdomain} of {name.domain} {_perhaps(name)}{name.change}"
     for certificate in status.certificates:
         if certificate.change == "removed":
-            yield f"Certificate {certificate.name} in {certificate.namespace} {_perhaps(certificate)}removed; its Secret is left"
+            gone = f"{_perhaps(certificate)}removed; its Secret is left"
+            yield f"Certificate {certificate.name} in {certificate.namespace} {gone}"
 
 
 def _perhaps(change: ZoneChange | PoolNameChange | CertificateStatus) -> str:

@@ -126,6 +126,17 @@ def other_deployments(zone: str, present: Iterable[RRset], intent: RemovalIntent
     ]
 
 
+def has_records_of_deployment(present: Iterable[RRset], owner: Owner) -> bool:
+    """Whether a record names the owner's deployment, and not only the Sovereign. Zones and delegations don't count."""
+    return any(
+        rrset.type not in _HOLDS_A_ZONE
+        and is_of(rrset, owner.sovereign_fqdn)
+        and rrset.owner is not None
+        and rrset.owner.deployment_id == owner.deployment_id
+        for rrset in present
+    )
+
+
 def _is_of_deployment(rrset: RRset, owner: Owner) -> bool:
     return not owner.deployment_id or (rrset.owner is not None and rrset.owner.deployment_id == owner.deployment_id)
 
