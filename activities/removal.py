@@ -15,6 +15,7 @@ from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import Owner, ZoneChange
 from sovereign_dns.failures import FindingChanged, OwnershipConflict, ZoneMissing
 from sovereign_dns.intent import MOST_RRSETS
+from sovereign_dns.kept_for_platform import kept_as_protected
 from sovereign_dns.messages import (
     DomainCertificate,
     FindRecords,
@@ -79,7 +80,8 @@ class RemovalActivities:
         hazards = [
             hazard
             for zone, rrsets in present.items()
-            for hazard in kept_for_another(zone, rrsets, asked_for.get(zone, set()), intent)
+            for kept in (kept_for_another, kept_as_protected)
+            for hazard in kept(zone, rrsets, asked_for.get(zone, set()), intent)
         ]
         pool_zones = {host for domain in intent.domains if (host := pool_host(domain))}
         left = [

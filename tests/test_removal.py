@@ -14,6 +14,7 @@ from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import Owner, ZoneChange
 from sovereign_dns.failures import FindingChanged, OwnershipConflict, PowerDNSUnavailable
+from sovereign_dns.intent import NamingRules
 from sovereign_dns.messages import RemoveRecords, RRsetToRemove
 from tests.attempts import Attempts
 from tests.lossy_api import LossyApi
@@ -242,6 +243,29 @@ async def test_a_newer_deployment_is_not_taken_offline(bench: World, powerdns: P
         await Attempts().attempt(removals(powerdns).remove_records, late)
 
     assert await whole(bench, parent) == before
+
+
+async def test_what_the_platform_needs_stays_though_it_is_noted_as_the_sovereigns(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"subdomains": ["console"]})
+    before = await whole(bench, parent)
+    await life.provision()
+    platform = f"p{secrets.token_hex(4)}.io"
+    kept = [rrset(name, "A", LOAD_BALANCER, owner=life.fqdn) for name in (f"api.{platform}", f"*.{platform}")]
+    await bench.create_zone(platform, *kept, rrset(f"old.{platform}", "A", LOAD_BALANCER, owner=life.fqdn))
+
+    found = await life.find(rules=NamingRules(nameservers=SERVERS, protected_fqdns=[f"api.{platform}"]))
+    await life.remove(found)
+
+    assert await whole(bench, parent) == before
+    assert await bench.values(platform, f"api.{platform}", "A") == [LOAD_BALANCER]
+    assert await bench.values(platform, f"*.{platform}", "A") == [LOAD_BALANCER]
+    assert await bench.values(platform, f"old.{platform}", "A") == []
+    told = {hazard.name: hazard for hazard in found.hazards}
+    assert set(told) == {f"api.{platform}.", f"*.{platform}."}
+    assert {hazard.kind for hazard in found.hazards} == {"kept-for-another"}
+    assert "CATALYST_PROTECTED_FQDNS" in told[f"*.{platform}."].message
 
 
 async def test_what_another_sovereign_took_over_since_it_was_found_stays(
