@@ -286,12 +286,16 @@ class CertificateStatus(Message):
 
 
 class ZoneChange(Message):
-    """A zone that this run created or removed. The keys of a signed one are not kept: a restored zone has new ones."""
+    """A zone that this run created or removed. The keys of a signed one are not kept: a restored zone has new ones.
+
+    `unconfirmed` where the run ended before it knew whether PowerDNS had done it.
+    """
 
     zone: str
     change: Literal["created", "removed"]
     nameservers: list[str] = []
     signed: bool = False
+    unconfirmed: bool = False
 
 
 class PoolNameChange(Message):

@@ -113,13 +113,15 @@ class PoolReport(Message):
     """What was found or done for a pool name.
 
     `dns_left_behind` where PDM holds the name no longer, and hasn't said that its DNS is gone: its child zone, and the
-    delegation to it, may be there still. PDM doesn't look after them any more.
+    delegation to it, may be there still. PDM doesn't look after them any more. `active_for_another` where PDM holds it
+    for somebody else, who is served there.
     """
 
     outcome: str
     change: PoolNameChange | None = None
     hazards: list[Hazard] = []
     dns_left_behind: bool = False
+    active_for_another: bool = False
 
 
 CHANGES_ATTEMPTED = "changes-attempted"
@@ -127,7 +129,7 @@ CHANGES_ATTEMPTED = "changes-attempted"
 
 
 class ChangesAttempted(Message):
-    """What was sent, and perhaps done; and what it hides, where it was a zone."""
+    """What was sent, and perhaps done; and what it hides, where it was a zone. Only a zone says itself which."""
 
     zones: list[ZoneChange] = []
     changes: list[RecordChange] = []
@@ -253,9 +255,10 @@ class LockReport(Message):
 
 
 class FindRecords(Task):
-    """A Sovereign whose rrsets and zones are looked for."""
+    """A Sovereign whose rrsets and zones are looked for. `pool_domain` is where its name shall be released."""
 
     intent: RemovalIntent
+    pool_domain: str | None = None
 
 
 class RRsetToRemove(Message):
@@ -293,10 +296,12 @@ class FoundReport(Message):
     """What a Sovereign has in PowerDNS; `hazards` tell of what stands at its names and is somebody else's.
 
     `domain_certificates` may be its own to take away: PowerDNS doesn't know who has asked for them. `left_over` counts
-    further rrsets, which no result could tell of besides: they are left to the next run.
+    further rrsets, which no result could tell of besides: they are left to the next run. `deployment_seen` where
+    records name the deployment that shall be gone, which then is the latest one.
     """
 
     outcome: str
+    deployment_seen: bool = False
     zones: list[FoundZone] = []
     hazards: list[Hazard] = []
     domain_certificates: list[DomainCertificate] = []
@@ -355,10 +360,11 @@ class DeleteCertificate(Task):
 
 
 class ReleasePoolName(Task):
-    """A pool name that PDM shall no longer hold for this Sovereign."""
+    """A pool name that PDM shall no longer hold for this Sovereign. `deployment_seen` as in `FoundReport`."""
 
     pool_domain: str
     subdomain: str
+    deployment_seen: bool = False
     dry_run: bool = False
 
 

@@ -38,8 +38,8 @@ def standing(status: ProvisionResult) -> str:
 
 def _has_removed(status: ProvisionResult) -> bool:
     """Whether anything was there to be taken away; a mistyped name has nothing."""
-    changes = (*status.records, *status.zones, *status.certificates, *status.pool_names)
-    return any(one.change in {"removed", "released"} for one in changes)
+    parts = (status.records, status.zones, status.certificates, status.pool_names)
+    return any(one.change in {"removed", "released"} for part in parts for one in part)
 
 
 def _stands(status: ProvisionResult) -> str:

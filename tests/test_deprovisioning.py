@@ -136,6 +136,68 @@ async def test_a_late_request_never_takes_a_newer_deployment_offline(temporal: C
     assert (status["phase"], status["records"]) == ("failed", [])
 
 
+async def test_a_pool_name_that_a_newer_deployment_has_claimed_is_not_released(temporal: Client, world: World) -> None:
+    """Its records are yet to be written: what stands there is PDM's, which names nobody, at the same address."""
+    fqdn = f"otech1.{world.parent}"
+    await world.create_zone(world.parent)
+    pool = {"domain": world.parent, "subdomain": "otech1"}
+    token = await world.reserve(world.parent, "otech1", "catalyst-api/d2")
+    commit = {"reservationToken": token, "sovereignFQDN": fqdn, "loadBalancerIP": LOAD_BALANCER}
+    await eventually(lambda: _accepted(world, {"subdomain": "otech1"} | commit))
+    before = await content_of(world, fqdn)
+    request = removal_of(world, fqdn, deploymentId="d1", pool=pool, loadBalancerIP=LOAD_BALANCER)
+
+    failure = await failure_of(await start_removal(temporal, request))
+
+    assert failure.type == "OwnershipConflict"
+    assert "deployment d2" in failure.message
+    assert "Nothing was removed" in failure.message
+    assert await content_of(world, fqdn) == before
+    assert [row["state"] for row in await pool_rows(world)] == ["active"]
+
+
+async def test_a_pool_name_goes_with_the_deployment_that_followed_the_one_that_claimed_it(
+    temporal: Client, world: World
+) -> None:
+    fqdn = f"otech1.{world.parent}"
+    await world.create_zone(world.parent)
+    pool = {"domain": world.parent, "subdomain": "otech1"}
+    for deployment in ("d1", "d2"):
+        request = world.request(fqdn, deploymentId=deployment, pool=pool, verification=AUTHORITATIVE)
+        await provision(temporal, request | {"takeover": True})
+    assert [row["createdBy"].split("/")[1] for row in await pool_rows(world)] == ["d1"]
+
+    result = await deprovision(temporal, removal_of(world, fqdn, deploymentId="d2", pool=pool))
+
+    assert result["phase"] == "complete", result["steps"]
+    assert await pool_rows(world) == []
+
+
+async def test_a_pool_name_that_is_active_for_another_is_left_with_all_that_is_served_there(
+    temporal: Client, world: World
+) -> None:
+    fqdn = f"otech1.{world.parent}"
+    await world.create_zone(world.parent)
+    pool = {"domain": world.parent, "subdomain": "otech1"}
+    token = await world.reserve(world.parent, "otech1")
+    commit = {"reservationToken": token, "sovereignFQDN": f"t9.{world.parent}", "loadBalancerIP": "77.42.11.96"}
+    await eventually(lambda: _accepted(world, {"subdomain": "otech1"} | commit))
+    before = await content_of(world, fqdn)
+
+    result = await deprovision(temporal, removal_of(world, fqdn, pool=pool))
+
+    assert result["phase"] == "complete", result["steps"]
+    assert [hazard["kind"] for hazard in result["hazards"]] == ["kept-for-another"]
+    assert "active in PDM for another" in step(result, "zone-remove", fqdn)["outcome"]
+    assert "active in PDM for another" in step(result, "dns-verify")["outcome"]
+    assert await content_of(world, fqdn) == before
+
+
+async def _accepted(world: World, commit: dict[str, str]) -> bool:
+    """202 where PowerDNS is busy: then 409."""
+    return (await world.pdm.post(f"/api/v1/pool/{world.parent}/commit", json=commit)).status_code in {200, 202, 409}
+
+
 async def test_a_wildcard_that_takes_over_is_said_plainly(temporal: Client, world: World) -> None:
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"*.{world.parent}", "A", STRANGER))

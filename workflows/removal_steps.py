@@ -52,10 +52,12 @@ class RemovalSteps:
         self._runner = runner
         self._domains: list[DomainRemoval] = intent.domains
         self._found: list[FoundZone] = []
+        self._deployment_seen = False
         self._domain_certificates: dict[str, DomainCertificate] = {}
         self._pool = request.pool if isinstance(request, DeprovisionRequest) else None
         self._pool_dns_left_behind = False
         self._left_over = 0
+        self._active_for_another: str | None = None
 
     def announce(self) -> None:
         """Lists what is known before anything was looked for."""
@@ -118,13 +120,18 @@ class RemovalSteps:
         report = await self._runner.run(
             "records-find",
             fqdn,
-            FindRecords(owner=self._intent.owner, intent=self._intent),
+            FindRecords(
+                owner=self._intent.owner,
+                intent=self._intent,
+                pool_domain=self._pool.domain if self._pool and self._releases_pool_name else None,
+            ),
             FoundReport,
             summary=f"what {fqdn} has in PowerDNS",
         )
         assert report is not None  # noqa: S101 (nobody can give it up)
         self._found = report.zones
         self._left_over = report.left_over
+        self._deployment_seen = report.deployment_seen
         self._domains = domains_of(self._intent, report.zones)
         self._domain_certificates = {certificate.name: certificate for certificate in report.domain_certificates}
         self._progress.add_hazards(report.hazards)
@@ -246,6 +253,7 @@ class RemovalSteps:
                 owner=self._intent.owner,
                 pool_domain=self._pool.domain,
                 subdomain=self._pool.subdomain,
+                deployment_seen=self._deployment_seen,
                 dry_run=self._request.dry_run,
             ),
             PoolReport,
@@ -256,6 +264,8 @@ class RemovalSteps:
             self._progress.add_pool_name(report.change)
         self._progress.add_hazards(report.hazards)
         self._pool_dns_left_behind = report.dns_left_behind
+        if report.active_for_another:
+            self._active_for_another = f"{self._pool.subdomain}.{self._pool.domain}"
         self._runner.finish("pool-release", self._pool.domain, report.outcome, dry_run=self._request.dry_run)
 
     async def _remove_zone(self, zone: FoundZone) -> None:
@@ -266,7 +276,9 @@ class RemovalSteps:
             await self._settled(step, self._progress.domains_of(step))
         await self._settled("zone-remove", zones_below(what, others))
         if not _is_for_us(zone) and not self._pool_dns_left_behind:
-            self._runner.leave_out("zone-remove", what, "PDM removes the zone with its name")
+            left = f"{what} is active in PDM for another, and its zone with it"
+            why = left if self._active_for_another else "PDM removes the zone with its name"
+            self._runner.leave_out("zone-remove", what, why)
             return
         report = await self._runner.run(
             "zone-remove",
@@ -298,11 +310,16 @@ class RemovalSteps:
         for step in ("records-remove", "pool-release", "zone-remove"):
             await self._settled(step, self._progress.domains_of(step))
         result = self._progress.snapshot()
+        absent = absent_names(domain, self._found, result.hazards, left_below=self._active_for_another)
+        if not absent and self._active_for_another:
+            why = f"nothing to deny: {self._active_for_another} is active in PDM for another, who is served there"
+            self._runner.leave_out("dns-verify", domain.domain, why)
+            return
         await prove_absence(
             absence_of(
                 domain.domain,
                 domain.host,
-                absent_names(domain, self._found, result.hazards),
+                absent,
                 removed=result.records,
             ),
             self._intent,
