@@ -63,7 +63,7 @@ def _why_left(certificate: KubernetesObject, bases: list[str], intent: RemovalIn
             "The same removal without deploymentId takes it too"
         )
     others = [base for base in bases if not intent.everywhere and not is_zone_in_scope(base, intent)]
-    return f"it is for {', '.join(others[:MOST_NAMED])} too" if others else None
+    return f"it is for {_first(others)} too" if others else None
 
 
 def needed_by_nobody(certificate: KubernetesObject, of_domain: DomainCertificate | None, owner: Owner) -> list[Hazard]:
@@ -103,7 +103,7 @@ def not_looked_for(sovereign_fqdn: str, namespace: str, named: Collection[str], 
         content=[],
         message=(
             f"Certificates of {sovereign_fqdn} were not looked for by their owner in namespace {namespace}, only by "
-            f"name ({', '.join(named)}), so that one with another name may be left. {refusal} Grant list there and "
+            f"name ({_first(named)}), so that one with another name may be left. {refusal} Grant list there and "
             f"start the same removal again, or look yourself: kubectl -n {namespace} get certificates -o yaml, for the "
             f"annotation {issuance.OWNER_ANNOTATION}: {sovereign_fqdn}"
         ),
@@ -113,7 +113,11 @@ def not_looked_for(sovereign_fqdn: str, namespace: str, named: Collection[str], 
 def told(found: Besides) -> str:
     """In one line; nothing where there is nothing."""
     names = [certificate["metadata"]["name"] for certificate in found.taken]
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    parts = [f"found by their owner: {', '.join(names[:MOST_NAMED])}{more}"] if names else []
+    parts = [f"found by their owner: {_first(names)}"] if names else []
     parts += [f"{len(found.left)} left, see the hazards"] if found.left else []
     return "; ".join(parts)
+
+
+def _first(names: Collection[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(list(names)[:MOST_NAMED])}{more}"
