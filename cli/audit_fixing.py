@@ -123,6 +123,7 @@ def _agreed(finding: Finding) -> bool:
         f"Remove {finding.name} {finding.type} from zone {finding.zone}?",
         unattended="nothing was removed: there is no terminal to ask at. To remove it: "
         f"sovereign-dns audit fix {finding.id} --yes",
+        declined="nothing was removed",
     )
 
 
