@@ -232,7 +232,3 @@ def test_a_report_tells_what_stands_from_audits_before() -> None:
     short = as_markdown(result_of(further, known=known, zones=("omani.homes",), scope=("omani.homes",)), most=1)
     assert "… and 1 more" in short.partition("#### Standing from audits before")[2]
     assert f"`a.{PARENT}.`" not in short
-
-
-def test_a_name_with_backticks_stays_a_name_in_a_report() -> None:
-    assert f"`` we`ird.{PARENT}. `` A" in as_markdown(result_of(finding("we`ird")))
