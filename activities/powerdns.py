@@ -82,7 +82,7 @@ class PowerDNSActivities:
                 fresh = await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers, task.owner))
             except Outage as failure:
                 if failure.sent:
-                    await tell_of_attempt(ChangesAttempted(zones=[created]))
+                    await tell_of_attempt(ChangesAttempted(zones=[created.changed(unconfirmed=True)]))
                 raise
         return [created] if fresh else []
 

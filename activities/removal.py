@@ -13,9 +13,10 @@ from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.powerdns_search import ENOUGH_TO_TELL
 from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.concurrency import side_by_side
-from sovereign_dns.contract import ZoneChange
+from sovereign_dns.contract import Owner, ZoneChange
 from sovereign_dns.failures import FindingChanged, OwnershipConflict, PowerDNSUnavailable, ZoneMissing
 from sovereign_dns.intent import MOST_RRSETS
+from sovereign_dns.kept_for_platform import kept_as_protected
 from sovereign_dns.messages import (
     DomainCertificate,
     FindRecords,
@@ -27,12 +28,15 @@ from sovereign_dns.messages import (
     ZoneReport,
 )
 from sovereign_dns.names import relative_to_root
+from sovereign_dns.pool_names import Allocation
+from sovereign_dns.pool_release import claimed_by_another_deployment
 from sovereign_dns.removal import (
     MOST_NAMED,
     changed_since,
     cuts_delegated_for,
     first_portion,
     found_in,
+    has_records_of_deployment,
     is_in_scope,
     is_zone_in_scope,
     kept_for_another,
@@ -66,12 +70,16 @@ class RemovalActivities:
     async def find_records(self, task: FindRecords) -> FoundReport:
         """Everything that the Sovereign has in PowerDNS, in whatever zone; or its names' part of that. Reads only."""
         async with in_time(_too_late_to_find(task.intent)):
-            return await self._find(task.intent)
+            return await self._find(task)
 
-    async def _find(self, intent: RemovalIntent) -> FoundReport:
+    async def _find(self, task: FindRecords) -> FoundReport:
+        intent = task.intent
         at_names, asked_for = await self._where_to_look(intent)
         present = await self._present(at_names)
         _refuse_other_deployments(intent, present)
+        deployment_seen = any(has_records_of_deployment(rrsets, intent.owner) for rrsets in present.values())
+        if task.pool_domain is not None and intent.owner.deployment_id and not deployment_seen:
+            await self._refuse_claim_of_another_deployment(task.pool_domain, intent.owner)
         found = {zone: found_in(zone, rrsets, asked_for.get(zone, set()), intent) for zone, rrsets in present.items()}
         await self._add_children(found, present, intent)
         zones, left_over = first_portion(
@@ -80,7 +88,8 @@ class RemovalActivities:
         hazards = [
             hazard
             for zone, rrsets in present.items()
-            for hazard in kept_for_another(zone, rrsets, asked_for.get(zone, set()), intent)
+            for kept in (kept_for_another, kept_as_protected)
+            for hazard in kept(zone, rrsets, asked_for.get(zone, set()), intent)
         ]
         pool_zones = {host for domain in intent.domains if (host := pool_host(domain))}
         left = [
@@ -92,11 +101,19 @@ class RemovalActivities:
         certificates = await self._domain_certificates(intent, zones)
         return FoundReport(
             outcome=_told(zones, left, left_over),
+            deployment_seen=deployment_seen,
             zones=zones,
             hazards=hazards,
             domain_certificates=certificates,
             left_over=len(left_over),
         )
+
+    async def _refuse_claim_of_another_deployment(self, pool_domain: str, owner: Owner) -> None:
+        """One that has written no record yet is known to PDM alone: the records that PDM writes name nobody."""
+        for row in await self._pool_rows(pool_domain):
+            claimed = claimed_by_another_deployment(row, pool_domain, owner)
+            if claimed is not None and f"{row.subdomain}.{pool_domain}" == owner.sovereign_fqdn:
+                raise OwnershipConflict(f"deploymentId: {claimed}. Nothing was removed. {_ANOTHER_DEPLOYMENT}")
 
     async def _domain_certificates(self, intent: RemovalIntent, zones: list[FoundZone]) -> list[DomainCertificate]:
         """With those who need them besides."""
@@ -223,8 +240,12 @@ class RemovalActivities:
     async def _is_claimed(self, pool_name: str) -> bool:
         """Whether PDM holds a released name again: it takes a zone that it finds there for the new holder's."""
         pool_domain = names.parent_of(pool_name)
-        rows = await self._pdm.rows(pool_domain) if pool_domain else None
-        return any(f"{row.subdomain}.{pool_domain}" == pool_name for row in rows or [])
+        rows = await self._pool_rows(pool_domain) if pool_domain else []
+        return any(f"{row.subdomain}.{pool_domain}" == pool_name for row in rows)
+
+    async def _pool_rows(self, pool_domain: str) -> list[Allocation]:
+        """Of a pool that PDM doesn't manage, none."""
+        return await self._pdm.rows(pool_domain) or []
 
     async def _below(self, zone: str, task: RemoveZone) -> list[RRset]:
         """Whose it is matters only in a dry run, before which nothing was removed, and in what PDM left."""

@@ -9,11 +9,14 @@ from functools import partial
 from typing import TypeVar
 
 from sovereign_dns.contract import (
+    CertificateStatus,
     Hazard,
+    PoolNameChange,
     ProvisionResult,
     RecordChange,
     ServerVerdict,
     StepStatus,
+    ZoneChange,
     sovereign_workflow_id,
 )
 from sovereign_dns.markdown import plain
@@ -98,12 +101,18 @@ def _changed(status: ProvisionResult) -> Iterator[str]:
 def _besides_records(status: ProvisionResult) -> Iterator[str]:
     """One line for each."""
     for zone in status.zones:
-        yield f"zone {zone.zone} {zone.change}"
+        yield f"zone {zone.zone} {_perhaps(zone)}{zone.change}"
     for name in status.pool_names:
-        yield f"pool name {name.subdomain} of {name.domain} {name.change}"
+        yield f"pool name {name.subdomain} of {name.domain} {_perhaps(name)}{name.change}"
     for certificate in status.certificates:
         if certificate.change == "removed":
-            yield f"Certificate {certificate.name} in {certificate.namespace} removed; its Secret is left"
+            gone = f"{_perhaps(certificate)}removed; its Secret is left"
+            yield f"Certificate {certificate.name} in {certificate.namespace} {gone}"
+
+
+def _perhaps(change: ZoneChange | PoolNameChange | CertificateStatus) -> str:
+    """The run ended before it knew."""
+    return "perhaps " if change.unconfirmed else ""
 
 
 def _handed_over(fqdn: str, lock_id: str) -> str:

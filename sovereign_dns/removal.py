@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sovereign_dns import names
 from sovereign_dns.contract import Hazard, Owner, RecordChange
 from sovereign_dns.messages import FoundZone, RRsetToRemove
+from sovereign_dns.protected_names import at_stake
 from sovereign_dns.records import ZonePlan, change_of, plan_removal
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
 from sovereign_dns.rrsets import ADDRESS_TYPES, RRset, canonical_content
@@ -73,20 +74,14 @@ def found_in(zone: str, present: Iterable[RRset], asked_for: Collection[str], in
     """
     fqdn = intent.owner.sovereign_fqdn
     present = list(present)
-    mine = [
-        rrset
-        for rrset in present
-        if rrset.type not in _HOLDS_A_ZONE
-        and (
-            (is_of(rrset, fqdn) and is_in_scope(rrset.name, intent))
-            or (rrset.name in asked_for and leads_only_to(rrset, intent.addresses))
-        )
-    ]
+    mine = [rrset for rrset in present if is_record_of(rrset, asked_for, intent) and not _is_protected(rrset, intent)]
     return FoundZone(
         zone=zone,
         domain=_domain_of(zone, [rrset.name for rrset in mine], intent),
         rrsets=[RRsetToRemove(name=rrset.name, type=rrset.type) for rrset in mine],
-        made_for_us=any(is_of(rrset, fqdn) and _is_apex_ns(rrset, zone) for rrset in present)
+        made_for_us=any(
+            is_of(rrset, fqdn) and _is_apex_ns(rrset, zone) and not _is_protected(rrset, intent) for rrset in present
+        )
         and is_zone_in_scope(zone, intent),
     )
 
@@ -119,6 +114,18 @@ def _bytes_told(zone: str, rrset: RRset) -> int:
     return len(change_of(zone, rrset, "removed", after=[]).model_dump_json().encode())
 
 
+def is_record_of(rrset: RRset, asked_for: Collection[str], intent: RemovalIntent) -> bool:
+    """Whether it is the Sovereign's, and no part of what makes a zone. `asked_for` as in `found_in`."""
+    return rrset.type not in _HOLDS_A_ZONE and (
+        (is_of(rrset, intent.owner.sovereign_fqdn) and is_in_scope(rrset.name, intent))
+        or (rrset.name in asked_for and leads_only_to(rrset, intent.addresses))
+    )
+
+
+def _is_protected(rrset: RRset, intent: RemovalIntent) -> bool:
+    return at_stake(rrset.name, [rrset.type], intent.protected_fqdns) is not None
+
+
 def _is_apex_ns(rrset: RRset, zone: str) -> bool:
     return rrset.type == "NS" and rrset.name == zone
 
@@ -141,6 +148,7 @@ def cuts_delegated_for(zone: str, present: Iterable[RRset], intent: RemovalInten
             and rrset.name != zone
             and is_of(rrset, intent.owner.sovereign_fqdn)
             and is_zone_in_scope(rrset.name, intent)
+            and not _is_protected(rrset, intent)
         )
     )
 
@@ -158,6 +166,17 @@ def other_deployments(zone: str, present: Iterable[RRset], intent: RemovalIntent
         and is_of(rrset, intent.owner.sovereign_fqdn)
         and not _is_of_deployment(rrset, intent.owner)
     ]
+
+
+def has_records_of_deployment(present: Iterable[RRset], owner: Owner) -> bool:
+    """Whether a record names the owner's deployment, and not only the Sovereign. Zones and delegations don't count."""
+    return any(
+        rrset.type not in _HOLDS_A_ZONE
+        and is_of(rrset, owner.sovereign_fqdn)
+        and rrset.owner is not None
+        and rrset.owner.deployment_id == owner.deployment_id
+        for rrset in present
+    )
 
 
 def _is_of_deployment(rrset: RRset, owner: Owner) -> bool:

@@ -16,6 +16,7 @@ from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.contract import Owner, ZoneChange
 from sovereign_dns.failures import FindingChanged, OwnershipConflict, PowerDNSUnavailable
+from sovereign_dns.intent import NamingRules
 from sovereign_dns.messages import RecordsReport, RemoveRecords, RestoreZoneRecords, RRsetToRemove
 from sovereign_dns.rrsets import RRset
 from tests.attempts import Attempts
@@ -343,6 +344,29 @@ async def test_a_newer_deployment_is_not_taken_offline(bench: World, powerdns: P
     assert await whole(bench, parent) == before
 
 
+async def test_what_the_platform_needs_stays_though_it_is_noted_as_the_sovereigns(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"subdomains": ["console"]})
+    before = await whole(bench, parent)
+    await life.provision()
+    platform = f"p{secrets.token_hex(4)}.io"
+    kept = [rrset(name, "A", LOAD_BALANCER, owner=life.fqdn) for name in (f"api.{platform}", f"*.{platform}")]
+    await bench.create_zone(platform, *kept, rrset(f"old.{platform}", "A", LOAD_BALANCER, owner=life.fqdn))
+
+    found = await life.find(rules=NamingRules(nameservers=SERVERS, protected_fqdns=[f"api.{platform}"]))
+    await life.remove(found)
+
+    assert await whole(bench, parent) == before
+    assert await bench.values(platform, f"api.{platform}", "A") == [LOAD_BALANCER]
+    assert await bench.values(platform, f"*.{platform}", "A") == [LOAD_BALANCER]
+    assert await bench.values(platform, f"old.{platform}", "A") == []
+    told = {hazard.name: hazard for hazard in found.hazards}
+    assert set(told) == {f"api.{platform}.", f"*.{platform}."}
+    assert {hazard.kind for hazard in found.hazards} == {"kept-for-another"}
+    assert "CATALYST_PROTECTED_FQDNS" in told[f"*.{platform}."].message
+
+
 async def test_what_another_sovereign_took_over_since_it_was_found_stays(
     bench: World, powerdns: PowerDNS, parent: str
 ) -> None:
@@ -569,7 +593,8 @@ async def test_a_zone_that_was_removed_is_told_though_an_answer_was_lost(
     assert [change.zone for change in report.zones] == [f"{life.fqdn}."]
     assert {change.type for change in report.changes} == {"NS", "DS"}
     assert told.changes == report.changes
-    assert told.zones == (report.zones if method == "DELETE" else [])
+    unconfirmed = [change.changed(unconfirmed=True) for change in report.zones]
+    assert told.zones == (unconfirmed if method == "DELETE" else [])
     assert (later.outcome, later.zones) == ("was gone already", [])
 
 
@@ -639,7 +664,7 @@ async def test_a_zone_that_was_made_is_told_though_the_answer_was_lost(
 
     assert report.outcome == f"created, signed, delegated from {parent}"
     assert [change.zone for change in report.zones] == [f"t1.{parent}."]
-    assert told.zones == report.zones
+    assert told.zones == [change.changed(unconfirmed=True) for change in report.zones]
 
 
 async def test_a_zone_that_was_made_is_told_once_though_it_could_not_be_delegated_yet(
