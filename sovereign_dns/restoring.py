@@ -18,8 +18,9 @@ def lost_in(result: ProvisionResult) -> ProvisionResult:
     What it created is left out, as is what it found unchanged; but for what it put in the place of an address that it
     removed: the addresses of one name belong together.
     """
-    lost = [change for change in result.records if _is_lost(change)]
-    readdressed = {(change.zone, change.name) for change in lost if change.type in ADDRESS_TYPES}
+    readdressed = {
+        (change.zone, change.name) for change in result.records if _is_lost(change) and change.type in ADDRESS_TYPES
+    }
     return ProvisionResult(
         deployment_id=result.deployment_id,
         sovereign_fqdn=result.sovereign_fqdn,
@@ -28,7 +29,7 @@ def lost_in(result: ProvisionResult) -> ProvisionResult:
         records=[
             change
             for change in result.records
-            if change in lost or (_is_in_place_of_another(change) and (change.zone, change.name) in readdressed)
+            if _is_lost(change) or (_is_in_place_of_another(change) and (change.zone, change.name) in readdressed)
         ],
         certificates=[certificate for certificate in result.certificates if certificate.before is not None],
         pool_names=[name for name in result.pool_names if name.change == "released"],
@@ -75,11 +76,13 @@ def plan_restoring(
     by_name: dict[str, dict[str, RRset]] = {}
     for rrset in existing:
         by_name.setdefault(rrset.name, {})[rrset.type] = rrset
+    changes_at: dict[str, list[RecordChange]] = {}
+    for change in records:
+        changes_at.setdefault(relative_to_root(change.name), []).append(change)
     restoring = _Restoring(ZonePlan(zone=zone), sovereign_fqdn, pool_address, takeover=takeover)
     for name in dict.fromkeys(relative_to_root(change.name) for change in records if _is_lost(change)):
-        at_name = [change for change in records if relative_to_root(change.name) == name]
-        restoring.plan_name(name, at_name, by_name.get(name, {}))
-        restoring.plan.hazards += _hidden(zone, name, at_name, zones_below)
+        restoring.plan_name(name, changes_at[name], by_name.get(name, {}))
+        restoring.plan.hazards += _hidden(zone, name, changes_at[name], zones_below)
     return restoring.plan
 
 

@@ -1,7 +1,7 @@
 """PowerDNS' REST API (https://doc.powerdns.com/authoritative/http-api/), as far as we need it.
 
-Zones are read by name, metadata without rrsets. A read of rrsets by name grows with the comments of the zone, and
-`streamed`, for `zone_stream`, with the zone: `rrsets_at_names` decides between them.
+Zones are asked for by name, unless by many names, and their metadata without rrsets. A read of rrsets by name grows
+with the comments of the zone, and `streamed`, for `zone_stream`, with the zone: `rrsets_at_names` decides between them.
 """
 
 import asyncio
@@ -40,6 +40,9 @@ WRITES_AT_ONCE = 1
 """Unless the environment says otherwise. PowerDNS answers 500 to all but one of the writes that meet in one zone and,
 with SQLite, to most of those that meet in different ones (measured): its database has one writer, and they fail rather
 than wait."""
+
+MOST_ASKED_ONE_BY_ONE = 100
+"""Whether a name is a zone takes 3 to 6 ms to ask, and the list of 6,000 zones half a second (measured on 4.7.3)."""
 
 READ_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 STREAM_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
@@ -180,8 +183,10 @@ class PowerDNS:
         return self._writers.setdefault(zone, turns)
 
     async def hosted(self, candidates: Iterable[str]) -> set[str]:
-        """Those of the names that are zones here."""
+        """Those of the names that are zones here. For many of them, all zones are listed."""
         wanted = list(dict.fromkeys(candidates))
+        if len(wanted) > MOST_ASKED_ONE_BY_ONE:
+            return (await self._zones()).intersection(wanted)
         found = await side_by_side(self._is_hosted(name) for name in wanted)
         return {name for name, hosted in zip(wanted, found, strict=True) if hosted}
 
@@ -190,6 +195,14 @@ class PowerDNS:
         response = await self._read("/zones", doing=doing, zone=names.absolute(name))
         zones = self._parsed(TypeAdapter(list[ZoneMetadata]), response, doing=doing)
         return any(zone.name == names.absolute(name) for zone in zones)
+
+    async def _zones(self) -> set[str]:
+        doing = "listing the zones"
+        async with self._turn(self._reads, doing):
+            only_names = {"dnssec": "false"}  # whether each is signed would take five times as long
+            response = await self._send("GET", "/zones", doing=doing, params=only_names, timeout=STREAM_TIMEOUT)
+        zones = self._parsed(TypeAdapter(list[ZoneMetadata]), response, doing=doing)
+        return {names.relative_to_root(zone.name.lower()) for zone in zones}
 
     async def zone(self, name: str) -> ZoneMetadata | None:
         """A zone's metadata, or None where it is not hosted."""

@@ -180,8 +180,10 @@ def test_what_was_replaced_or_removed_is_shown_with_its_old_value_and_the_rest_i
         change("removed.", "removed", [STRANGER], []),
         change("created.", "created", [], [LOAD_BALANCER]),
         change("unchanged.", "unchanged", [LOAD_BALANCER], [LOAD_BALANCER]),
+        change("disabled.", "removed", [], []).changed(before_disabled=[STRANGER]),
     ]
     markdown = as_markdown(status("complete", records=records))
+    assert line_with("`disabled.`", markdown).endswith("disabled → nothing")
     assert line_with("`replaced.`", markdown).endswith(f"{STRANGER} → {LOAD_BALANCER}")
     assert line_with("`removed.`", markdown).endswith(f"{STRANGER} → nothing")
     assert "created." not in markdown

@@ -89,6 +89,23 @@ async def test_an_error_never_reads_as_an_empty_zone(status: int, body: dict[str
         await answering(status, json=body).rrsets("omani.works", ["a.omani.works"])
 
 
+@pytest.mark.parametrize(("candidates", "calls"), [(3, 3), (500, 1)])
+async def test_many_names_are_not_asked_for_one_by_one(candidates: int, calls: int) -> None:
+    asked: list[httpx.URL] = []
+    zones = [{"name": name, "kind": "Native"} for name in ("z1.omani.works.", "elsewhere.example.")]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        one = request.url.params.get("zone")
+        return httpx.Response(200, json=[zone for zone in zones if one in {None, zone["name"]}])
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    powerdns = PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
+
+    assert await powerdns.hosted(f"z{number}.omani.works" for number in range(candidates)) == {"z1.omani.works"}
+    assert len(asked) == calls
+
+
 async def test_keys_that_can_not_be_read_are_not_taken_for_none() -> None:
     with pytest.raises(ZoneMissing):
         await answering(404, json={"error": "Not Found"}).ds_records("omani.works")

@@ -14,10 +14,11 @@ from activities.powerdns import PowerDNSActivities
 from sovereign_dns.clients import powerdns
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.failures import PowerDNSUnavailable
-from sovereign_dns.messages import UpsertRecords
+from sovereign_dns.messages import FindRecords, UpsertRecords
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
 from tests.eventually import eventually
+from tests.removal_bench import Life, removals
 from tests.unit.builders import OWNER, domain_intent
 
 
@@ -98,6 +99,24 @@ async def test_nothing_is_sent_that_the_attempt_has_no_time_to_see_answered() ->
             await environment.run(PowerDNSActivities(client).upsert_records, task)
 
     assert "PATCH" not in calls
+
+
+async def test_what_cannot_be_found_within_an_attempt_is_told_as_that() -> None:
+    """And not as an attempt that Temporal gave up, which says nothing of PowerDNS."""
+
+    async def silence(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(silence))
+    life = Life(PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key"))), "t1.a.works")
+    environment = ActivityEnvironment()
+    time_out = attempt_time.ANSWERED_WITHIN + timedelta(seconds=0.1)
+    environment.info = dataclasses.replace(environment.info, start_to_close_timeout=time_out)
+    intent = life.intent()
+
+    with pytest.raises(PowerDNSUnavailable, match=r"no time left to find all that t1\.a\.works has"):
+        await environment.run(removals(life.powerdns).find_records, FindRecords(owner=intent.owner, intent=intent))
 
 
 async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
