@@ -107,6 +107,13 @@ async def _start_and_show(client: Client, request: FixFindingRequest, *, as_json
     return _report(result, handle.id, as_json=as_json)
 
 
+def _what_was_done(result: ProvisionResult, workflow_id: str) -> str:
+    removed = sum(record.change == "removed" for record in result.records)
+    if not removed:
+        return f"0 removed, {result.phase}: nothing of it stands there any more"
+    return f"{removed} removed, {result.phase}. To put it back: sovereign-dns restore {workflow_id}"
+
+
 def _report(result: ProvisionResult, workflow_id: str, *, as_json: bool) -> int:
     terminal = display.console()
     if as_json:
@@ -118,8 +125,5 @@ def _report(result: ProvisionResult, workflow_id: str, *, as_json: bool) -> int:
     if result.phase == "planned":
         terminal.print("planned: nothing was removed", markup=False)
     else:
-        removed = sum(record.change == "removed" for record in result.records)
-        terminal.print(
-            f"{removed} removed, {result.phase}. To put it back: sovereign-dns restore {workflow_id}", markup=False
-        )
+        terminal.print(_what_was_done(result, workflow_id), markup=False)
     return planning.exit_code(result)

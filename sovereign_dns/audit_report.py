@@ -38,7 +38,9 @@ def as_markdown(result: AuditResult, *, runbook_url: str | None = None, most: in
         most: how many findings are told, and how many that are gone; None for all.
     """
     shown, gone = result.findings[:most], result.gone[:most]
-    parts = [f"### Audit of {result.zones_total} zones with {result.rrsets_total} rrsets: {in_short(result)}"]
+    parts = [
+        f"### Audit of {result.zones_total} zone{'' if result.zones_total == 1 else 's'} with {result.rrsets_total} rrsets: {in_short(result)}"
+    ]
     parts += [plain(note) for note in result.notes]
     for severity in SEVERITIES:
         lines = [_finding(found) for found in shown if found.severity == severity]
