@@ -181,7 +181,7 @@ def test_the_report_tells_all_that_a_person_needs() -> None:
 
     text = as_markdown(result, runbook_url="https://wiki.test/runbook")
 
-    assert text.startswith("### Audit of 1 zones with 10 rrsets: 1 critical, 1 warning; 1 new, 1 gone")
+    assert text.startswith("### Audit of 1 zone with 10 rrsets: 1 critical, 1 warning; 1 new, 1 gone")
     assert f"**orphan** `*.{PARENT}.` A (new): \\*.{PARENT} leads away" in text
     assert f"`{result.findings[0].mend}`" in text
     assert "since 2026-05-11 00:00 UTC" in text
