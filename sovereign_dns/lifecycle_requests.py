@@ -148,13 +148,16 @@ class PatientVerificationRequest(VerificationRequest):
 
 
 class AddParentDomainRequest(StrictMessage):
-    """The input of `AddParentDomain`. Without `registrar`, somebody else has the domain delegated."""
+    """The input of `AddParentDomain`. Without `registrar`, somebody else has the domain delegated.
+
+    `deployment_id` stands in the owner comments of what is written.
+    """
 
     name: Fqdn
     role: Literal["primary", "org-pool"] = "org-pool"
     registrar: Registrar | None = None
     sovereign_fqdn: Fqdn
-    deployment_id: DeploymentId
+    deployment_id: DeploymentId = "manual"
     load_balancer_ip: Ipv4
     load_balancer_ipv6: Ipv6 | None = None
     console_load_balancer_ip: Ipv4 | None = None

@@ -166,6 +166,11 @@ def _certificate(status: CertificateStatus, owner: Owner) -> WantedCertificate:
 
 
 def _refuse_what_cannot_be(request: RestoreRequest, intent: RestoringIntent) -> None:
+    if not (intent.zones or intent.records or intent.pool_names or intent.certificates):
+        raise InvalidInput(
+            "records: there is nothing to put back. Give the zones, records, certificates and poolNames of the run's "
+            "result, where at least one was removed or replaced; sovereign-dns restore WORKFLOW_ID does that by itself"
+        )
     if request.sovereign_fqdn is None and (intent.zones or intent.pool_names or intent.certificates):
         raise InvalidInput(
             "sovereignFQDN: is required where zones, pool names or certificates are put back: whose are they?"
