@@ -1,7 +1,7 @@
 """The contract of what comes after a Sovereign's provisioning: its end, what is put back, one more parent domain."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -116,6 +116,20 @@ class RestoreRequest(StrictMessage):
     verification: RestoreVerificationRequest = RestoreVerificationRequest()
     takeover: bool = False
     dry_run: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_default_in_what_a_result_holds(cls, value: Any) -> Any:
+        """Go, and the `temporal` command, print an empty list of a result as null."""
+        if not isinstance(value, dict):
+            return value
+        return {key: _without_nulls(item) if isinstance(item, list) else item for key, item in value.items()}
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _credentials_reference(text: str) -> str:
