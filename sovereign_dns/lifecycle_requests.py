@@ -123,7 +123,10 @@ class RestoreRequest(StrictMessage):
         """Go, and the `temporal` command, print an empty list of a result as null."""
         if not isinstance(value, dict):
             return value
-        return {key: _without_nulls(item) if isinstance(item, list) else item for key, item in value.items()}
+        given = {key: _without_nulls(item) if isinstance(item, list) else item for key, item in value.items()}
+        if isinstance(certificates := given.get("certificates"), list):
+            given["certificates"] = [{"dnsNames": []} | one if isinstance(one, dict) else one for one in certificates]
+        return given
 
 
 def _without_nulls(value: Any) -> Any:

@@ -38,8 +38,10 @@ def standing(status: ProvisionResult) -> str:
 
 def _has_removed(status: ProvisionResult) -> bool:
     """Whether anything was there to be taken away; a mistyped name has nothing."""
-    changes = (*status.records, *status.zones, *status.certificates, *status.pool_names)
-    return any(one.change in {"removed", "released"} for one in changes)
+    changes: set[str | None] = {record.change for record in status.records}
+    changes |= {zone.change for zone in status.zones} | {name.change for name in status.pool_names}
+    changes |= {certificate.change for certificate in status.certificates}
+    return not changes.isdisjoint({"removed", "released"})
 
 
 def _stands(status: ProvisionResult) -> str:
