@@ -1,6 +1,5 @@
 """`audit fix`: removes what one finding names, after showing it."""
 
-import asyncio
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 from temporalio.client import Client, WorkflowFailureError
 
-from cli import agreeing, audit_display, display, planning, starting, watching
+from cli import agreeing, audit_display, display, interrupting, planning, starting, watching
 from cli.audit_results import known_findings
 from cli.connection import connect
 from cli.outcome import failed
@@ -26,7 +25,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and 
 
 def fix(finding_id: Id, *, yes: Yes = False, dry_run: DryRun = False, json: Json = False) -> None:
     """Remove the record that a finding names, where it is still as it was found. Can be put back by `restore`."""
-    raise typer.Exit(asyncio.run(_fix(finding_id.strip().lower(), yes=yes, dry_run=dry_run, as_json=json)))
+    interrupting.end_with(
+        _fix(finding_id.strip().lower(), yes=yes, dry_run=dry_run, as_json=json),
+        interrupted="not followed any further; a removal that was started goes on",
+    )
 
 
 async def _fix(finding_id: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:

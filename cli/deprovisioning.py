@@ -93,7 +93,8 @@ class Removal:
 def _end_with(removal: Removal, *, dry_run: bool, yes: bool, wait: bool, as_json: bool) -> None:
     interrupting.end_with(
         _plan_only(removal, as_json=as_json) if dry_run else _remove(removal, yes=yes, wait=wait, as_json=as_json),
-        interrupted="not followed any further; a run that was started goes on",
+        interrupted="not followed any further; a run that was started goes on. To follow it: sovereign-dns watch "
+        f"{removal.fqdn}; to stop it: sovereign-dns cancel {removal.fqdn}",
     )
 
 

@@ -223,7 +223,7 @@ class RemovalSteps:
             await self._settled(step, self._progress.domains_of(step))
         await self._settled("zone-remove", zones_below(what, others))
         if not _is_for_us(zone) and not self._pool_dns_left_behind:
-            self._runner.leave_out("zone-remove", what, "PDM removes the zone with its name")
+            self._runner.leave_out("zone-remove", what, "it is PDM's, and goes with its name")
             return
         report = await self._runner.run(
             "zone-remove",
