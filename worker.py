@@ -206,6 +206,7 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
             Registrars(client, settings.pdm_url, user=settings.pdm_user, password=settings.pdm_password),
             RegistrarCredentials(settings.catalyst_registrar_credentials_dir),
             PublicDNS(delegations, resolvers),
+            powerdns_api,
         )
         inventory = InventorySources(
             pool_domains,

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from temporalio import activity
 
 from activities.shielding import to_its_end
+from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.public_dns import PublicDNS
 from sovereign_dns.clients.registrars import Registrars
-from sovereign_dns.failures import RegistrarNotConfigured
+from sovereign_dns.failures import RegistrarNotConfigured, ZoneMissing
 from sovereign_dns.messages import NameserversReport, SetNameservers
 from sovereign_dns.registrar_credentials import RegistrarCredentials
 
@@ -20,8 +21,11 @@ _NOT_FOLLOWED = (
 class RegistrarActivities:
     """Has a domain delegated to the expected name servers. The token is read here, and stays here."""
 
-    def __init__(self, registrars: Registrars, credentials: RegistrarCredentials, public_dns: PublicDNS) -> None:
+    def __init__(
+        self, registrars: Registrars, credentials: RegistrarCredentials, public_dns: PublicDNS, powerdns: PowerDNS
+    ) -> None:
         self._registrars = registrars
+        self._powerdns = powerdns
         self._credentials = credentials
         self._public_dns = public_dns
 
@@ -44,10 +48,24 @@ class RegistrarActivities:
         if task.dry_run:
             return NameserversReport(outcome=f"dry run: would be set to {what}{unseen}{self._trouble_to_come(task)}")
         token = self._credentials.token(task.credentials_ref)
+        await self._insist_on_the_zone(task.domain)
         propagation = await to_its_end(
             self._registrars.set_nameservers(task.registrar, task.domain, token, task.nameservers, glue_ip)
         )
         return NameserversReport(outcome=f"set to {what}{unseen}{f': {propagation}' if propagation else ''}")
+
+    async def _insist_on_the_zone(self, domain: str) -> None:
+        """A step may wait for its token for days, and somebody take the domain away meanwhile.
+
+        Raises:
+            ZoneMissing: it would be delegated to servers that refuse it, where others may create it.
+        """
+        if not await self._powerdns.hosted([domain]):
+            raise ZoneMissing(
+                f"zone {domain} is not hosted by PowerDNS any more: somebody removed it during this run, so that its "
+                "registrar was not told to delegate it here. If it shall be served, cancel this run and start it "
+                "again, which creates the zone; else only cancel it"
+            )
 
     async def _glue_ip(self, task: SetNameservers) -> str | None:
         return task.glue_ip or await self._public_dns.ipv4_of(task.nameservers[0]) or task.glue_if_ours

@@ -65,7 +65,9 @@ def _owner(finding: Finding) -> str:
 
 def _summary(result: AuditResult) -> Iterator[str]:
     new = sum(finding.news == "new" for finding in result.findings)
-    of = f"zones {', '.join(result.scope)}" if result.scope else f"{result.zones_total:,} zones"
+    of = f"{result.zones_total:,} zone{'' if result.zones_total == 1 else 's'}"
+    if result.scope:
+        of += f" ({', '.join(result.scope)} only)"
     yield (
         f"{len(result.findings):,} findings, {new:,} of them new, {len(result.gone):,} gone since the audit before; "
         f"{of} with {result.rrsets_total:,} rrsets, at {result.finished_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,6 +1,5 @@
 """`audit fix`: removes what one finding names, after showing it, and after an audit has found it once more."""
 
-import asyncio
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 from temporalio.client import Client, WorkflowFailureError
 
-from cli import agreeing, audit_display, display, planning, reading, starting, watching
+from cli import agreeing, audit_display, display, interrupting, planning, reading, starting, watching
 from cli.audit_results import known_findings
 from cli.audit_runs import audit_request, audited
 from cli.connection import connect
@@ -28,7 +27,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and 
 
 def fix(finding_id: Id, *, yes: Yes = False, dry_run: DryRun = False, json: Json = False) -> None:
     """Remove the record that a finding names, where it is still as it was found. Can be put back by `restore`."""
-    raise typer.Exit(asyncio.run(_fix(finding_id.strip().lower(), yes=yes, dry_run=dry_run, as_json=json)))
+    interrupting.end_with(
+        _fix(finding_id.strip().lower(), yes=yes, dry_run=dry_run, as_json=json),
+        interrupted="not followed any further; a removal that was started goes on",
+    )
 
 
 async def _fix(finding_id: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
@@ -146,6 +148,13 @@ async def _start_and_show(client: Client, request: FixFindingRequest, *, as_json
     return _report(result, handle.id, as_json=as_json)
 
 
+def _what_was_done(result: ProvisionResult, workflow_id: str) -> str:
+    removed = sum(record.change == "removed" for record in result.records)
+    if not removed:
+        return f"0 removed, {result.phase}: nothing of it stands there any more"
+    return f"{removed} removed, {result.phase}. To put it back: sovereign-dns restore {workflow_id}"
+
+
 def _report(result: ProvisionResult, workflow_id: str, *, as_json: bool) -> int:
     terminal = display.console()
     if as_json:
@@ -157,8 +166,5 @@ def _report(result: ProvisionResult, workflow_id: str, *, as_json: bool) -> int:
     if result.phase == "planned":
         terminal.print("planned: nothing was removed", markup=False)
     else:
-        removed = sum(record.change == "removed" for record in result.records)
-        terminal.print(
-            f"{removed} removed, {result.phase}. To put it back: sovereign-dns restore {workflow_id}", markup=False
-        )
+        terminal.print(_what_was_done(result, workflow_id), markup=False)
     return planning.exit_code(result)

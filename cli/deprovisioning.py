@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from temporalio.client import Client
 
-from cli import agreeing, display, following, interrupting, planning, request, starting, watching
+from cli import additions, agreeing, display, following, interrupting, planning, request, starting, watching
 from cli.connection import connect
 from cli.following import Handle
 from cli.outcome import Json, Wait
@@ -80,6 +80,11 @@ class Removal:
         return self.wanted.sovereign_fqdn
 
     @property
+    def domain(self) -> str | None:
+        """The parent domain that goes; None where all do."""
+        return self.wanted.name if isinstance(self.wanted, RemoveParentDomainRequest) else None
+
+    @property
     def workflow_id(self) -> str:
         """What it is started under."""
         return self.forced_id if self.wanted.force else sovereign_workflow_id(self.fqdn)
@@ -93,7 +98,8 @@ class Removal:
 def _end_with(removal: Removal, *, dry_run: bool, yes: bool, wait: bool, as_json: bool) -> None:
     interrupting.end_with(
         _plan_only(removal, as_json=as_json) if dry_run else _remove(removal, yes=yes, wait=wait, as_json=as_json),
-        interrupted="not followed any further; a run that was started goes on",
+        interrupted="not followed any further; a run that was started goes on. To follow it: sovereign-dns watch "
+        f"{removal.fqdn}; to stop it: sovereign-dns cancel {removal.fqdn}",
     )
 
 
@@ -104,6 +110,9 @@ async def _plan_only(removal: Removal, *, as_json: bool) -> int:
 
 async def _remove(removal: Removal, *, yes: bool, wait: bool, as_json: bool) -> int:
     client = await connect()
+    force, aside = removal.wanted.force, (removal.fqdn, removal.domain, display.console(stderr=True))
+    if not force and await additions.is_any_in_the_way(client, *aside):
+        return 1
     if not yes:
         plan_id = planning.plan_id(removal.fqdn)
         planned = await planning.planned(removal.start(client, plan_id, dry_run=True), plan_id, as_json=as_json)
@@ -112,6 +121,8 @@ async def _remove(removal: Removal, *, yes: bool, wait: bool, as_json: bool) -> 
         planning.show(planned, display.console(stderr=as_json))
         if not _agreed(planned):
             return 1
+    if force:
+        await additions.cancel_all(client, *aside)
 
     async def show(handle: Handle) -> None:
         await _show(client, removal, handle, as_json=as_json)

@@ -24,6 +24,6 @@ def end_with(work: Coroutine[Any, Any, int], *, interrupted: str | None = None) 
         code = asyncio.run(work)
     except KeyboardInterrupt:
         if interrupted is not None:
-            display.console(stderr=True).print(f"interrupted: {interrupted}")
+            display.console(stderr=True).print(f"interrupted: {interrupted}", markup=False)
         code = INTERRUPTED
     raise typer.Exit(code)

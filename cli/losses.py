@@ -13,6 +13,7 @@ from sovereign_dns.contract import (
     REMOVE_PARENT_DOMAIN,
     RESTORE_RECORDS,
     ProvisionResult,
+    sovereign_workflow_id,
 )
 from sovereign_dns.restoring import is_anything_lost, lost_in
 
@@ -47,9 +48,13 @@ async def ended_run(client: Client, workflow_id: str, run_id: str | None) -> Wor
     except RPCError as error:
         if error.status in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
             named = f"run {run_id} of {workflow_id}" if run_id else f"run {workflow_id}"
+            meant = (
+                "" if "/" in workflow_id else f" What worked on a Sovereign is {sovereign_workflow_id(workflow_id)}."
+            )
             raise NoSuchRunError(
                 f"no {named} is known in this namespace: none was started, or its history is older than the namespace "
-                f"keeps it. To see which there are: temporal workflow list --query 'WorkflowId=\"{workflow_id}\"'"
+                f"keeps it.{meant} To see which there are: "
+                f"temporal workflow list --query 'WorkflowId=\"{workflow_id}\"'"
             ) from error
         raise
     if found.status is not WorkflowExecutionStatus.RUNNING:
@@ -77,6 +82,8 @@ async def losses_of(client: Client, run: WorkflowExecution) -> ProvisionResult:
     handle = _handle_of(client, run)
     completed = run.status is WorkflowExecutionStatus.COMPLETED
     status = await handle.result() if completed else (await following.look(handle)).status
+    if status is None and await _has_done_nothing(handle):
+        return lost_in(ProvisionResult(deployment_id="", sovereign_fqdn=""))
     if status is None:
         raise NothingKnownError(
             f"run {run.run_id} of {run.id} ({run.workflow_type}) has ended without a result, and no worker answers for "
@@ -110,6 +117,16 @@ async def earlier_with_losses(client: Client, run: WorkflowExecution) -> Workflo
     if unknown is not None:
         raise unknown
     return None
+
+
+async def _has_done_nothing(handle: following.Handle) -> bool:
+    """Whether it ended before its first step, as one does whose input can't be read."""
+    async for event in handle.fetch_history_events():
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            return False
+        if event.HasField("start_child_workflow_execution_initiated_event_attributes"):
+            return False
+    return True
 
 
 def _has_adopted(status: ProvisionResult) -> bool:

@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError, CancelledError, TerminatedEr
 
 from cli import display
 from cli.following import Handle
+from sovereign_dns import failures
 from sovereign_dns.contract import (
     DEPROVISION_SOVEREIGN,
     PROVISION_SOVEREIGN,
@@ -95,8 +96,16 @@ def report(result: ProvisionResult, *, as_json: bool, again: str | None = None, 
 
 async def report_end_of(handle: Handle, *, as_json: bool, repeatable: str) -> int:
     """Prints how a run ends, or why it failed, and how to start it again. Returns the exit code."""
-    again = how_to_start_again(repeatable, (await handle.describe()).workflow_type)
+    workflow_type = (await handle.describe()).workflow_type
+    again = how_to_start_again(repeatable, workflow_type)
     try:
         return report(await handle.result(), as_json=as_json, again=again)
     except WorkflowFailureError as error:
-        return failed(error, again=again)
+        helps = workflow_type == PROVISION_SOVEREIGN or not _is_refused(error)
+        return failed(error, again=again if helps else None)
+
+
+def _is_refused(error: WorkflowFailureError) -> bool:
+    """Whether the same again would fail again; a provisioning can be started again with other options."""
+    known = failures.by_error_type().get(getattr(error.cause, "type", None) or "")
+    return known is not None and known.kind is failures.Kind.REFUSED

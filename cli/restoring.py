@@ -188,7 +188,7 @@ async def _put_back(client: Client, wanted: RestoreRequest, restored_id: str, *,
         result = await handle.result()
     except WorkflowFailureError as error:
         return failed(error)
-    if not as_json:
+    if result.records and not as_json:
         display.console().print(display.diff(result.records, result.sovereign_fqdn))
     if fqdn:
         return report(result, as_json=as_json)

@@ -38,12 +38,13 @@ def as_markdown(result: AuditResult, *, runbook_url: str | None = None, most: in
         most: how many findings are told, with those from audits before, and how many that are gone; None for all.
     """
     shown, gone = result.findings[:most], result.gone[:most]
-    parts = [f"### Audit of {result.zones_total} zones with {result.rrsets_total} rrsets: {in_short(result)}"]
+    zones = f"{result.zones_total} zone{'' if result.zones_total == 1 else 's'}"
+    parts = [f"### Audit of {zones} with {result.rrsets_total} rrsets: {in_short(result)}"]
     parts += [plain(note) for note in result.notes]
     for severity in SEVERITIES:
-        lines = [_finding(found) for found in shown if found.severity == severity]
-        if lines:
-            parts.append(_section(severity.capitalize(), lines))
+        of_it = [_finding(found) for found in shown if found.severity == severity]
+        if of_it:
+            parts += [f"#### {severity.capitalize()}", *of_it]
     if len(result.findings) > len(shown):
         parts.append(f"… and {len(result.findings) - len(shown)} more: `sovereign-dns audit show` has them all.")
     if result.left_out:
@@ -70,11 +71,12 @@ def _section(title: str, lines: Iterable[str]) -> str:
 
 
 def _finding(found: Finding) -> str:
+    """A paragraph and a list below it: the Web UI runs the items of a list within a list together."""
     since = "new" if found.news == "new" else f"since {found.first_seen:%Y-%m-%d %H:%M} UTC"
     what = f"`{found.name}` {found.type}".rstrip()
-    lines = [f"- {_MARKS[found.severity]} **{found.kind}** {what} ({since}): {plain(found.message)}"]
-    lines += [f"    - {plain(line)}" for line in found.evidence]
-    return "\n".join([*lines, f"    - `{found.mend}`"])
+    told = f"{_MARKS[found.severity]} **{found.kind}** {what} ({since}): {plain(found.message)}"
+    evidence = [f"- {plain(line)}" for line in found.evidence]
+    return "\n".join([told, "", *evidence, f"- to mend it: `{found.mend}`"])
 
 
 def _standing(found: Finding) -> str:

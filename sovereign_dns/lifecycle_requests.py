@@ -1,7 +1,7 @@
 """The contract of what comes after a Sovereign's provisioning: its end, what is put back, one more parent domain."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -118,6 +118,23 @@ class RestoreRequest(StrictMessage):
     takeover: bool = False
     dry_run: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_default_in_what_a_result_holds(cls, value: Any) -> Any:
+        """Go, and the `temporal` command, print an empty list of a result as null."""
+        if not isinstance(value, dict):
+            return value
+        given = {key: _without_nulls(item) if isinstance(item, list) else item for key, item in value.items()}
+        if isinstance(certificates := given.get("certificates"), list):
+            given["certificates"] = [{"dnsNames": []} | one if isinstance(one, dict) else one for one in certificates]
+        return given
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
 
 def _credentials_reference(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", text):
@@ -149,13 +166,16 @@ class PatientVerificationRequest(VerificationRequest):
 
 
 class AddParentDomainRequest(StrictMessage):
-    """The input of `AddParentDomain`. Without `registrar`, somebody else has the domain delegated."""
+    """The input of `AddParentDomain`. Without `registrar`, somebody else has the domain delegated.
+
+    `deployment_id` stands in the owner comments of what is written.
+    """
 
     name: Fqdn
     role: Literal["primary", "org-pool"] = "org-pool"
     registrar: Registrar | None = None
     sovereign_fqdn: Fqdn
-    deployment_id: DeploymentId
+    deployment_id: DeploymentId = "manual"
     load_balancer_ip: Ipv4
     load_balancer_ipv6: Ipv6 | None = None
     console_load_balancer_ip: Ipv4 | None = None

@@ -106,6 +106,7 @@ def derive_restoring(request: RestoreRequest, rules: NamingRules) -> RestoringIn
         pool_names=pool_names,
         certificates=[_certificate(status, owner) for status in lost.certificates],
     )
+    _refuse_nothing(intent)
     _refuse_what_cannot_be(request, intent)
     _refuse_outside(intent, rules.allowed_parent_domains)
     _refuse_protected(intent, rules.protected_fqdns)
@@ -163,6 +164,14 @@ def _certificate(status: CertificateStatus, owner: Owner) -> WantedCertificate:
         owner=spec.owner or owner,
         in_place_of=[] if status.change == "removed" else status.dns_names,
     )
+
+
+def _refuse_nothing(intent: RestoringIntent) -> None:
+    if not (intent.zones or intent.records or intent.pool_names or intent.certificates):
+        raise InvalidInput(
+            "records: there is nothing to put back. Give the zones, records, certificates and poolNames of the run's "
+            "result, where at least one was removed or replaced; sovereign-dns restore WORKFLOW_ID does that by itself"
+        )
 
 
 def _refuse_what_cannot_be(request: RestoreRequest, intent: RestoringIntent) -> None:

@@ -120,6 +120,9 @@ def sentence(verification: VerificationResult, *, done: bool = True, denied: str
         return "no authoritative server is known that could be asked"
     meaning = f"deny {denied}" if verification.gone else "are as written"
     count = f"{verification.converged} of {verification.total} answers {meaning}"
+    if not (verification.gone or verification.total):
+        # Only a wildcard was written: there is no name but a random one to ask for.
+        count = "a random name is answered as written"
     told = holding_up(verification) if done else [s for s in verification.servers if s.state != "converged"]
     first = next(iter(told), None)
     if first is None:

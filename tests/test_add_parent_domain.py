@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from tests.command_line import run
 from tests.conftest import StartWorker
@@ -281,6 +281,10 @@ async def test_from_the_command_line_one_run_for_a_domain_at_a_time(
     assert f"a run already works on {domain}, for {fqdn}, under" in another.stderr
     assert f"It is not t2.elsewhere.works's: ask those who run {fqdn} before you stop it" in another.stderr
     assert f"sovereign-dns watch {workflow_id}" in twice.stderr
+    removal = ["remove-domain", domain, "--sovereign", fqdn, "--yes", "--certificate-namespace", f"ns-{world.unique}"]
+    refused = run(environment, *removal)
+    assert (refused.returncode, f"AlreadyInProgress: {workflow_id} still adds" in refused.stderr) == (1, True)
+    assert await world.answer(f"console.t1.{domain}") == [LOAD_BALANCER]
     listed = run(environment, "status", "--json", "--limit", "0").stdout.splitlines()
     (line,) = [one for text in listed if (one := json.loads(text))["workflowId"] == workflow_id]
     assert line["sovereignFQDN"] == fqdn
@@ -289,6 +293,13 @@ async def test_from_the_command_line_one_run_for_a_domain_at_a_time(
     shown = run(environment, "status", workflow_id)
     assert "given up: by hand" in shown.stdout
     assert "at cloudflare" in shown.stdout
+    forced = run(environment, *removal, "--force", "--level", "authoritative")
+    assert forced.returncode == 0, forced.stderr
+    assert f"cancels {workflow_id}, which still adds a parent domain" in " ".join(forced.stderr.split())
+    assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
+    assert await world.zone(domain) is None
+
+    assert run(environment, *add, given=file).returncode == 0
     cancelled = run(environment, "cancel", workflow_id)
     assert cancelled.returncode == 0, cancelled.stderr
     assert "cancelled: what is done stays done" in cancelled.stdout

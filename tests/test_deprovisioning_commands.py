@@ -62,6 +62,12 @@ async def test_it_shows_what_would_go_and_asks_before_it_takes_it_away(
     assert (watched.returncode, f"{fqdn} is deprovisioned" in watched.stdout) == (0, True), watched.stderr
 
 
+def test_one_that_is_refused_for_good_is_not_to_be_started_again(environment: dict[str, str]) -> None:
+    refused = run(environment, "deprovision", "console.openova.io", "--yes")
+    assert (refused.returncode, "ProtectedName: " in refused.stderr) == (1, True), refused.stderr
+    assert "to start it again" not in refused.stderr
+
+
 async def test_one_that_is_degraded_exits_1_and_says_how_to_go_on(environment: dict[str, str], world: World) -> None:
     fqdn = f"t1.{world.parent}"
     await world.create_zone(

@@ -126,6 +126,22 @@ async def test_what_somebody_wrote_since_is_refused_by_name_and_gives_way_to_a_t
     assert (wildcard["before"], wildcard["beforeOwner"]["sovereignFQDN"]) == (["192.0.2.99"], "t2.elsewhere.works")
 
 
+async def test_what_holds_nothing_to_put_back_is_refused_at_once(
+    temporal: Client, environment: dict[str, str], world: World
+) -> None:
+    refused = await restore(temporal, {"restores": "x", "sovereignFQDN": f"t1.{world.parent}"})
+    failure = await failure_of(refused)
+    assert failure.type == "InvalidInput"
+    assert "there is nothing to put back" in failure.message
+
+    unreadable = await restore(temporal, {"restores": ""}, under=f"unreadable-{world.unique}")
+    assert (await failure_of(unreadable)).type == "InvalidInput"
+    told = command_line.run(environment, "restore", unreadable.id)
+    assert (told.returncode, "removed and replaced nothing" in told.stdout) == (0, True), told.stderr
+    told = command_line.run(environment, "restore", f"t9.{world.parent}")
+    assert f"What worked on a Sovereign is sovereign/t9.{world.parent}." in " ".join(told.stderr.split())
+
+
 async def test_a_disabled_record_and_an_old_owner_are_put_back_as_they_were(temporal: Client, world: World) -> None:
     """What no Sovereign owns needs no lock; and what is disabled is not answered."""
     await world.create_zone(world.parent)

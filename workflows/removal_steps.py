@@ -277,7 +277,7 @@ class RemovalSteps:
         await self._settled("zone-remove", zones_below(what, others))
         if not _is_for_us(zone) and not self._pool_dns_left_behind:
             left = f"{what} is active in PDM for another, and its zone with it"
-            why = left if self._active_for_another else "PDM removes the zone with its name"
+            why = left if self._active_for_another else "it is PDM's, and goes with its name"
             self._runner.leave_out("zone-remove", what, why)
             return
         report = await self._runner.run(

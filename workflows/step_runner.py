@@ -216,6 +216,8 @@ async def all_or_first_failure(tasks: Sequence["asyncio.Task[Any]"]) -> None:
     Raises:
         BaseException: the first task's failure, as it is.
     """
+    if not tasks:
+        return
     try:
         done, _ = await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     except asyncio.CancelledError:

@@ -23,6 +23,10 @@ async def test_a_refused_step_cancels_the_others() -> None:
     assert other.cancelled()
 
 
+async def test_where_there_is_no_step_nothing_is_waited_for() -> None:
+    await all_or_first_failure([])
+
+
 async def test_a_bug_cancels_nothing_so_that_mended_code_can_replay_the_run() -> None:
     other = asyncio.create_task(for_ever())
     with pytest.raises(KeyError):

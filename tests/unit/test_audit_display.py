@@ -42,3 +42,12 @@ def test_where_one_fix_ends_two_findings_it_says_so() -> None:
     lines = [line for line in shown(result) if line.startswith("one fix")]
 
     assert lines == ["one fix ends orphan aaa and shadowing bbb: both are about *.omani.works. A"]
+
+
+def test_it_says_which_zones_were_looked_through() -> None:
+    told = StringIO()
+    audit_display.show(
+        AuditResult(started_at=NOW, finished_at=NOW, partial=False, scope=["omani.works"], zones_total=1),
+        Console(file=told, width=200),
+    )
+    assert "1 zone (omani.works only) with 0 rrsets" in told.getvalue()

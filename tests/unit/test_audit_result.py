@@ -205,9 +205,10 @@ def test_the_report_tells_all_that_a_person_needs() -> None:
 
     text = as_markdown(result, runbook_url="https://wiki.test/runbook")
 
-    assert text.startswith("### Audit of 1 zones with 10 rrsets: 1 critical, 1 warning; 1 new, 1 gone")
+    assert text.startswith("### Audit of 1 zone with 10 rrsets: 1 critical, 1 warning; 1 new, 1 gone")
     assert f"**orphan** `*.{PARENT}.` A (new): \\*.{PARENT} leads away" in text
-    assert f"`{result.findings[0].mend}`" in text
+    assert f"\n- to mend it: `{result.findings[0].mend}`" in text
+    assert "\n  " not in text, "the Web UI runs a list within a list together"
     assert "since 2026-05-11 00:00 UTC" in text
     assert "[runbook: orphan](https://wiki.test/runbook#orphan)" in text
     assert f"`a.{PARENT}.`" in text.partition("#### Gone")[2]

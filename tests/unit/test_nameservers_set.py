@@ -1,5 +1,6 @@
 """When a registrar is told of name servers: unless the zone above is seen to delegate to them, and never by hearsay."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,10 +9,12 @@ import pytest
 from activities.registrar import RegistrarActivities
 from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.delegations import Delegations
+from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.public_dns import PublicDNS
 from sovereign_dns.clients.registrars import Registrars
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import Owner
+from sovereign_dns.failures import ZoneMissing
 from sovereign_dns.messages import NameserversReport, SetNameservers
 from sovereign_dns.registrar_credentials import RegistrarCredentials
 from tests.attempts import Attempts
@@ -56,17 +59,34 @@ class Registry:
         return ["192.0.2.1"]
 
 
+class Hosting:
+    """PowerDNS with some zones."""
+
+    def __init__(self, zones: Collection[str]) -> None:
+        self._zones = zones
+
+    async def hosted(self, candidates: Collection[str]) -> set[str]:
+        return {name for name in candidates if name in self._zones}
+
+
 @pytest.fixture
 def registrar() -> ToldRegistrar:
     return ToldRegistrar()
 
 
 async def set_nameservers(
-    registrar: ToldRegistrar, folder: Path, registry: Registry | None, *, dry_run: bool = False
+    registrar: ToldRegistrar,
+    folder: Path,
+    registry: Registry | None,
+    *,
+    dry_run: bool = False,
+    hosted: Collection[str] = (DOMAIN,),
 ) -> NameserversReport:
     (folder / "ovh").write_text("token", encoding="utf-8")
     public_dns = PublicDNS(cast("Delegations | None", registry), cast("Resolvers", SplitHorizon()))
-    activities = RegistrarActivities(cast("Registrars", registrar), RegistrarCredentials(folder), public_dns)
+    activities = RegistrarActivities(
+        cast("Registrars", registrar), RegistrarCredentials(folder), public_dns, cast("PowerDNS", Hosting(hosted))
+    )
     task = SetNameservers(
         owner=Owner(sovereign_fqdn="t1.omani.works", deployment_id="d1"),
         domain=DOMAIN,
@@ -103,3 +123,12 @@ async def test_where_it_is_followed_every_server_above_must_say_so(
     assert bool(registrar.told) is told
     assert report.already is not told
     assert "not known" not in report.outcome
+
+
+async def test_a_domain_whose_zone_was_removed_meanwhile_is_not_delegated_here(
+    registrar: ToldRegistrar, tmp_path: Path
+) -> None:
+    with pytest.raises(ZoneMissing, match="is not hosted by PowerDNS any more"):
+        await set_nameservers(registrar, tmp_path, Registry("ns.former.net"), hosted=())
+
+    assert registrar.told == []

@@ -24,6 +24,11 @@ def decided(request: AddParentDomainRequest) -> ProvisioningIntent:
     return only_added(request, derive_intent(as_provisioning(request), RULES))
 
 
+def test_what_the_contract_names_is_enough() -> None:
+    told = {"name": "omani.homes", "sovereignFQDN": FQDN, "loadBalancerIP": LOAD_BALANCER}
+    assert AddParentDomainRequest.model_validate(told).deployment_id == "manual"
+
+
 def test_only_the_added_domain_is_decided_with_the_sovereigns_host_in_it() -> None:
     intent = decided(asked(subdomains=["console"], ttl=300))
     (domain,) = intent.domains

@@ -1,5 +1,6 @@
 """What is put back, by which step, and what gives way to it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -237,8 +238,22 @@ def test_protected_names_and_domains_that_are_not_served_are_left_alone() -> Non
 
 def test_what_the_run_created_or_found_is_left() -> None:
     records = [made(FQDN, "A", LOAD_BALANCER), lost(FQDN, "AAAA", "2a01:4f8::1", change="unchanged")]
-    intent = decided(records=records, zones=[ZoneChange(zone="other.works.", change="created")])
-    assert (intent.records, intent.zones) == ([], [])
+    zones = [ZoneChange(zone="other.works.", change="created")]
+    intent = decided(records=[*records, lost(f"x.{PARENT}", "A", STRANGER)], zones=zones)
+    assert [change.name for part in intent.records for change in part.records] == [f"x.{PARENT}."]
+    assert intent.zones == []
+    with pytest.raises(InvalidInput, match="there is nothing to put back"):
+        decided(records=records, zones=zones)
+
+
+def test_a_result_as_go_and_the_temporal_command_print_it_can_be_given() -> None:
+    told = lost(f"x.{PARENT}", "A", STRANGER).model_dump(mode="json")
+    printed = {key: value or None for key, value in told.items()}
+    body = {"restores": "x", "records": [printed], "zones": None, "poolNames": None}
+
+    request = RestoreRequest.model_validate_json(json.dumps(body))
+
+    assert request.records == [lost(f"x.{PARENT}", "A", STRANGER)]
 
 
 @pytest.mark.parametrize("given", [None, {"level": "propagated"}])

@@ -46,6 +46,11 @@ def test_fourteen_names_on_three_servers_are_forty_two_answers() -> None:
     assert sentence(picture) == "42 of 42 answers are as written, from 3 authoritative servers"
 
 
+def test_a_wildcard_alone_is_proved_by_a_random_name() -> None:
+    picture = result("authoritative", [server("ns1")], [])
+    assert sentence(picture) == "a random name is answered as written, from 1 authoritative server"
+
+
 def test_a_proof_of_absence_counts_denials_and_says_so() -> None:
     answers = [evidence(name, "converged", rrtype) for name in NAMES for rrtype in ("A", "AAAA")]
     authority = result("authoritative", [server_verdict("ns1", "authoritative", answers, gone=True)], NAMES, gone=True)
