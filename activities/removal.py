@@ -11,9 +11,16 @@ from sovereign_dns import names
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.powerdns_search import ENOUGH_TO_TELL
+from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import Owner, ZoneChange
-from sovereign_dns.failures import FindingChanged, InvalidInput, OwnershipConflict, ZoneMissing
+from sovereign_dns.failures import (
+    FindingChanged,
+    InvalidInput,
+    OwnershipConflict,
+    PowerDNSUnavailable,
+    ZoneMissing,
+)
 from sovereign_dns.intent import MOST_RRSETS
 from sovereign_dns.kept_for_platform import kept_as_protected
 from sovereign_dns.messages import (
@@ -24,7 +31,6 @@ from sovereign_dns.messages import (
     RecordsReport,
     RemoveRecords,
     RemoveZone,
-    ServedZone,
     ZoneReport,
 )
 from sovereign_dns.names import relative_to_root
@@ -35,6 +41,7 @@ from sovereign_dns.removal import (
     MOST_NAMED,
     changed_since,
     cuts_delegated_for,
+    first_portion,
     found_in,
     has_records_of_deployment,
     is_in_scope,
@@ -63,11 +70,16 @@ class RemovalActivities:
     def __init__(self, powerdns: PowerDNS, pdm: PDM) -> None:
         self._powerdns = powerdns
         self._pdm = pdm
+        self._rrsets = RRsetsAtNames(powerdns)
         self._writes = ZoneWrites(powerdns)
 
     @activity.defn(name="records-find")
     async def find_records(self, task: FindRecords) -> FoundReport:
         """Everything that the Sovereign has in PowerDNS, in whatever zone; or its names' part of that. Reads only."""
+        async with in_time(_too_late_to_find(task.intent)):
+            return await self._find(task)
+
+    async def _find(self, task: FindRecords) -> FoundReport:
         intent = task.intent
         at_names, asked_for = await self._where_to_look(intent)
         present = await self._present(at_names)
@@ -80,7 +92,8 @@ class RemovalActivities:
             raise InvalidInput(told)
         inner = of_inner_domains(found.values(), intent)
         await self._add_children(found, present, intent)
-        zones = await self._with_parents(zone for zone in found.values() if _concerns(zone) and zone.zone not in inner)
+        concerned = [zone for zone in found.values() if _concerns(zone) and zone.zone not in inner]
+        zones, left_over = first_portion(await self._with_parents(concerned), present)
         hazards = [
             hazard
             for zone, rrsets in present.items()
@@ -96,11 +109,12 @@ class RemovalActivities:
         ]
         certificates = await self._domain_certificates(intent, zones)
         return FoundReport(
-            outcome=_told(zones, left, inner),
+            outcome=_told(zones, left, left_over, inner),
             deployment_seen=deployment_seen,
             zones=zones,
             hazards=hazards,
             domain_certificates=certificates,
+            left_over=len(left_over),
         )
 
     async def _refuse_claim_of_another_deployment(self, pool_domain: str, owner: Owner) -> None:
@@ -134,13 +148,13 @@ class RemovalActivities:
         return at_names, asked_for
 
     async def _present(self, at_names: dict[str, set[str]]) -> dict[str, list[RRset]]:
-        found = await side_by_side(self._rrsets(zone, at) for zone, at in at_names.items())
+        found = await side_by_side(self._held(zone, at) for zone, at in at_names.items())
         return dict(zip(at_names, found, strict=True))
 
-    async def _rrsets(self, zone: str, at_names: Iterable[str]) -> list[RRset]:
-        """None where the zone is gone by now: then so are they."""
+    async def _held(self, zone: str, at_names: Iterable[str]) -> list[RRset]:
+        """With what is disabled: it goes with its rrset. None where the zone is gone by now: then so are they."""
         try:
-            return await self._powerdns.rrsets(zone, sorted(at_names))
+            return await self._rrsets.held(zone, sorted(at_names))
         except ZoneMissing:
             return []
 
@@ -183,8 +197,7 @@ class RemovalActivities:
         zone = relative_to_root(task.zone)
         at_names = list(dict.fromkeys(relative_to_root(rrset.name) for rrset in task.rrsets))
         async with in_time(too_late(zone)), self._powerdns.sole_writer([zone]):
-            present = await self._rrsets_with_disabled(zone, at_names)
-            nameservers = await self._nameservers(zone)
+            present = await self._held(zone, at_names)
             _refuse_changed_findings(changed_since(zone, task.rrsets, present))
             plan = plan_removals(zone, task.rrsets, present, task.owner, task.addresses)
             refuse_conflicts([plan], _ANOTHER_DEPLOYMENT)
@@ -193,20 +206,7 @@ class RemovalActivities:
             outcome=removal_summary(changes, planned=task.dry_run),
             changes=changes,
             hazards=plan.hazards,
-            zones=[ServedZone(zone=zone, nameservers=nameservers, names=at_names)] if nameservers else [],
         )
-
-    async def _rrsets_with_disabled(self, zone: str, at_names: list[str]) -> list[RRset]:
-        """What is disabled is deleted with its rrset. Where nothing else is in one, no read here says whose it is."""
-        try:
-            present = await self._powerdns.rrsets_with_disabled(zone, at_names, at_names)
-        except ZoneMissing:
-            return []
-        return [rrset for rrset in present if rrset.served]
-
-    async def _nameservers(self, zone: str) -> list[str]:
-        apex = await self._rrsets(zone, [zone])
-        return [server for rrset in apex if rrset.type == "NS" for server in rrset.served]
 
     @activity.defn(name="zone-remove")
     async def remove_zone(self, task: RemoveZone) -> ZoneReport:
@@ -231,10 +231,10 @@ class RemovalActivities:
 
     async def _see_zone(self, zone: str, parent_zone: str | None, task: RemoveZone) -> ZoneSeen:
         metadata = await self._powerdns.zone(zone)
-        at_the_cut = await self._rrsets(parent_zone, [zone]) if parent_zone else []
+        at_the_cut = await self._held(parent_zone, [zone]) if parent_zone else []
         if metadata is None:
             return ZoneSeen(zone=zone, hosted=False, parent_zone=parent_zone, at_the_cut=at_the_cut)
-        apex, below = await side_by_side([self._rrsets(zone, [zone]), self._below(zone, task)])
+        apex, below = await side_by_side([self._held(zone, [zone]), self._below(zone, task)])
         return ZoneSeen(
             zone=zone,
             writable=metadata.writable,
@@ -261,7 +261,7 @@ class RemovalActivities:
         if not task.dry_run and not task.leftover_of_pool:
             return await self._powerdns.search.some_below(zone)
         some = await self._powerdns.search.some_below(zone, MOST_RRSETS + ENOUGH_TO_TELL)
-        return await self._rrsets(zone, {rrset.name for rrset in some})
+        return await self._held(zone, {rrset.name for rrset in some})
 
 
 def _removed(seen: ZoneSeen) -> ZoneChange:
@@ -291,14 +291,25 @@ def _refuse_changed_findings(changed: list[str]) -> None:
         )
 
 
+def _too_late_to_find(intent: RemovalIntent) -> PowerDNSUnavailable:
+    return PowerDNSUnavailable(
+        f"PowerDNS answers so slowly that this attempt had no time left to find all that "
+        f"{intent.owner.sovereign_fqdn} has. Nothing was removed. Tried again; look whether it is overloaded, or its "
+        "database hangs",
+        sent=False,
+    )
+
+
 def _first(told: list[str]) -> str:
     more = len(told) - MOST_NAMED
     return "; ".join(told[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _told(zones: list[FoundZone], left: list[str], inner: list[str]) -> str:
+def _told(zones: list[FoundZone], left: list[str], left_over: list[str], inner: list[str]) -> str:
     count = sum(len(zone.rrsets) for zone in zones)
     told = f"{count} rrsets in {', '.join(zone.zone for zone in zones if zone.rrsets)}" if count else "no records"
+    if left_over:
+        told += f" in this run, whose result can tell no more; {len(left_over)} more for the next: {_first(left_over)}"
     made = [zone.zone for zone in zones if zone.made_for_us or zone.made_by_pdm]
     if made:
         told += f"; made for this Sovereign: zone {', '.join(made)}"

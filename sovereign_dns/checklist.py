@@ -89,7 +89,11 @@ def _changed(status: ProvisionResult) -> Iterator[str]:
     """What the run has changed of what was there."""
     if besides := [f"- {plain(told)}" for told in _besides_records(status)]:
         yield _section("Zones, pool names and Certificates", besides)
-    replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
+    replaced = [
+        change
+        for change in status.records
+        if (change.before or change.before_disabled) and change.change in {"replaced", "removed"}
+    ]
     if replaced:
         yield _section("Replaced or removed", _first_lines(partial(_replaced, status.sovereign_fqdn), replaced))
 
@@ -190,4 +194,6 @@ def _replaced(sovereign_fqdn: str, change: RecordChange) -> str:
     after = ", ".join(change.after) or "nothing"
     owner = change.before_owner
     whose = f" (of {owner.sovereign_fqdn})" if owner and owner.sovereign_fqdn != sovereign_fqdn else ""
-    return f"- `{change.name}` {change.type}: {plain(', '.join(change.before) + whose)} → {plain(after)}"
+    return (
+        f"- `{change.name}` {change.type}: {plain((', '.join(change.before) or 'disabled') + whose)} → {plain(after)}"
+    )

@@ -367,7 +367,10 @@ class VerificationResult(Message):
 
 
 class Hazard(Message):
-    """Something that endangers this Sovereign or a neighbour, and was left alone."""
+    """Something that endangers this Sovereign or a neighbour, and was left alone.
+
+    Of a Certificate, `zone` is empty, `name` is its namespace and its name, and `content` are its DNS names.
+    """
 
     kind: Literal[
         "stale-wildcard",
@@ -377,6 +380,7 @@ class Hazard(Message):
         "kept-for-another",
         "zone-kept",
         "still-delegated",
+        "certificate-left",
     ]
     zone: str
     name: str

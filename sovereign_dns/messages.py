@@ -68,11 +68,34 @@ class RequestCertificate(Task):
     dry_run: bool = False
 
 
+class DomainCertificate(Message):
+    """A parent domain's own Certificate, which every Sovereign under it shares, whoever has asked for it.
+
+    `needed_by` are some of the other Sovereigns that have records below the domain; empty only where there are none.
+    """
+
+    domain: str
+    name: str
+    needed_by: list[str] = []
+
+
+class FoundCertificate(Message):
+    """A Certificate that says that it is the Sovereign's; `of_domain` where others need it."""
+
+    name: str
+    of_domain: DomainCertificate | None = None
+
+
 class CertificateReport(Message):
-    """What was found or done for a Certificate."""
+    """What was found or done for a Certificate; `besides` are others of the Sovereign, where they were looked for.
+
+    `hazards` tell of those that are left, and where nobody could look.
+    """
 
     outcome: str
     certificate: CertificateStatus
+    besides: list[FoundCertificate] = []
+    hazards: list[Hazard] = []
 
 
 class CommitPoolName(Task):
@@ -133,7 +156,7 @@ class ServedZone(Message):
 
 
 class RecordsReport(Message):
-    """What was found or done in the zones that answer for a domain's names."""
+    """What was found or done in the zones that answer for a domain's names; `zones` are those, of what was written."""
 
     outcome: str
     changes: list[RecordChange] = []
@@ -269,22 +292,12 @@ class FoundZone(Message):
     keys: list[str] = []
 
 
-class DomainCertificate(Message):
-    """A parent domain's own Certificate, which every Sovereign under it shares, whoever has asked for it.
-
-    `needed_by` are some of the other Sovereigns that have records below the domain; empty only where there are none.
-    """
-
-    domain: str
-    name: str
-    needed_by: list[str] = []
-
-
 class FoundReport(Message):
     """What a Sovereign has in PowerDNS; `hazards` tell of what stands at its names and is somebody else's.
 
-    `domain_certificates` may be its own to take away: PowerDNS doesn't know who has asked for them. `deployment_seen`
-    where records name the deployment that shall be gone, which then is the latest one.
+    `domain_certificates` may be its own to take away: PowerDNS doesn't know who has asked for them. `left_over` counts
+    further rrsets, which no result could tell of besides: they are left to the next run. `deployment_seen` where
+    records name the deployment that shall be gone, which then is the latest one.
     """
 
     outcome: str
@@ -292,6 +305,7 @@ class FoundReport(Message):
     zones: list[FoundZone] = []
     hazards: list[Hazard] = []
     domain_certificates: list[DomainCertificate] = []
+    left_over: int = 0
 
 
 class RemoveRecords(Task):
@@ -325,12 +339,23 @@ class RemoveZone(Task):
     dry_run: bool = False
 
 
+class OtherCertificates(Message):
+    """Which Certificates are looked for by their owner: those that the intent is about, but for the ones `named`."""
+
+    intent: RemovalIntent
+    named: list[str]
+
+
 class DeleteCertificate(Task):
-    """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own."""
+    """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own.
+
+    With `besides`, the Sovereign's others in that namespace are looked for too, and told: their deletion is not done.
+    """
 
     name: str
     namespace: str
     of_domain: DomainCertificate | None = None
+    besides: OtherCertificates | None = None
     dry_run: bool = False
 
 

@@ -4,13 +4,13 @@ An owner's comment decides. What has none is from before there were such comment
 Sovereign's where it stands at one of its names and leads nowhere but to its addresses.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sovereign_dns import names
 from sovereign_dns.contract import Hazard, Owner, RecordChange
 from sovereign_dns.messages import FoundZone, RRsetToRemove
 from sovereign_dns.protected_names import at_stake
-from sovereign_dns.records import ZonePlan, plan_removal
+from sovereign_dns.records import ZonePlan, change_of, plan_removal
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
 from sovereign_dns.rrsets import ADDRESS_TYPES, RRset, canonical_content
 
@@ -20,6 +20,12 @@ _HOLDS_A_ZONE = frozenset({"SOA", "NS", "DS"})
 """What a zone, or what lies below a cut, hangs on: it goes with the zone, and never as a record."""
 
 MOST_NAMED = 5
+
+MOST_BYTES_TOLD = 1_000_000
+"""Of the rrsets that one run removes, as its result tells them: all that they held, so that they can be put back.
+
+Temporal takes nothing above 2 MiB. A run that puts them back tells half as much besides: the names that it asks for.
+"""
 
 
 def is_of(rrset: RRset, sovereign_fqdn: str) -> bool:
@@ -78,6 +84,34 @@ def found_in(zone: str, present: Iterable[RRset], asked_for: Collection[str], in
         )
         and is_zone_in_scope(zone, intent),
     )
+
+
+def first_portion(
+    zones: Iterable[FoundZone], present: Mapping[str, Iterable[RRset]]
+) -> tuple[list[FoundZone], list[str]]:
+    """What one run can remove and tell all of, and what it leaves to the next one.
+
+    Args:
+        zones: what was found, in the order in which it is removed.
+        present: the rrsets themselves, by zone.
+    """
+    portion, left_over, free = list[FoundZone](), list[str](), MOST_BYTES_TOLD
+    for zone in zones:
+        held = {(rrset.name, rrset.type): rrset for rrset in present.get(zone.zone, [])}
+        taken = []
+        for item in zone.rrsets:
+            size = _bytes_told(zone.zone, held[item.name, item.type])
+            if size <= free:
+                free -= size
+                taken.append(item)
+            else:
+                left_over.append(f"{item.name} {item.type} in zone {zone.zone}")
+        portion.append(zone.changed(rrsets=taken))
+    return portion, left_over
+
+
+def _bytes_told(zone: str, rrset: RRset) -> int:
+    return len(change_of(zone, rrset, "removed", after=[]).model_dump_json().encode())
 
 
 def is_record_of(rrset: RRset, asked_for: Collection[str], intent: RemovalIntent) -> bool:

@@ -269,6 +269,7 @@ async def test_a_sovereign_that_was_deprovisioned_is_back(temporal: Client, worl
     assert after == before
     assert await content(world, nested) == before_nested
     assert [await _certificate(world, name) for name in certificates] == asked
+    assert {status["name"]: status["ready"] for status in result["certificates"]} == dict.fromkeys(certificates, True)
     assert await world.answers_other_than([LOAD_BALANCER], [*names_of(fqdn), *names_of(f"t1.{nested}")]) == {}
     assert [(zone["zone"], zone["change"]) for zone in result["zones"]] == [(f"{nested}.", "created")]
 

@@ -6,30 +6,16 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from sovereign_dns.contract import CertificateRequest, CertificateStatus
     from sovereign_dns.intent import DomainIntent, ProvisioningIntent
-    from sovereign_dns.issuance import WantedCertificate
     from sovereign_dns.messages import (
-        AwaitCertificate,
-        CertificateReport,
         CreateZone,
         RecordsReport,
-        RequestCertificate,
         ServedZone,
         UpsertRecords,
         ZoneReport,
     )
     from sovereign_dns.progress import Progress
-    from workflows.step_runner import StepNotDoneError, StepRunner
-
-
-def wanted_certificate(
-    name: str, dns_names: list[str], asked: CertificateRequest, intent: ProvisioningIntent
-) -> WantedCertificate:
-    """A Certificate as the request wants it."""
-    return WantedCertificate(
-        name=name, namespace=asked.namespace, issuer=asked.issuer, dns_names=dns_names, owner=intent.owner
-    )
+    from workflows.step_runner import StepRunner
 
 
 @dataclass(frozen=True)
@@ -106,46 +92,3 @@ class DomainSteps:
         self.progress.add_hazards(report.hazards)
         self.runner.finish("records-compare", domain.domain, report.outcome)
         return report.zones
-
-    async def request_certificate(self, domain: str, wanted: WantedCertificate, deadline: timedelta) -> None:
-        """The Certificate, asked for. `domain` is what its steps are known by.
-
-        Raises:
-            StepNotDoneError: its deadline has passed.
-        """
-        report = await self.runner.run(
-            "certificate-request",
-            domain,
-            RequestCertificate(owner=self.intent.owner, wanted=wanted, takeover=self.takeover, dry_run=self.dry_run),
-            CertificateReport,
-            summary=f"Certificate {wanted.name}",
-            deadline=deadline,
-        )
-        if report is not None:
-            self.progress.set_certificate(report.certificate)
-            self.runner.finish("certificate-request", domain, report.outcome, dry_run=self.dry_run)
-
-    async def await_certificate(self, domain: str, namespace: str, name: str, deadline: timedelta) -> None:
-        """The Certificate, issued. Looked for even where asking was given up: it may be there from before.
-
-        Raises:
-            StepNotDoneError: its deadline has passed.
-        """
-        report = await self.runner.run(
-            "certificate-ready",
-            domain,
-            AwaitCertificate(owner=self.intent.owner, name=name, namespace=namespace),
-            CertificateReport,
-            summary=f"Certificate {name} issued",
-            deadline=deadline,
-        )
-        if report is None:
-            self.progress.stop_waiting_for_certificate(namespace, name)
-            return
-        self.progress.set_certificate(report.certificate)
-        self.runner.finish("certificate-ready", domain, report.outcome)
-
-    def keep_evidence(self, late: StepNotDoneError) -> None:
-        """What the last attempt of a certificate's step saw."""
-        for seen in late.evidence:
-            self.progress.set_certificate(CertificateStatus.model_validate(seen))

@@ -13,7 +13,8 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.messages import NameserversReport, ServedZone, SetNameservers
     from sovereign_dns.parent_domains import HostCertificate, certificates_of, glue_if_ours
     from sovereign_dns.progress import Progress
-    from workflows.domain_steps import DomainSteps, wanted_certificate
+    from workflows.certificate_steps import CertificateSteps, wanted_certificate
+    from workflows.domain_steps import DomainSteps
     from workflows.proof import prove
     from workflows.step_runner import StepNotDoneError, StepRunner, all_or_first_failure
 
@@ -32,6 +33,7 @@ class ParentDomainSteps:
         self._progress = progress
         self._runner = runner
         self._steps = DomainSteps(intent, request.takeover, request.dry_run, progress, runner)
+        self._certificate_steps = CertificateSteps(intent.owner, request.takeover, request.dry_run, progress, runner)
         (self._domain,) = intent.domains
         self._certificates: list[HostCertificate] = certificates_of(self._domain)
 
@@ -79,9 +81,9 @@ class ParentDomainSteps:
         wanted = wanted_certificate(certificate.name, certificate.dns_names, asked, self._intent)
         deadline = min(timedelta(seconds=asked.deadline_seconds), LONGEST_UNDER_LOCK)
         try:
-            await self._steps.request_certificate(certificate.host, wanted, deadline)
+            await self._certificate_steps.request(certificate.host, wanted, deadline)
         except StepNotDoneError as late:
-            self._steps.keep_evidence(late)
+            self._certificate_steps.keep_evidence(late)
         except ApplicationError as refused:
             # The domain's own serves every Sovereign there, and is that one's which has come first.
             if refused.type != "OwnershipConflict" or certificate.host == self._domain.host:
@@ -179,6 +181,6 @@ class ParentDomainSteps:
         deadline = timedelta(seconds=asked.deadline_seconds)
         self._progress.wait_for_registry("certificate-ready", host, workflow.now() + deadline)
         try:
-            await self._steps.await_certificate(host, asked.namespace, certificate.name, deadline)
+            await self._certificate_steps.await_issued(host, asked.namespace, certificate.name, deadline)
         except StepNotDoneError as late:
-            self._steps.keep_evidence(late)
+            self._certificate_steps.keep_evidence(late)

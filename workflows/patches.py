@@ -12,3 +12,6 @@ SHOW_HAZARDS_IN_THE_LIST = "show-hazards-in-the-list"
 
 WAIT_FOR_ZONES_BELOW_THE_HOST = "wait-for-zones-below-the-host"
 """Records wait for every requested zone that answers for one of them, also for one below the host."""
+
+PROVE_RESTORED_CERTIFICATES = "prove-restored-certificates"
+"""A Certificate that is put back is waited for until it is issued, and asked for when its zones are there."""

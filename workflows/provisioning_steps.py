@@ -11,10 +11,11 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.intent import DomainIntent, ProvisioningIntent
     from sovereign_dns.messages import CommitPoolName, PoolReport, ServedZone
     from sovereign_dns.progress import Progress
-    from workflows.domain_steps import DomainSteps, wanted_certificate
+    from workflows.certificate_steps import CertificateSteps, wanted_certificate
+    from workflows.domain_steps import DomainSteps
     from workflows.patches import WAIT_FOR_ZONES_BELOW_THE_HOST
     from workflows.proof import prove
-    from workflows.step_runner import StepNotDoneError, StepRunner, all_or_first_failure
+    from workflows.step_runner import StepRunner, all_or_first_failure
 
 
 class ProvisioningSteps:
@@ -28,6 +29,7 @@ class ProvisioningSteps:
         self._progress = progress
         self._runner = runner
         self._steps = DomainSteps(intent, request.takeover, request.dry_run, progress, runner)
+        self._certificates = CertificateSteps(intent.owner, request.takeover, request.dry_run, progress, runner)
         self._pool_domain = request.pool.domain if request.pool else intent.primary.domain
 
     def announce(self) -> None:
@@ -108,25 +110,9 @@ class ProvisioningSteps:
                 self._runner.leave_out(step, domain.domain, "the request wants no certificate")
             return
         await self._settled("zone-create", [domain.domain])
-        give_up_at = workflow.now() + timedelta(seconds=self._request.certificate.deadline_seconds)
-        try:
-            if await self._request_certificate(domain, give_up_at - workflow.now()):
-                await self._await_certificate(domain, max(give_up_at - workflow.now(), timedelta(seconds=1)))
-        except StepNotDoneError as late:
-            self._steps.keep_evidence(late)
-        if not self._progress.is_settled("certificate-ready", domain.domain):
-            self._runner.leave_out("certificate-ready", domain.domain, "the certificate could not be asked for")
-
-    async def _request_certificate(self, domain: DomainIntent, deadline: timedelta) -> bool:
-        wanted = wanted_certificate(domain.certificate_name, domain.dns_names, self._request.certificate, self._intent)
-        await self._steps.request_certificate(domain.domain, wanted, deadline)
-        if self._request.dry_run:
-            self._runner.leave_out("certificate-ready", domain.domain, "dry run: nothing was asked for")
-        return not self._request.dry_run
-
-    async def _await_certificate(self, domain: DomainIntent, deadline: timedelta) -> None:
-        namespace = self._request.certificate.namespace
-        await self._steps.await_certificate(domain.domain, namespace, domain.certificate_name, deadline)
+        asked = self._request.certificate
+        wanted = wanted_certificate(domain.certificate_name, domain.dns_names, asked, self._intent)
+        await self._certificates.obtain(domain.domain, wanted, timedelta(seconds=asked.deadline_seconds))
 
     def _domains_answering_for(self, domain: DomainIntent) -> list[str]:
         """The parent domains of this request whose zones answer for one of the domain's names."""

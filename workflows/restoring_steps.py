@@ -1,6 +1,7 @@
 """The steps by which what another run removed or replaced is put back, and what waits for what."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
@@ -12,12 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.issuance import WantedCertificate
     from sovereign_dns.lifecycle_requests import RestoreRequest
     from sovereign_dns.messages import (
-        CertificateReport,
         CommitPoolName,
         CreateZone,
         PoolReport,
         RecordsReport,
-        RequestCertificate,
         RestoreZoneRecords,
         ZoneReport,
     )
@@ -29,6 +28,8 @@ with workflow.unsafe.imports_passed_through():
         RestoringIntent,
         ZoneToRestore,
     )
+    from workflows.certificate_steps import CertificateSteps
+    from workflows.patches import PROVE_RESTORED_CERTIFICATES
     from workflows.proof import prove
     from workflows.step_runner import StepNotDoneError, StepRunner, all_or_first_failure
 
@@ -47,6 +48,8 @@ class RestoringSteps:
         self._intent = intent
         self._progress = progress
         self._runner = runner
+        self._certificates = CertificateSteps(intent.owner, request.takeover, request.dry_run, progress, runner)
+        self._proves_certificates = bool(intent.certificates) and workflow.patched(PROVE_RESTORED_CERTIFICATES)
 
     def announce(self) -> None:
         """Lists every step."""
@@ -54,6 +57,8 @@ class RestoringSteps:
             self._progress.expect("zone-create", zone.domain)
         for certificate in self._intent.certificates:
             self._progress.expect("certificate-request", certificate.name)
+            if self._proves_certificates:
+                self._progress.expect("certificate-ready", certificate.name)
         for name in self._intent.pool_names:
             self._progress.expect("pool-commit", name.domain)
         for part in self._intent.records:
@@ -64,7 +69,7 @@ class RestoringSteps:
         """Zones first, then the name, then what is published; certificates beside."""
         await all_or_first_failure(
             [asyncio.create_task(self._create_zone(zone)) for zone in self._intent.zones]
-            + [asyncio.create_task(self._request_certificate(wanted)) for wanted in self._intent.certificates]
+            + [asyncio.create_task(self._restore_certificate(wanted)) for wanted in self._intent.certificates]
             + [asyncio.create_task(self._commit_pool_name(name)) for name in self._intent.pool_names]
             + [asyncio.create_task(self._restore_records(part)) for part in self._intent.records]
         )
@@ -162,26 +167,15 @@ class RestoringSteps:
             wanted = _within_reach(self._request.verification, answers)
             await prove(answers, report.zones, own_nameservers, wanted, self._progress, self._runner)
 
-    async def _request_certificate(self, wanted: WantedCertificate) -> None:
-        try:
-            report = await self._runner.run(
-                "certificate-request",
-                wanted.name,
-                RequestCertificate(
-                    owner=self._intent.owner,
-                    wanted=wanted,
-                    takeover=self._request.takeover,
-                    dry_run=self._request.dry_run,
-                ),
-                CertificateReport,
-                summary=f"Certificate {wanted.name} as it was",
-                deadline=CERTIFICATE_DEADLINE,
-            )
-        except StepNotDoneError:
+    async def _restore_certificate(self, wanted: WantedCertificate) -> None:
+        """Issued at once where its Secret is still there. Else a challenge can only fail before the zones are back."""
+        if not self._proves_certificates:
+            with contextlib.suppress(StepNotDoneError):
+                await self._certificates.request(wanted.name, wanted, CERTIFICATE_DEADLINE)
             return
-        if report is not None:
-            self._progress.set_certificate(report.certificate)
-            self._runner.finish("certificate-request", wanted.name, report.outcome, dry_run=self._request.dry_run)
+        for name in wanted.dns_names:
+            await self._zones_above(name.removeprefix("*."))
+        await self._certificates.obtain(wanted.name, wanted, CERTIFICATE_DEADLINE)
 
 
 def _within_reach(wanted: VerificationRequest, answers: DomainIntent) -> VerificationRequest:
