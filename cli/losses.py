@@ -1,5 +1,7 @@
 """What a run that has ended removed or replaced: read from its result or, where it has none, from its last status."""
 
+from typing import Any
+
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -14,6 +16,7 @@ from sovereign_dns.contract import (
     RESTORE_RECORDS,
     ProvisionResult,
 )
+from sovereign_dns.notes_left import with_notes
 from sovereign_dns.restoring import is_anything_lost, lost_in
 
 FIX_FINDING = "FixFinding"
@@ -27,6 +30,9 @@ WRITING = {
     FIX_FINDING,
 }
 """The workflow types whose runs tell what they changed."""
+
+ENDED_FROM_OUTSIDE = {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT}
+"""Such a run hears nothing of the steps that were under way."""
 
 MOST_EARLIER = 50
 """Runs under one workflow id that are looked through."""
@@ -78,12 +84,16 @@ async def losses_of(client: Client, run: WorkflowExecution) -> ProvisionResult:
     completed = run.status is WorkflowExecutionStatus.COMPLETED
     status = await handle.result() if completed else (await following.look(handle)).status
     if status is None:
+        which = f"--workflow-id {run.id} --run-id {run.run_id} --output json"
         raise NothingKnownError(
             f"run {run.run_id} of {run.id} ({run.workflow_type}) has ended without a result, and no worker answers for "
             "it, so nothing that it removed is known here: perhaps it had removed something. Start a worker on this "
-            "namespace and try again; or read the answers in its history: temporal workflow show --workflow-id "
-            f"{run.id} --run-id {run.run_id} --output json"
+            "namespace and try again. Or read it by hand: of the steps that were done, what they reported (temporal "
+            f"workflow show {which}), and of those that were under way when it was terminated, what they had noted "
+            f"before they wrote (temporal workflow describe {which}, pendingActivities, heartbeatDetails)"
         )
+    if run.status in ENDED_FROM_OUTSIDE:
+        status = with_notes(status, await _notes_left(client, run))
     if status.handed_over_to is not None and not _has_adopted(status):
         child = await _run_that_took_over(client, run, status.handed_over_to)
         return await losses_of(client, child) if child else lost_in(status)
@@ -110,6 +120,16 @@ async def earlier_with_losses(client: Client, run: WorkflowExecution) -> Workflo
     if unknown is not None:
         raise unknown
     return None
+
+
+async def _notes_left(client: Client, run: WorkflowExecution) -> list[dict[str, Any]]:
+    """Those of the steps that were under way, which Temporal keeps as it keeps the run."""
+    description = await _handle_of(client, run).describe()
+    notes: list[dict[str, Any]] = []
+    for step in description.raw_description.pending_activities:
+        told = await client.data_converter.decode(list(step.heartbeat_details.payloads))
+        notes += [one for one in told if isinstance(one, dict)]
+    return notes
 
 
 def _has_adopted(status: ProvisionResult) -> bool:

@@ -21,8 +21,10 @@ def with_notes(status: ProvisionResult, steps: Iterable[Mapping[str, Any]]) -> P
         steps: the notes of each step that was under way, by their kind (`activities.journal`).
     """
     notes = list(steps)
-    records = {(one.zone, one.name, one.type): one for one in _noted(notes, RecordChange)}
-    records |= {(one.zone, one.name, one.type): one for one in status.records if one.change != "unchanged"}
+    known_records = {(one.zone, one.name, one.type): one for one in status.records}
+    changed = {key: one for key, one in known_records.items() if one.change != "unchanged"}
+    noted = {(one.zone, one.name, one.type): one for one in _noted(notes, RecordChange)}
+    records = known_records | noted | changed
     zones = {(one.zone, one.change): one for one in [*_noted(notes, ZoneChange), *status.zones]}
     pool_names = {(one.domain, one.subdomain, one.change): one for one in _noted(notes, PoolNameChange)}
     pool_names |= {(one.domain, one.subdomain, one.change): one for one in status.pool_names}
