@@ -84,13 +84,14 @@ async def losses_of(client: Client, run: WorkflowExecution) -> ProvisionResult:
     completed = run.status is WorkflowExecutionStatus.COMPLETED
     status = await handle.result() if completed else (await following.look(handle)).status
     if status is None:
-        which = f"--workflow-id {run.id} --run-id {run.run_id} --output json"
+        which = f"--workflow-id {run.id} --run-id {run.run_id}"
         raise NothingKnownError(
             f"run {run.run_id} of {run.id} ({run.workflow_type}) has ended without a result, and no worker answers for "
             "it, so nothing that it removed is known here: perhaps it had removed something. Start a worker on this "
             "namespace and try again. Or read it by hand: of the steps that were done, what they reported (temporal "
-            f"workflow show {which}), and of those that were under way when it was terminated, what they had noted "
-            f"before they wrote (temporal workflow describe {which}, pendingActivities, heartbeatDetails)"
+            f"workflow show {which} --detailed), and of those that were under way when it was terminated, what they "
+            f"had noted before they wrote (temporal workflow describe {which} --output json: pendingActivities, "
+            "heartbeatDetails)"
         )
     if run.status in ENDED_FROM_OUTSIDE:
         status = with_notes(status, await _notes_left(client, run))

@@ -116,14 +116,14 @@ def _authoritative_verdict(absence: Absence, answer: Answer) -> tuple[Outcome, s
 def _resolver_verdict(absence: Absence, answer: Answer) -> tuple[Outcome, str | None]:
     if is_no_answer(answer):
         declined = answer.error is None and answer.rcode in _COMES_OF_A_ZONE_THAT_IS_GONE
+        if declined and not absence.hosted and not answer.bogus:
+            return "converged", f"{answer.rcode}: the delegation leads to servers that no longer host the zone"
         if declined and absence.zone_removed and answer.rcode == "SERVFAIL":
             kept = "DS" if answer.bogus else "delegation"
             return "converged", (
                 f"SERVFAIL: the resolver keeps the {kept} of the zone that was removed, for no longer than its TTL; "
                 "until then it answers nobody, and leads nobody anywhere"
             )
-        if declined and not absence.hosted and not answer.bogus:
-            return "converged", f"{answer.rcode}: the delegation leads to servers that no longer host the zone"
         return no_resolution(answer)
     if _leads_somewhere(answer):
         state, detail = _led_astray(absence, answer)
