@@ -85,7 +85,16 @@ class AbsenceProof:
         asked = [name for name in names_gone(task.intent) if name not in left_out]
         if not asked:
             return _report(task, verification.without(proved, _NOTHING_TO_ASK_RESOLVERS), denied)
-        questions = [a for name in asked for a in absences(task.intent, name, hosted=name not in denied.unhosted)]
+        questions = [
+            absence
+            for name in asked
+            for absence in absences(
+                task.intent,
+                name,
+                hosted=name not in denied.unhosted,
+                zone_removed=any(names.is_at_or_below(name, zone.zone) for zone in task.zones),
+            )
+        ]
         known = await look_at_resolvers(
             self._resolvers, task.intent.domain, known, questions, judge_absence_at_resolver
         )

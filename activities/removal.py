@@ -14,7 +14,13 @@ from sovereign_dns.clients.powerdns_search import ENOUGH_TO_TELL
 from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import Owner, ZoneChange
-from sovereign_dns.failures import FindingChanged, OwnershipConflict, PowerDNSUnavailable, ZoneMissing
+from sovereign_dns.failures import (
+    FindingChanged,
+    InvalidInput,
+    OwnershipConflict,
+    PowerDNSUnavailable,
+    ZoneMissing,
+)
 from sovereign_dns.intent import MOST_RRSETS
 from sovereign_dns.kept_for_platform import kept_as_protected
 from sovereign_dns.messages import (
@@ -28,6 +34,7 @@ from sovereign_dns.messages import (
     ZoneReport,
 )
 from sovereign_dns.names import relative_to_root
+from sovereign_dns.nested_parents import of_inner_domains, why_shared
 from sovereign_dns.pool_names import Allocation
 from sovereign_dns.pool_release import claimed_by_another_deployment
 from sovereign_dns.removal import (
@@ -81,10 +88,12 @@ class RemovalActivities:
         if task.pool_domain is not None and intent.owner.deployment_id and not deployment_seen:
             await self._refuse_claim_of_another_deployment(task.pool_domain, intent.owner)
         found = {zone: found_in(zone, rrsets, asked_for.get(zone, set()), intent) for zone, rrsets in present.items()}
+        if told := why_shared(found.values(), intent):
+            raise InvalidInput(told)
+        inner = of_inner_domains(found.values(), intent)
         await self._add_children(found, present, intent)
-        zones, left_over = first_portion(
-            await self._with_parents(zone for zone in found.values() if _concerns(zone)), present
-        )
+        concerned = [zone for zone in found.values() if _concerns(zone) and zone.zone not in inner]
+        zones, left_over = first_portion(await self._with_parents(concerned), present)
         hazards = [
             hazard
             for zone, rrsets in present.items()
@@ -100,7 +109,7 @@ class RemovalActivities:
         ]
         certificates = await self._domain_certificates(intent, zones)
         return FoundReport(
-            outcome=_told(zones, left, left_over),
+            outcome=_told(zones, left, left_over, inner),
             deployment_seen=deployment_seen,
             zones=zones,
             hazards=hazards,
@@ -296,7 +305,7 @@ def _first(told: list[str]) -> str:
     return "; ".join(told[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _told(zones: list[FoundZone], left: list[str], left_over: list[str]) -> str:
+def _told(zones: list[FoundZone], left: list[str], left_over: list[str], inner: list[str]) -> str:
     count = sum(len(zone.rrsets) for zone in zones)
     told = f"{count} rrsets in {', '.join(zone.zone for zone in zones if zone.rrsets)}" if count else "no records"
     if left_over:
@@ -304,6 +313,8 @@ def _told(zones: list[FoundZone], left: list[str], left_over: list[str]) -> str:
     made = [zone.zone for zone in zones if zone.made_for_us or zone.made_by_pdm]
     if made:
         told += f"; made for this Sovereign: zone {', '.join(made)}"
+    if inner:
+        told += "".join(f"; left, since {zone} is a parent domain of its own: what is in it" for zone in inner)
     if not left:
         return told
     return (

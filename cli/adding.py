@@ -108,7 +108,6 @@ async def _add(wanted: AddParentDomainRequest, *, wait: bool, as_json: bool) -> 
     return await starting.see_to_its_end(
         _start(client, wanted, workflow_id),
         busy=busy,
-        repeatable=wanted.sovereign_fqdn,
         wait=wait,
         as_json=as_json,
     )

@@ -7,7 +7,8 @@ from temporalio.client import WorkflowExecutionStatus
 from cli import display, following, interrupting, request
 from cli.connection import connect
 from cli.following import Handle, Look
-from cli.outcome import Wait, how_to_start_again, report_end_of
+from cli.outcome import Wait, report_end_of
+from cli.purpose import purpose_of_run
 from cli.watching import UNANSWERED_SECONDS
 
 RECORDED = (
@@ -49,20 +50,21 @@ async def _end_of(handle: Handle) -> Look:
 async def _report(fqdn: str, handle: Handle, ended: Look) -> int:
     terminal = display.console()
     if ended.status is None and ended.execution_status is not WorkflowExecutionStatus.CANCELED:
-        return await report_end_of(handle, as_json=False, repeatable=fqdn)
+        return await report_end_of(handle, as_json=False)
+    purpose = await purpose_of_run(handle)
     if ended.status is None:
         terminal.print(
             f"cancelled. No worker answers, so what the run of {fqdn} had done can't be shown here; as soon as one "
             f"runs: sovereign-dns status {fqdn}"
         )
-        display.console(stderr=True).print(how_to_start_again(fqdn, ended.workflow_type), markup=False)
+        display.console(stderr=True).print(purpose.how_to_start_again(), markup=False)
         return 0
-    terminal.print(display.whole_status(ended.status, {}))
+    terminal.print(display.whole_status(ended.status, {}, subject=purpose.subject))
     if ended.status.phase != "cancelled":
         display.console(stderr=True).print(
             f"the run had ended before the cancellation reached it: {fqdn} is {ended.status.phase}"
         )
         return 1
     terminal.print("cancelled: what is done stays done, and a new run carries on from it")
-    display.console(stderr=True).print(how_to_start_again(fqdn, ended.workflow_type), markup=False)
+    display.console(stderr=True).print(purpose.how_to_start_again(), markup=False)
     return 0

@@ -131,7 +131,6 @@ async def _remove(removal: Removal, *, yes: bool, wait: bool, as_json: bool) -> 
         removal.start(client, removal.workflow_id, dry_run=False),
         busy=f"a run already works on {removal.fqdn}, under the workflow id {removal.workflow_id}. Follow it with: "
         f"sovereign-dns watch {removal.fqdn}. To cancel it, and have this follow it: --force",
-        repeatable=removal.fqdn,
         wait=wait,
         as_json=as_json,
         show=show,

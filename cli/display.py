@@ -52,10 +52,15 @@ _CHANGE_MARKS = {
 }
 
 
-def whole_status(status: ProvisionResult, waiting: Mapping[str, Waiting], *, live: bool = False) -> RenderableType:
-    """Phase, steps with what they wait for, and hazards; `live` where it is shown anew all the time."""
+def whole_status(
+    status: ProvisionResult, waiting: Mapping[str, Waiting], *, live: bool = False, subject: str | None = None
+) -> RenderableType:
+    """Phase, steps with what they wait for, and hazards; `live` where it is shown anew all the time.
+
+    `subject` is what the run is about, where more is known of it than its status says.
+    """
     parts: list[RenderableType] = [
-        Text.assemble((subject_of(status), "bold"), "  ", (status.phase, PHASE_STYLES[status.phase])),
+        Text.assemble((subject or subject_of(status), "bold"), "  ", (status.phase, PHASE_STYLES[status.phase])),
         *([Text(status.failure, "bold red")] if status.failure else []),
         steps(status.steps, waiting, live=live),
     ]

@@ -1,5 +1,7 @@
 """What a run that has ended removed or replaced: read from its result or, where it has none, from its last status."""
 
+from typing import Any
+
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -15,6 +17,7 @@ from sovereign_dns.contract import (
     ProvisionResult,
     sovereign_workflow_id,
 )
+from sovereign_dns.notes_left import with_notes
 from sovereign_dns.restoring import is_anything_lost, lost_in
 
 FIX_FINDING = "FixFinding"
@@ -28,6 +31,9 @@ WRITING = {
     FIX_FINDING,
 }
 """The workflow types whose runs tell what they changed."""
+
+ENDED_FROM_OUTSIDE = {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT}
+"""Such a run hears nothing of the steps that were under way."""
 
 MOST_EARLIER = 50
 """Runs under one workflow id that are looked through."""
@@ -85,12 +91,17 @@ async def losses_of(client: Client, run: WorkflowExecution) -> ProvisionResult:
     if status is None and await _has_done_nothing(handle):
         return lost_in(ProvisionResult(deployment_id="", sovereign_fqdn=""))
     if status is None:
+        which = f"--workflow-id {run.id} --run-id {run.run_id}"
         raise NothingKnownError(
             f"run {run.run_id} of {run.id} ({run.workflow_type}) has ended without a result, and no worker answers for "
             "it, so nothing that it removed is known here: perhaps it had removed something. Start a worker on this "
-            "namespace and try again; or read the answers in its history: temporal workflow show --workflow-id "
-            f"{run.id} --run-id {run.run_id} --output json"
+            "namespace and try again. Or read it by hand: of the steps that were done, what they reported (temporal "
+            f"workflow show {which} --detailed), and of those that were under way when it was terminated, what they "
+            f"had noted before they wrote (temporal workflow describe {which} --output json: pendingActivities, "
+            "heartbeatDetails)"
         )
+    if run.status in ENDED_FROM_OUTSIDE:
+        status = with_notes(status, await _notes_left(client, run))
     if status.handed_over_to is not None and not _has_adopted(status):
         child = await _run_that_took_over(client, run, status.handed_over_to)
         return await losses_of(client, child) if child else lost_in(status)
@@ -127,6 +138,16 @@ async def _has_done_nothing(handle: following.Handle) -> bool:
         if event.HasField("start_child_workflow_execution_initiated_event_attributes"):
             return False
     return True
+
+
+async def _notes_left(client: Client, run: WorkflowExecution) -> list[dict[str, Any]]:
+    """Those of the steps that were under way, which Temporal keeps as it keeps the run."""
+    description = await _handle_of(client, run).describe()
+    notes: list[dict[str, Any]] = []
+    for step in description.raw_description.pending_activities:
+        told = await client.data_converter.decode(list(step.heartbeat_details.payloads))
+        notes += [one for one in told if isinstance(one, dict)]
+    return notes
 
 
 def _has_adopted(status: ProvisionResult) -> bool:

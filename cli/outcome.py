@@ -8,13 +8,8 @@ from temporalio.exceptions import ApplicationError, CancelledError, TerminatedEr
 
 from cli import display
 from cli.following import Handle
-from sovereign_dns import failures
-from sovereign_dns.contract import (
-    DEPROVISION_SOVEREIGN,
-    PROVISION_SOVEREIGN,
-    REMOVE_PARENT_DOMAIN,
-    ProvisionResult,
-)
+from cli.purpose import purpose_of, purpose_of_run
+from sovereign_dns.contract import PROVISION_SOVEREIGN, ProvisionResult
 from sovereign_dns.standing import standing
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result and show the steps.")]
@@ -22,25 +17,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result's JSON and 
 
 DONE = {"complete", "planned"}
 
-PROVISION_AGAIN = "sovereign-dns provision --again"
-
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 
 
-_START_AGAIN = {
-    PROVISION_SOVEREIGN: f"from its own input, with options over what shall change: {PROVISION_AGAIN} {{fqdn}}",
-    DEPROVISION_SOVEREIGN: "for what is left of it: sovereign-dns deprovision {fqdn}",
-    REMOVE_PARENT_DOMAIN: "for what is left of it: sovereign-dns remove-domain NAME --sovereign {fqdn}",
-}
-
-
 def how_to_start_again(fqdn: str, workflow_type: str | None) -> str:
-    """For a run that has ended without everything done."""
-    how = _START_AGAIN.get(workflow_type or PROVISION_SOVEREIGN)
-    if how is None:
-        return "to start it again, give the command that it was started with"
-    return f"to start it again {how.format(fqdn=fqdn)}"
+    """For a run that has ended without everything done, and of which no more is known."""
+    return purpose_of(workflow_type or PROVISION_SOVEREIGN, {"sovereignFQDN": fqdn}).how_to_start_again()
 
 
 def failed(error: WorkflowFailureError, *, again: str | None = None) -> int:
@@ -50,21 +33,23 @@ def failed(error: WorkflowFailureError, *, again: str | None = None) -> int:
         error: how it ended.
         again: how to start it again, where that makes sense.
     """
-    cause = error.cause
-    match cause:
-        case ApplicationError():
-            told = f"{cause.type}: {cause.message}"
-        case TerminatedError():
-            told = f"the run was terminated ({cause.message}). What is done stays done"
-        case CancelledError():
-            told = "the run was cancelled. What is done stays done"
-        case _:
-            told = str(cause)
     terminal = display.console(stderr=True)
-    terminal.print(f"failed: {told}", markup=False)
+    terminal.print(f"failed: {_told(error)}", markup=False)
     if again is not None:
         terminal.print(again, markup=False)
     return 1
+
+
+def _told(error: WorkflowFailureError) -> str:
+    match error.cause:
+        case ApplicationError() as cause:
+            return f"{cause.type}: {cause.message}"
+        case TerminatedError() as cause:
+            return f"the run was terminated ({cause.message}). What is done stays done"
+        case CancelledError():
+            return "the run was cancelled. What is done stays done"
+        case cause:
+            return str(cause)
 
 
 def report(result: ProvisionResult, *, as_json: bool, again: str | None = None, ends: str | None = None) -> int:
@@ -94,18 +79,10 @@ def report(result: ProvisionResult, *, as_json: bool, again: str | None = None, 
     return 1
 
 
-async def report_end_of(handle: Handle, *, as_json: bool, repeatable: str) -> int:
+async def report_end_of(handle: Handle, *, as_json: bool) -> int:
     """Prints how a run ends, or why it failed, and how to start it again. Returns the exit code."""
-    workflow_type = (await handle.describe()).workflow_type
-    again = how_to_start_again(repeatable, workflow_type)
+    purpose = await purpose_of_run(handle)
     try:
-        return report(await handle.result(), as_json=as_json, again=again)
+        return report(await handle.result(), as_json=as_json, again=purpose.how_to_start_again())
     except WorkflowFailureError as error:
-        helps = workflow_type == PROVISION_SOVEREIGN or not _is_refused(error)
-        return failed(error, again=again if helps else None)
-
-
-def _is_refused(error: WorkflowFailureError) -> bool:
-    """Whether the same again would fail again; a provisioning can be started again with other options."""
-    known = failures.by_error_type().get(getattr(error.cause, "type", None) or "")
-    return known is not None and known.kind is failures.Kind.REFUSED
+        return failed(error, again=purpose.how_to_start_again(_told(error)))

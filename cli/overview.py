@@ -9,11 +9,10 @@ from rich.text import Text
 
 from cli.display import PHASE_STYLES, one_line
 from cli.outcome import how_to_start_again
+from cli.purpose import is_refused
 from cli.survey import Run, ShownPhase, count_by_phase
 from cli.waiting import State, Waiting, clock
-from sovereign_dns import failures
 from sovereign_dns.contract import DEPROVISION_SOVEREIGN, PROVISION_SOVEREIGN
-from sovereign_dns.failures import Kind
 from sovereign_dns.wire import Message
 
 MOST_SHOWN = 100
@@ -151,7 +150,7 @@ def _hints(shown: Sequence[Run]) -> Iterator[str]:
     ended_early = [run for run in shown if run.phase in {"failed", "degraded", "cancelled"}]
     if any(run.workflow_type == PROVISION_SOVEREIGN for run in ended_early):
         yield "Why: sovereign-dns status FQDN. Start one again: sovereign-dns provision --again FQDN"
-    others = {run.workflow_type for run in ended_early if not _is_refused(run)} - {PROVISION_SOVEREIGN}
+    others = {run.workflow_type for run in ended_early if not is_refused(run.failure)} - {PROVISION_SOVEREIGN}
     for workflow_type in sorted(others):
         yield f"{workflow_type}: {how_to_start_again('FQDN', workflow_type)}"
     if any(run.is_guessed for run in shown):
@@ -159,9 +158,3 @@ def _hints(shown: Sequence[Run]) -> Iterator[str]:
             "Some ended in this namespace without search attributes: of those, what is shown as complete may be "
             "degraded. Which it is: sovereign-dns status FQDN"
         )
-
-
-def _is_refused(run: Run) -> bool:
-    """Whether it failed for good, as it was asked for: the same again would fail again."""
-    known = failures.by_error_type().get((run.failure or "").partition(":")[0])
-    return known is not None and known.kind is Kind.REFUSED

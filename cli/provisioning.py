@@ -35,7 +35,6 @@ async def provision_and_show(wanted: ProvisionRequest, *, wait: bool = True, as_
         _start(client, wanted, workflow_id),
         busy=f"a run already works on {fqdn}, under the workflow id {workflow_id}. Follow it with: sovereign-dns watch "
         f"{fqdn}, or stop it with: sovereign-dns cancel {fqdn}",
-        repeatable=fqdn,
         wait=wait,
         as_json=as_json,
     )

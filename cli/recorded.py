@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.connection import connect
@@ -78,12 +79,14 @@ async def _newest_first(client: Client, workflow_id: str) -> AsyncIterator[Workf
 
 async def input_of(client: Client, run: WorkflowExecution) -> dict[str, Any] | None:
     """A run's input; None where it is not one JSON object."""
-    handle = client.get_workflow_handle(run.id, run_id=run.run_id)
+    return await input_at(client.get_workflow_handle(run.id, run_id=run.run_id), client.data_converter)
+
+
+async def input_at(handle: WorkflowHandle[Any, Any], converter: DataConverter) -> dict[str, Any] | None:
+    """As `input_of`, of the run that a handle is on."""
     first = await anext(handle.fetch_history_events(page_size=1))
     try:
-        values = await client.data_converter.decode(
-            list(first.workflow_execution_started_event_attributes.input.payloads)
-        )
+        values = await converter.decode(list(first.workflow_execution_started_event_attributes.input.payloads))
     except (ValueError, KeyError, RuntimeError):  # no JSON, or an encoding that no converter knows
         return None
     return values[0] if len(values) == 1 and isinstance(values[0], dict) else None

@@ -37,6 +37,12 @@ Level = Annotated[
 ]
 
 
+_ENDED_FROM_OUTSIDE = (
+    "it was ended from outside, so what its steps were about to change then is among it, and put back only where it is "
+    "gone. A write that was under way may still come for two minutes after that: restore after them"
+)
+
+
 def restore(
     workflow_id: WorkflowId,
     *,
@@ -76,6 +82,8 @@ async def _restore(
         return 0 if run_id else await _point_to_an_earlier(client, run)
     terminal = display.console(stderr=as_json)
     terminal.print(f"what {told} (started {run.start_time:%Y-%m-%d %H:%M} UTC), took away:", markup=False)
+    if run.status in losses.ENDED_FROM_OUTSIDE:
+        terminal.print(_ENDED_FROM_OUTSIDE, markup=False)
     wanted = _request(f"{run.id} {run.run_id}", lost, verification, takeover=takeover)
     if dry_run or not yes:
         planned = await _planned(client, wanted, as_json=as_json)

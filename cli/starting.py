@@ -47,7 +47,6 @@ async def see_to_its_end(
     starting: Coroutine[Any, Any, Handle],
     *,
     busy: Busy,
-    repeatable: str,
     wait: bool,
     as_json: bool,
     show: Callable[[Handle], Awaitable[None]] | None = None,
@@ -57,7 +56,6 @@ async def see_to_its_end(
     Args:
         starting: starts it.
         busy: said where another run is in its way.
-        repeatable: the Sovereign for which it can be started again.
         wait: whether to show more than that it was started.
         as_json: whether only its result is wanted on stdout.
         show: follows it, where that takes more than its own steps.
@@ -69,4 +67,4 @@ async def see_to_its_end(
         display.console(stderr=as_json).print(f"started {handle.id}")
         return 0
     await (show(handle) if show else watching.show(handle, as_json=as_json))
-    return await report_end_of(handle, as_json=as_json, repeatable=repeatable)
+    return await report_end_of(handle, as_json=as_json)

@@ -11,7 +11,8 @@ from cli import display, following, overview, request, survey
 from cli.choices import among
 from cli.connection import connect
 from cli.following import Look
-from cli.outcome import DONE, Json, how_to_start_again, report_end_of
+from cli.outcome import DONE, Json, report_end_of
+from cli.purpose import purpose_of_run
 from cli.survey import ShownPhase
 
 Fqdn = Annotated[
@@ -60,17 +61,18 @@ async def _show_one(fqdn: str, *, as_json: bool) -> int:
     seen = await following.look(handle)
     if seen.status is None:
         if not seen.running:  # its input could not be read, so that it knows nothing of itself
-            return await report_end_of(handle, as_json=as_json, repeatable=fqdn)
+            return await report_end_of(handle, as_json=as_json)
         _show_what_temporal_knows(seen)
         return 1
+    purpose = await purpose_of_run(handle)
     if as_json:
         print(seen.status.model_dump_json())
     else:
-        display.console().print(display.whole_status(seen.status, seen.waiting))
+        display.console().print(display.whole_status(seen.status, seen.waiting, subject=purpose.subject))
         _hint_at_retry(fqdn, seen, display.console())
     if seen.running or seen.status.phase in DONE:
         return 0
-    display.console(stderr=True).print(how_to_start_again(fqdn, seen.workflow_type), markup=False)
+    display.console(stderr=True).print(purpose.how_to_start_again(seen.status.failure), markup=False)
     return 1
 
 

@@ -48,4 +48,4 @@ async def _verify(wanted: VerifyRequest, *, as_json: bool) -> int:
 async def _watch(fqdn: str) -> int:
     handle = following.handle_of(await connect(), following.workflow_id_of(fqdn))
     await watching.show_steps(handle, display.console())
-    return await report_end_of(handle, as_json=False, repeatable=fqdn)
+    return await report_end_of(handle, as_json=False)

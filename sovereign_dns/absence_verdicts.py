@@ -30,7 +30,8 @@ class Absence(Message):
     """A name that shall not be answered for one type.
 
     `before` is what it led to; `aliases` are the names that it led to. Not `hosted` where no zone of ours answers for
-    it by now: then its servers decline, and nobody can get more than that from them.
+    it by now: then its servers decline, and nobody can get more than that from them. `zone_removed` where it lay in a
+    zone that was removed, whose delegation and DS a resolver keeps for their TTL.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Absence(Message):
     before: list[str] = []
     aliases: list[str] = []
     hosted: bool = True
+    zone_removed: bool = False
 
 
 def names_gone(intent: DomainIntent) -> list[str]:
@@ -57,7 +59,12 @@ def counted_as(intent: DomainIntent) -> str:
 
 
 def absences(
-    intent: DomainIntent, at_name: str, *, written_at: str | None = None, hosted: bool = True
+    intent: DomainIntent,
+    at_name: str,
+    *,
+    written_at: str | None = None,
+    hosted: bool = True,
+    zone_removed: bool = False,
 ) -> list[Absence]:
     """Both address types of a name, with what it led to by the rrset at `written_at`, its wildcard perhaps."""
     led_to: dict[str, list[str]] = {}
@@ -66,7 +73,12 @@ def absences(
             led_to.setdefault(rrset.type, []).extend(rrset.values)
     return [
         Absence(
-            name=at_name, type=rrtype, before=led_to.get(rrtype, []), aliases=led_to.get("CNAME", []), hosted=hosted
+            name=at_name,
+            type=rrtype,
+            before=led_to.get(rrtype, []),
+            aliases=led_to.get("CNAME", []),
+            hosted=hosted,
+            zone_removed=zone_removed,
         )
         for rrtype in ADDRESS_QUESTIONS
     ]
@@ -103,9 +115,15 @@ def _authoritative_verdict(absence: Absence, answer: Answer) -> tuple[Outcome, s
 
 def _resolver_verdict(absence: Absence, answer: Answer) -> tuple[Outcome, str | None]:
     if is_no_answer(answer):
-        declined = answer.error is None and not answer.bogus and answer.rcode in _COMES_OF_A_ZONE_THAT_IS_GONE
-        if declined and not absence.hosted:
+        declined = answer.error is None and answer.rcode in _COMES_OF_A_ZONE_THAT_IS_GONE
+        if declined and not absence.hosted and not answer.bogus:
             return "converged", f"{answer.rcode}: the delegation leads to servers that no longer host the zone"
+        if declined and absence.zone_removed and answer.rcode == "SERVFAIL":
+            kept = "DS" if answer.bogus else "delegation"
+            return "converged", (
+                f"SERVFAIL: the resolver keeps the {kept} of the zone that was removed, for no longer than its TTL; "
+                "until then it answers nobody, and leads nobody anywhere"
+            )
         return no_resolution(answer)
     if _leads_somewhere(answer):
         state, detail = _led_astray(absence, answer)

@@ -6,6 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dns.asyncquery
+import dns.dnssec
+import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
@@ -33,7 +36,8 @@ from tests.mounted_backends import MountedBackends
 from tests.removals import deprovision, removal_of
 from tests.runs import step
 from tests.scripted_dns import ADDRESS, scripted
-from tests.world import LOAD_BALANCER, STRANGER, RRset, World, names_of, rrset
+from tests.validating_recursor import ValidatingRecursor
+from tests.world import LOAD_BALANCER, STRANGER, RRset, World, address_of, names_of, rrset
 
 NEIGHBOUR = "77.42.11.99"
 STALE_FOR_SECONDS = 8
@@ -377,6 +381,75 @@ async def test_names_for_which_no_zone_is_left(sovereign: Sovereign, recursor: s
     assert report.outcome == "28 of 28 answers deny the names, from 1 authoritative server and 1 resolver"
     at_resolver = [server for server in report.verification.servers if server.kind == "resolver"]
     assert "no longer host the zone" in str(at_resolver[0].answers[0].detail)
+
+
+@pytest.fixture
+async def validating(world: World, tmp_path: Path) -> AsyncIterator[str]:
+    """A recursor that trusts the key of the parent domain's zone, which is made here."""
+    await world.create_zone(world.parent)
+    anchor = await ds_of(world, world.parent)
+    recursor = ValidatingRecursor(tmp_path, world.description["POWERDNS_DNS"], world.parent, anchor)
+    await asyncio.to_thread(recursor.start)
+    yield recursor.address
+    recursor.stop()
+
+
+async def ds_of(world: World, zone: str) -> str:
+    """The DS of its one key."""
+    answer = (await asked(world.description["POWERDNS_DNS"], zone, "DNSKEY")).answer
+    (key,) = next(found for found in answer if found.rdtype == dns.rdatatype.DNSKEY)
+    return dns.dnssec.make_ds(f"{zone}.", key, "SHA256").to_text()
+
+
+async def asked(server: str, name: str, rrtype: str) -> dns.message.Message:
+    host, port = address_of(server)
+    query = dns.message.make_query(name, rrtype, want_dnssec=True)
+    return await dns.asyncquery.udp(query, host, port=port, timeout=5)
+
+
+async def test_a_validating_resolver_that_keeps_the_ds_of_a_removed_zone(sovereign: Sovereign, validating: str) -> None:
+    """It does so for an hour, longer than a run waits: the parent's signed denial is enough for it."""
+    world, child = sovereign.world, f"eu.{sovereign.parent}"
+    host = f"t1.{child}"
+    await world.create_zone(child, rrset(f"console.{host}", "A", LOAD_BALANCER))
+    ds = await ds_of(world, child)
+    delegation = [rrset(child, "NS", "ns1.openova.io.", ttl=3600), rrset(child, "DS", ds, ttl=3600)]
+    await world.write(sovereign.parent, *delegation)
+    secure = await asked(validating, child, "TXT")
+    assert secure.flags & dns.flags.AD, "the child is validated, by its DS"
+    await world.delete_zone(child)
+    await world.write(sovereign.parent, deleted(child, "NS"), deleted(child, "DS"))
+    held = (await asked(validating, child, "DS")).answer
+    assert ds.split()[0] in held[0].to_text(), "and that is what it keeps"
+
+    removed = ServedZone(zone=child, nameservers=["ns1.openova.io."], names=[])
+    intent = absence_of(child, host, names_of(host))
+    task = sovereign.task("propagated", zones=[removed]).changed(intent=intent)
+    report = await until_proved(Attempts(), sovereign.proof(resolvers=[validating]), task)
+
+    assert report.outcome == "28 of 28 answers deny the names, from 1 authoritative server and 1 resolver"
+
+
+async def test_a_resolver_that_fails_for_a_removed_zone_is_told_and_not_waited_for(sovereign: Sovereign) -> None:
+    """Others refuse a denial that comes from above the zone whose DS they keep; nobody is answered meanwhile."""
+    await sovereign.world.create_zone(sovereign.parent)
+    removed = ServedZone(zone=sovereign.fqdn, nameservers=["ns1.openova.io."], names=[])
+    task = sovereign.task("propagated", zones=[removed])
+
+    async with scripted(failing_unless_unchecked) as resolver:
+        address = f"{ADDRESS}:{resolver.port}"
+        report = await sovereign.proof(resolvers=[address]).prove(task)
+
+    assert report.outcome == "28 of 28 answers deny the names, from 1 authoritative server and 1 resolver"
+    (at_resolver,) = [server for server in report.verification.servers if server.server == address]
+    assert "keeps the DS of the zone that was removed" in str(at_resolver.answers[0].detail)
+
+
+def failing_unless_unchecked(query: dns.message.Message) -> bytes:
+    """Bogus data: who asks for them unchecked (CD) gets them."""
+    answer = dns.message.make_response(query)
+    answer.set_rcode(dns.rcode.NXDOMAIN if query.flags & dns.flags.CD else dns.rcode.SERVFAIL)
+    return answer.to_wire()
 
 
 def declining(query: dns.message.Message) -> dns.message.Message:

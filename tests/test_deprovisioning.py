@@ -381,6 +381,33 @@ async def test_under_one_parent_domain_only(temporal: Client, world: World) -> N
     assert await world.certificate(f"ns-{world.unique}", f"t1.{other}-wildcard-tls") is None
 
 
+async def test_one_of_two_parent_domains_that_lie_in_each_other(temporal: Client, world: World) -> None:
+    """Where both have the same host, its records are the inner one's; and below the outer one's host it has its own."""
+    inner = f"a.{world.parent}"
+    fqdn, below = f"t1.{inner}", f"eu.t1.{inner}"
+    await world.create_zone(world.parent)
+    parents = [{"name": name} for name in (world.parent, inner, below)]
+    await provision(temporal, world.request(fqdn, parentDomains=parents, verification=AUTHORITATIVE))
+    zones = (world.parent, inner, below)
+    before = [await content_of(world, zone) for zone in zones]
+
+    outer = removal_of(world, fqdn, name=world.parent)
+    refused = await failure_of(await start_removal(temporal, outer, kind="RemoveParentDomain"))
+
+    assert refused.type == "InvalidInput"
+    assert f"remove-domain {inner} --sovereign {fqdn}" in refused.message
+    assert [await content_of(world, zone) for zone in zones] == before
+    assert await world.certificate(f"ns-{world.unique}", f"{fqdn}-wildcard-tls") is not None
+
+    request = removal_of(world, fqdn, name=inner)
+    result = await (await start_removal(temporal, request, kind="RemoveParentDomain")).result()
+
+    assert set(removed(result)) == {*names_of(fqdn)}
+    assert f"{below} is a parent domain of its own" in step(result, "records-find")["outcome"]
+    assert await content_of(world, below) == before[2]
+    assert await world.answers_other_than([LOAD_BALANCER], names_of(f"t1.{below}")) == {}
+
+
 async def all_but_certificates_gone(world: World, temporal: Client, fqdn: str, **fields: Any) -> list[str]:
     """A Sovereign under three parent domains, of whose records somebody has deleted all; its Certificates' names."""
     others = [f"{label}{world.unique}.homes" for label in ("h", "i")]

@@ -9,7 +9,7 @@ from cli.losses import ended_run, losses_of
 from tests.command_line import answered_at_a_terminal, run
 from tests.eventually import eventually
 from tests.removals import content_of, removal_of, removed, start_removal
-from tests.runs import provision, start, waiting_for
+from tests.runs import failure_of, provision, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
 PROVED = ("--level", "authoritative")
@@ -86,6 +86,31 @@ async def test_one_that_is_degraded_exits_1_and_says_how_to_go_on(environment: d
     assert f"sovereign-dns deprovision {fqdn}" in told.stderr
     nothing_waits = run(environment, "retry", fqdn)
     assert (nothing_waits.returncode, f"sovereign-dns deprovision {fqdn}" in nothing_waits.stderr) == (1, True)
+
+
+async def test_the_status_of_what_was_refused_names_it_and_its_own_command(
+    environment: dict[str, str], temporal: Client, world: World
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent, rrset(fqdn, "A", LOAD_BALANCER, owner=fqdn))
+    late = removal_of(world, fqdn, deploymentId="d9")
+    refusals = {
+        "DeprovisionSovereign": (late, f"sovereign/{fqdn}", f"removal of {fqdn}", f"deprovision {fqdn}"),
+        "RemoveParentDomain": (
+            late | {"name": world.parent},
+            f"parent-domain/{world.parent}",
+            f"removal of {fqdn} under {world.parent}",
+            f"remove-domain {world.parent} --sovereign {fqdn}",
+        ),
+    }
+    for kind, (request, workflow_id, headline, command) in refusals.items():
+        await failure_of(await start_removal(temporal, request, workflow_id=workflow_id, kind=kind))
+
+        told = run(environment, "status", workflow_id)
+
+        assert (told.returncode, told.stdout.splitlines()[0]) == (1, f"{headline}  failed")
+        assert f"ask again: sovereign-dns {command} --deployment-id d9" in told.stderr
+        assert "provision --again" not in told.stderr
 
 
 async def test_a_run_that_works_is_left_alone_unless_told_otherwise(

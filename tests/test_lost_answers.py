@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 
+from tests import command_line
 from tests.conftest import StartWorker
 from tests.lossy_api import LossyApi
 from tests.mounted_backends import MountedBackends
@@ -146,6 +147,37 @@ async def test_a_zone_that_was_perhaps_removed_is_told_as_that_and_found_when_it
     assert step(result, "zone-create", nested)["outcome"].startswith("was there already")
     assert await world.values(world.parent, nested, "DS") == keys
     assert await world.answers_other_than([LOAD_BALANCER], [*names_of(fqdn), *names_of(f"t1.{nested}")]) == {}
+
+
+async def test_what_a_terminated_run_removed_unheard_is_restored_from_what_it_had_noted(
+    mounted_temporal: Client,
+    mounted: MountedBackends,
+    world: World,
+    lossy: LossyApi,
+    stack_description: dict[str, str],
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    proof = {"level": "authoritative"}
+    await world.create_zone(world.parent)
+    await provision(mounted_temporal, world.request(fqdn, certificate={"enabled": False}, verification=proof))
+    mounted.lead_to_powerdns(lossy.url)
+    lossy.may_answer.clear()
+    handle = await start_removal(mounted_temporal, removal_of(world, fqdn))
+    await lossy.done.wait()
+    await handle.terminate("by the test")
+    lossy.may_answer.set()
+    mounted.lead_to_the_stack()
+    assert await world.answers_other_than([], names_of(fqdn)) == {}
+    assert (await handle.query("status"))["records"] == []
+
+    environment = command_line.environment_of(mounted_temporal, stack_description)
+    restored = await asyncio.to_thread(
+        command_line.run, environment, "restore", handle.id, "--yes", "--level", "authoritative"
+    )
+
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert "it was ended from outside" in restored.stdout
+    assert await world.answers_other_than([LOAD_BALANCER], names_of(fqdn)) == {}
 
 
 async def test_what_a_write_replaced_is_told_though_its_worker_was_killed(

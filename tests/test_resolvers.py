@@ -12,8 +12,6 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from devstack.ports import free_port
-from devstack.recursor import Recursor
 from sovereign_dns.answer_verdicts import Answer, Expectation, judge
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import AnswerEvidence
@@ -21,6 +19,7 @@ from tests.conftest import StartWorker
 from tests.dns_servers import dns_over_https, dns_over_tls, do53, forwarding, http_of, response
 from tests.eventually import eventually
 from tests.runs import provision, step
+from tests.validating_recursor import NOBODYS_KEY, ValidatingRecursor
 from tests.world import LOAD_BALANCER, STRANGER, RRset, World, rrset
 
 ADVERTISER = "198.51.100.66"
@@ -178,25 +177,9 @@ async def test_an_authoritative_server_is_no_resolver(stack_description: dict[st
     assert evidence.state == "refused"
 
 
-class ValidatingRecursor(Recursor):
-    """Takes a zone's data for forged unless they are signed by a key that nobody has."""
-
-    def __init__(self, state: Path, forward_to: str, zone: str) -> None:
-        super().__init__(state, free_port(), forward_to)
-        self._trust = self.folder() / "trust.lua"
-        self._zone = zone
-
-    def command(self) -> list[str]:
-        return [*super().command(), "--dnssec=validate", f"--lua-config-file={self._trust}"]
-
-    def prepare(self) -> None:
-        super().prepare()
-        self._trust.write_text(f"clearTA('.')\naddTA('{self._zone}', '12345 13 2 {'ab' * 32}')\n", encoding="utf-8")
-
-
 @pytest.fixture
 def validating_recursor(zone: str, tmp_path: Path, stack_description: dict[str, str]) -> Iterator[str]:
-    recursor = ValidatingRecursor(tmp_path, stack_description["POWERDNS_DNS"], zone)
+    recursor = ValidatingRecursor(tmp_path, stack_description["POWERDNS_DNS"], zone, NOBODYS_KEY)
     recursor.start()
     yield recursor.address
     recursor.stop()

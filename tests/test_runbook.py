@@ -71,6 +71,8 @@ async def test_every_temporal_line_of_the_runbook_does_what_it_says(temporal: Cl
     assert (await waiting_for(handle, records)).startswith("ZoneWrongKind: ")
     operator = Operator(world, temporal, fqdn)
 
+    under_way = json.loads(await operator.types("temporal workflow describe", "heartbeatDetails"))
+    assert records in {step["activityId"] for step in under_way["pendingActivities"]}
     shown = await operator.types("temporal workflow describe")
     assert records in shown
     assert "ZoneWrongKind" in shown

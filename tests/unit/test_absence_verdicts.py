@@ -68,6 +68,31 @@ def test_whatever_else_an_authoritative_server_says_is_none(
 
 
 @pytest.mark.parametrize(
+    ("given_answer", "kept"),
+    [
+        (denial(rcode="SERVFAIL", bogus=True), "the DS"),
+        (denial(rcode="SERVFAIL"), "the delegation"),
+    ],
+)
+def test_a_resolver_that_keeps_what_led_to_a_removed_zone_answers_nobody(given_answer: Answer, kept: str) -> None:
+    """For an hour: longer than a run waits, and nobody is led to a stranger meanwhile."""
+    evidence = judge_absence_at_resolver(GONE.changed(zone_removed=True), given_answer)
+    assert evidence.state == "converged"
+    assert f"keeps {kept} of the zone that was removed" in (evidence.detail or "")
+    assert judge_absence_at_resolver(GONE, given_answer).state in {"bogus", "refused"}
+
+
+@pytest.mark.parametrize(
+    "given_answer",
+    [answer(LOAD_BALANCER), answer(STRANGER), denial(rcode="REFUSED"), denial(rcode=None, error="silent")],
+)
+def test_a_removed_zone_excuses_no_address_and_no_silence(given_answer: Answer) -> None:
+    removed = judge_absence_at_resolver(GONE.changed(zone_removed=True), given_answer)
+    assert removed == judge_absence_at_resolver(GONE, given_answer)
+    assert removed.state != "converged"
+
+
+@pytest.mark.parametrize(
     ("given_answer", "state", "told"),
     [
         (answer(LOAD_BALANCER), "lingering", f"still answers {LOAD_BALANCER}, for 43 s more"),
