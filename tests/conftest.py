@@ -7,6 +7,7 @@ namespace of its own. Workers run as processes, as in production; none runs in a
 start, and the command line, has its imports made already (`tests.preloaded`).
 """
 
+import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -105,6 +106,8 @@ def _leads(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Nothing of what is collected ever becomes garbage: to look for some takes each process a second of CPU.
+    gc.disable()
     settings_of_the_shell.forget()
     if _leads(config) and not config.option.collectonly:
         config.stash[_shared] = SharedStack()
@@ -121,6 +124,8 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
     shared = session.config.stash.get(_shared, None)
     if shared is not None:
         shared.start_for([item.nodeid for item in session.items])

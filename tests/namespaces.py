@@ -52,7 +52,14 @@ class OwnNamespace:
         self._ending = ending
 
     def start_worker(self, **settings: str) -> WorkerProcess:
-        return self._ending.enter_context(worker_in(self._description, self._name, WorkerProcess, **settings))
+        return self._started(PreloadedWorker, settings)
+
+    def start_fresh_worker(self, **settings: str) -> WorkerProcess:
+        """From nothing: where a run moves to another worker, or where the process itself is looked at."""
+        return self._started(WorkerProcess, settings)
+
+    def _started(self, kind: type[WorkerProcess], settings: dict[str, str]) -> WorkerProcess:
+        return self._ending.enter_context(worker_in(self._description, self._name, kind, **settings))
 
     def command(self, *arguments: str) -> str:
         """What the plain `temporal` command answers here."""
