@@ -24,6 +24,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.absence import AbsenceProof
 from activities.audit import AuditActivities
+from activities.certificate_search import CertificateSearch
 from activities.classification import ClassifyFailures
 from activities.denials import DenialSurvey
 from activities.dns import DNSActivities
@@ -196,7 +197,7 @@ async def _activities(temporal: Client, settings: Settings, *, attributes_usable
         removal = RemovalActivities(powerdns_api, pool_domains)
         pdm = PDMActivities(pool_domains)
         restoring = RestoringActivities(powerdns_api)
-        kubernetes = KubernetesActivities(certificates)
+        kubernetes = KubernetesActivities(certificates, CertificateSearch(certificates, powerdns_api.search))
         authoritative = AuthoritativeServers(settings.catalyst_dns_authoritative)
         delegations = _delegations(settings)
         absence = AbsenceProof(DenialSurvey(authoritative, powerdns_api), resolvers)

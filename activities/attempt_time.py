@@ -52,3 +52,8 @@ def is_over() -> bool:
 def waited_for(info: activity.Info) -> timedelta:
     """How long ago the step was scheduled, over all of its attempts."""
     return datetime.now(UTC) - info.scheduled_time
+
+
+def waited() -> timedelta:
+    """How long ago the running step was scheduled; nothing outside an activity."""
+    return waited_for(activity.info()) if activity.in_activity() else timedelta()

@@ -4,6 +4,7 @@ from temporalio import activity
 
 from activities.earlier_audits import audit_before
 from activities.zone_audit import ZoneAudit
+from sovereign_dns.audit_ledger import beside
 from sovereign_dns.audit_news import complete_at, known_from
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.inventory import InventoryReader
@@ -42,5 +43,8 @@ class AuditActivities:
             tell_outages=activity.info().attempt >= ATTEMPTS_FOR_THE_WHOLE_INVENTORY,
         )
         result = await audit.run()
-        result = result.changed(complete_at=complete_at(result, before))
+        latest = await audit_before()
+        if latest is not None and latest != before:
+            result = beside(result, latest)
+        result = result.changed(complete_at=complete_at(result, latest))
         return AuditReport(result=result, runbook_url=self._runbook_url)

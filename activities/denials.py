@@ -9,6 +9,7 @@ from sovereign_dns.absence_verdicts import Absence, absences, judge_absence, nam
 from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.authoritative import AuthoritativeServers
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import AnswerEvidence, VerificationResult
 from sovereign_dns.failures import ZoneMissing
@@ -40,6 +41,7 @@ class DenialSurvey:
     def __init__(self, authoritative: AuthoritativeServers, powerdns: PowerDNS) -> None:
         self._authoritative = authoritative
         self._powerdns = powerdns
+        self._rrsets = RRsetsAtNames(powerdns)
 
     async def look(self, task: VerifyDomain) -> Denials:
         """Asks every server once.
@@ -75,7 +77,7 @@ class DenialSurvey:
         return [*found, *_unhosted(task, without_zone)]
 
     async def _hosted(self, task: VerifyDomain, zone: str, questions: Sequence[Absence]) -> _ZoneToAsk:
-        nameservers = await self._held(zone, [zone], "NS")
+        nameservers = await self._served(zone, [zone])
         servers = [content for rrset in nameservers if rrset.type == "NS" for content in rrset.served]
         served = ServedZone(zone=zone, nameservers=servers, names=_counted(task, questions))
         return _ZoneToAsk(zone=served, hosted=True, questions=list(questions))
@@ -86,7 +88,7 @@ class DenialSurvey:
         serial = [(zone.zone, "SOA")] if asked.hosted else []
         found = await ask_zone(self._authoritative, zone, [*((q.name, q.type) for q in asked.questions), *serial])
         judged = {server: _judged(asked.questions, said) for server, said in found.by_server.items()}
-        held = await self._held(zone.zone, _places(zone.zone, judged.values())) if asked.hosted else []
+        held = await self._served(zone.zone, _places(zone.zone, judged.values())) if asked.hosted else []
         gone = [rrset.name for rrset in task.intent.rrsets]
         who = successors.successors_in(
             zone.zone, [answer for said in judged.values() for answer in said], held, task.owner, gone
@@ -112,10 +114,10 @@ class DenialSurvey:
             with_records=sorted({rrset.name for rrset in held if rrset.served} & set(zone.names)),
         )
 
-    async def _held(self, zone: str, places: Iterable[str], rrtype: str | None = None) -> list[RRset]:
+    async def _served(self, zone: str, places: Iterable[str]) -> list[RRset]:
         """Nothing where the zone was removed meanwhile: the next look finds another one that answers."""
         try:
-            return await self._powerdns.rrsets(zone, places, rrtype)
+            return await self._rrsets.served(zone, places)
         except ZoneMissing:
             return []
 

@@ -1,12 +1,12 @@
 """The step `dns-verify`: real answers from every authoritative server, the delegation to them, and resolvers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from temporalio import activity
 
 from activities import journal
 from activities.absence import AbsenceProof
-from activities.attempt_time import waited_for
+from activities.attempt_time import waited
 from activities.authority_looks import ask_zone, random_name_below
 from activities.proof_under_way import RESOLVERS_LEFT_OUT, not_yet, show
 from activities.resolver_looks import look_at_resolvers
@@ -131,8 +131,8 @@ class DNSActivities:
 
 def _next_look_at_the_registry(verdicts: list[ServerVerdict]) -> datetime | None:
     """None at first, when looks follow each other quickly; a registry may take two days."""
-    waited = waited_for(activity.info()) if activity.in_activity() else timedelta()
-    return None if is_young(waited) else datetime.now(UTC) + pause_after(waited, delegation_kept_for(verdicts))
+    so_far = waited()
+    return None if is_young(so_far) else datetime.now(UTC) + pause_after(so_far, delegation_kept_for(verdicts))
 
 
 def _judge_at_resolver(expectation: Expectation, answer: Answer) -> AnswerEvidence:

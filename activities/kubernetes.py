@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 from temporalio import activity
 
 from activities import journal
+from activities.certificate_search import CertificateSearch
 from activities.shielding import to_its_end
 from activities.telling import tell, tell_of_attempt
-from sovereign_dns import certificate_changes, issuance
+from sovereign_dns import certificate_changes, certificate_scope, issuance
 from sovereign_dns.certificate_changes import over_all_attempts
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.contract import CertificateStatus
@@ -29,8 +30,9 @@ Answer = TypeVar("Answer")
 class KubernetesActivities:
     """Asks cert-manager for a Certificate, looks whether it is issued, and takes it away."""
 
-    def __init__(self, certificates: Certificates) -> None:
+    def __init__(self, certificates: Certificates, search: CertificateSearch) -> None:
         self._certificates = certificates
+        self._search = search
 
     @activity.defn(name="certificate-request")
     async def request_certificate(self, task: RequestCertificate) -> CertificateReport:
@@ -51,19 +53,32 @@ class KubernetesActivities:
 
     @activity.defn(name="certificate-delete")
     async def delete_certificate(self, task: DeleteCertificate) -> CertificateReport:
-        """Takes the Certificate away, where it is this Sovereign's. Its Secret stays, as cert-manager leaves it."""
+        """Takes the Certificate away, where it is this Sovereign's. Its Secret stays, as cert-manager leaves it.
+
+        Where it is told to, it looks first which others there are: an attempt that can't do that has changed nothing.
+        """
+        if task.besides is None:
+            return await self._delete(task)
+        others = await self._search.besides(task.namespace, task.besides)
+        report = await self._delete(task)
+        outcome = f"{report.outcome}. Others of this Sovereign: {others.outcome}" if others.outcome else report.outcome
+        hazards = [*report.hazards, *others.hazards]
+        return report.changed(outcome=outcome, besides=others.certificates, hazards=hazards)
+
+    async def _delete(self, task: DeleteCertificate) -> CertificateReport:
         noted = _noted()
         try:
             present = await self._certificates.find(task.namespace, task.name)
         except CertManagerMissing:
             return _gone("was gone already: the cluster doesn't know cert-manager's Certificates", task)
         if present is None:
-            return _gone("was gone already", task)
+            return _gone("there is none" if task.dry_run else "was gone already", task)
         why = certificate_changes.why_left(present, task.owner)
         if why := why or certificate_changes.why_needed(task.of_domain, task.owner):
             left = issuance.status_of(present).changed(change="unchanged")
             before = "an attempt before has deleted this Sovereign's; by now " if noted else ""
-            return _report(f"{before}left alone: {why}", over_all_attempts(noted, left), task)
+            told = _report(f"{before}left alone: {why}", over_all_attempts(noted, left), task)
+            return told.changed(hazards=certificate_scope.needed_by_nobody(present, task.of_domain, task.owner))
         removing = over_all_attempts(noted, certificate_changes.removed(present))
         if task.dry_run:
             return _report(f"would be deleted; {_secret_of(removing)} stays", removing, task)

@@ -44,7 +44,8 @@ class PDMActivities:
         row = next((row for row in rows if row.subdomain == task.subdomain), None)
         if row is None:
             return pool_release.done(Released.NOT_HELD, task, _noted())
-        if holder := pool_release.holder_of(row, task.pool_domain, task.owner):
+        holder = pool_release.holder_of(row, task.pool_domain, task.owner, deployment_seen=task.deployment_seen)
+        if holder is not None:
             return pool_release.left_to(holder, task, row, _noted())
         if task.dry_run:
             return pool_release.planned(task, row)

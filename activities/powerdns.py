@@ -9,6 +9,7 @@ from activities.telling import tell, tell_of_attempt
 from activities.zone_writes import ZoneWrites, insist_on_writable, refuse_conflicts, too_late
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
+from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import Hazard, RecordChange, ZoneChange
 from sovereign_dns.delegation import harms_of_a_new_cut, hidden_by_a_new_cut, hidden_hazards, plan_delegation
@@ -35,6 +36,7 @@ class PowerDNSActivities:
 
     def __init__(self, powerdns: PowerDNS) -> None:
         self._powerdns = powerdns
+        self._rrsets = RRsetsAtNames(powerdns)
         self._writes = ZoneWrites(powerdns)
 
     @activity.defn(name="zone-create")
@@ -80,7 +82,7 @@ class PowerDNSActivities:
                 fresh = await to_its_end(self._powerdns.create_zone(task.domain, task.nameservers, task.owner))
             except Outage as failure:
                 if failure.sent:
-                    await tell_of_attempt(ChangesAttempted(zones=[created]))
+                    await tell_of_attempt(ChangesAttempted(zones=[created.changed(unconfirmed=True)]))
                 raise
         return [created] if fresh else []
 
@@ -192,7 +194,7 @@ class PowerDNSActivities:
         owner_names = list(dict.fromkeys(rrset.name for rrset in part.rrsets))
         watched = wildcards_over(part.host, zone) if names.is_at_or_below(part.host, zone) else []
         try:
-            existing = await self._powerdns.rrsets(zone, [*owner_names, *watched, *part.remove_wildcards])
+            existing = await self._rrsets.served(zone, [*owner_names, *watched, *part.remove_wildcards])
             nameservers = await self._powerdns.nameservers(zone)
         except ZoneMissing:
             if not task.dry_run:

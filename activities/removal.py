@@ -11,10 +11,12 @@ from sovereign_dns import names
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.powerdns_search import ENOUGH_TO_TELL
+from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.concurrency import side_by_side
-from sovereign_dns.contract import ZoneChange
-from sovereign_dns.failures import FindingChanged, OwnershipConflict, ZoneMissing
+from sovereign_dns.contract import Owner, ZoneChange
+from sovereign_dns.failures import FindingChanged, OwnershipConflict, PowerDNSUnavailable, ZoneMissing
 from sovereign_dns.intent import MOST_RRSETS
+from sovereign_dns.kept_for_platform import kept_as_protected
 from sovereign_dns.messages import (
     DomainCertificate,
     FindRecords,
@@ -23,15 +25,18 @@ from sovereign_dns.messages import (
     RecordsReport,
     RemoveRecords,
     RemoveZone,
-    ServedZone,
     ZoneReport,
 )
 from sovereign_dns.names import relative_to_root
+from sovereign_dns.pool_names import Allocation
+from sovereign_dns.pool_release import claimed_by_another_deployment
 from sovereign_dns.removal import (
     MOST_NAMED,
     changed_since,
     cuts_delegated_for,
+    first_portion,
     found_in,
+    has_records_of_deployment,
     is_in_scope,
     is_zone_in_scope,
     kept_for_another,
@@ -58,22 +63,33 @@ class RemovalActivities:
     def __init__(self, powerdns: PowerDNS, pdm: PDM) -> None:
         self._powerdns = powerdns
         self._pdm = pdm
+        self._rrsets = RRsetsAtNames(powerdns)
         self._writes = ZoneWrites(powerdns)
 
     @activity.defn(name="records-find")
     async def find_records(self, task: FindRecords) -> FoundReport:
         """Everything that the Sovereign has in PowerDNS, in whatever zone; or its names' part of that. Reads only."""
+        async with in_time(_too_late_to_find(task.intent)):
+            return await self._find(task)
+
+    async def _find(self, task: FindRecords) -> FoundReport:
         intent = task.intent
         at_names, asked_for = await self._where_to_look(intent)
         present = await self._present(at_names)
         _refuse_other_deployments(intent, present)
+        deployment_seen = any(has_records_of_deployment(rrsets, intent.owner) for rrsets in present.values())
+        if task.pool_domain is not None and intent.owner.deployment_id and not deployment_seen:
+            await self._refuse_claim_of_another_deployment(task.pool_domain, intent.owner)
         found = {zone: found_in(zone, rrsets, asked_for.get(zone, set()), intent) for zone, rrsets in present.items()}
         await self._add_children(found, present, intent)
-        zones = await self._with_parents(zone for zone in found.values() if _concerns(zone))
+        zones, left_over = first_portion(
+            await self._with_parents(zone for zone in found.values() if _concerns(zone)), present
+        )
         hazards = [
             hazard
             for zone, rrsets in present.items()
-            for hazard in kept_for_another(zone, rrsets, asked_for.get(zone, set()), intent)
+            for kept in (kept_for_another, kept_as_protected)
+            for hazard in kept(zone, rrsets, asked_for.get(zone, set()), intent)
         ]
         pool_zones = {host for domain in intent.domains if (host := pool_host(domain))}
         left = [
@@ -83,7 +99,21 @@ class RemovalActivities:
             for told in left_without_owner(rrsets, asked_for.get(zone, set()), intent)
         ]
         certificates = await self._domain_certificates(intent, zones)
-        return FoundReport(outcome=_told(zones, left), zones=zones, hazards=hazards, domain_certificates=certificates)
+        return FoundReport(
+            outcome=_told(zones, left, left_over),
+            deployment_seen=deployment_seen,
+            zones=zones,
+            hazards=hazards,
+            domain_certificates=certificates,
+            left_over=len(left_over),
+        )
+
+    async def _refuse_claim_of_another_deployment(self, pool_domain: str, owner: Owner) -> None:
+        """One that has written no record yet is known to PDM alone: the records that PDM writes name nobody."""
+        for row in await self._pool_rows(pool_domain):
+            claimed = claimed_by_another_deployment(row, pool_domain, owner)
+            if claimed is not None and f"{row.subdomain}.{pool_domain}" == owner.sovereign_fqdn:
+                raise OwnershipConflict(f"deploymentId: {claimed}. Nothing was removed. {_ANOTHER_DEPLOYMENT}")
 
     async def _domain_certificates(self, intent: RemovalIntent, zones: list[FoundZone]) -> list[DomainCertificate]:
         """With those who need them besides."""
@@ -109,13 +139,13 @@ class RemovalActivities:
         return at_names, asked_for
 
     async def _present(self, at_names: dict[str, set[str]]) -> dict[str, list[RRset]]:
-        found = await side_by_side(self._rrsets(zone, at) for zone, at in at_names.items())
+        found = await side_by_side(self._held(zone, at) for zone, at in at_names.items())
         return dict(zip(at_names, found, strict=True))
 
-    async def _rrsets(self, zone: str, at_names: Iterable[str]) -> list[RRset]:
-        """None where the zone is gone by now: then so are they."""
+    async def _held(self, zone: str, at_names: Iterable[str]) -> list[RRset]:
+        """With what is disabled: it goes with its rrset. None where the zone is gone by now: then so are they."""
         try:
-            return await self._powerdns.rrsets(zone, sorted(at_names))
+            return await self._rrsets.held(zone, sorted(at_names))
         except ZoneMissing:
             return []
 
@@ -158,8 +188,7 @@ class RemovalActivities:
         zone = relative_to_root(task.zone)
         at_names = list(dict.fromkeys(relative_to_root(rrset.name) for rrset in task.rrsets))
         async with in_time(too_late(zone)), self._powerdns.sole_writer([zone]):
-            present = await self._rrsets_with_disabled(zone, at_names)
-            nameservers = await self._nameservers(zone)
+            present = await self._held(zone, at_names)
             _refuse_changed_findings(changed_since(zone, task.rrsets, present))
             plan = plan_removals(zone, task.rrsets, present, task.owner, task.addresses)
             refuse_conflicts([plan], _ANOTHER_DEPLOYMENT)
@@ -168,20 +197,7 @@ class RemovalActivities:
             outcome=removal_summary(changes, planned=task.dry_run),
             changes=changes,
             hazards=plan.hazards,
-            zones=[ServedZone(zone=zone, nameservers=nameservers, names=at_names)] if nameservers else [],
         )
-
-    async def _rrsets_with_disabled(self, zone: str, at_names: list[str]) -> list[RRset]:
-        """What is disabled is deleted with its rrset. Where nothing else is in one, no read here says whose it is."""
-        try:
-            present = await self._powerdns.rrsets_with_disabled(zone, at_names, at_names)
-        except ZoneMissing:
-            return []
-        return [rrset for rrset in present if rrset.served]
-
-    async def _nameservers(self, zone: str) -> list[str]:
-        apex = await self._rrsets(zone, [zone])
-        return [server for rrset in apex if rrset.type == "NS" for server in rrset.served]
 
     @activity.defn(name="zone-remove")
     async def remove_zone(self, task: RemoveZone) -> ZoneReport:
@@ -206,10 +222,10 @@ class RemovalActivities:
 
     async def _see_zone(self, zone: str, parent_zone: str | None, task: RemoveZone) -> ZoneSeen:
         metadata = await self._powerdns.zone(zone)
-        at_the_cut = await self._rrsets(parent_zone, [zone]) if parent_zone else []
+        at_the_cut = await self._held(parent_zone, [zone]) if parent_zone else []
         if metadata is None:
             return ZoneSeen(zone=zone, hosted=False, parent_zone=parent_zone, at_the_cut=at_the_cut)
-        apex, below = await side_by_side([self._rrsets(zone, [zone]), self._below(zone, task)])
+        apex, below = await side_by_side([self._held(zone, [zone]), self._below(zone, task)])
         return ZoneSeen(
             zone=zone,
             writable=metadata.writable,
@@ -224,15 +240,19 @@ class RemovalActivities:
     async def _is_claimed(self, pool_name: str) -> bool:
         """Whether PDM holds a released name again: it takes a zone that it finds there for the new holder's."""
         pool_domain = names.parent_of(pool_name)
-        rows = await self._pdm.rows(pool_domain) if pool_domain else None
-        return any(f"{row.subdomain}.{pool_domain}" == pool_name for row in rows or [])
+        rows = await self._pool_rows(pool_domain) if pool_domain else []
+        return any(f"{row.subdomain}.{pool_domain}" == pool_name for row in rows)
+
+    async def _pool_rows(self, pool_domain: str) -> list[Allocation]:
+        """Of a pool that PDM doesn't manage, none."""
+        return await self._pdm.rows(pool_domain) or []
 
     async def _below(self, zone: str, task: RemoveZone) -> list[RRset]:
         """Whose it is matters only in a dry run, before which nothing was removed, and in what PDM left."""
         if not task.dry_run and not task.leftover_of_pool:
             return await self._powerdns.search.some_below(zone)
         some = await self._powerdns.search.some_below(zone, MOST_RRSETS + ENOUGH_TO_TELL)
-        return await self._rrsets(zone, {rrset.name for rrset in some})
+        return await self._held(zone, {rrset.name for rrset in some})
 
 
 def _removed(seen: ZoneSeen) -> ZoneChange:
@@ -262,14 +282,25 @@ def _refuse_changed_findings(changed: list[str]) -> None:
         )
 
 
+def _too_late_to_find(intent: RemovalIntent) -> PowerDNSUnavailable:
+    return PowerDNSUnavailable(
+        f"PowerDNS answers so slowly that this attempt had no time left to find all that "
+        f"{intent.owner.sovereign_fqdn} has. Nothing was removed. Tried again; look whether it is overloaded, or its "
+        "database hangs",
+        sent=False,
+    )
+
+
 def _first(told: list[str]) -> str:
     more = len(told) - MOST_NAMED
     return "; ".join(told[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _told(zones: list[FoundZone], left: list[str]) -> str:
+def _told(zones: list[FoundZone], left: list[str], left_over: list[str]) -> str:
     count = sum(len(zone.rrsets) for zone in zones)
     told = f"{count} rrsets in {', '.join(zone.zone for zone in zones if zone.rrsets)}" if count else "no records"
+    if left_over:
+        told += f" in this run, whose result can tell no more; {len(left_over)} more for the next: {_first(left_over)}"
     made = [zone.zone for zone in zones if zone.made_for_us or zone.made_by_pdm]
     if made:
         told += f"; made for this Sovereign: zone {', '.join(made)}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from activities.attempt_time import waited
 from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.resolver_places import Resolver
 from sovereign_dns.clients.resolvers import Resolvers
@@ -40,4 +41,5 @@ def _look(
     *said, delegation = answers
     evidence = [judge(question, answer) for question, answer in zip(questions, said, strict=True)]
     seen = known.seen(resolver.label).changed(nameservers=sorted(delegation.values)[:MOST_NAMESERVERS_TOLD])
-    return after_look(seen, evidence, datetime.now(UTC), silent=all(answer.error for answer in answers))
+    silent = all(answer.error for answer in answers)
+    return after_look(seen, evidence, datetime.now(UTC), silent=silent, waited=waited())

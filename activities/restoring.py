@@ -8,12 +8,12 @@ from activities.attempt_time import in_time
 from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.contract import RecordChange
 from sovereign_dns.failures import ZoneMissing
 from sovereign_dns.messages import RecordsReport, RestoreZoneRecords, ServedZone
 from sovereign_dns.records import ZonePlan, summary
 from sovereign_dns.restoring import plan_restoring
-from sovereign_dns.rrsets import RRset
 
 _TAKE_OVER = (
     "What stands there is neither what the run left, nor what was there before: somebody wrote it since. If it shall "
@@ -26,6 +26,7 @@ class RestoringActivities:
 
     def __init__(self, powerdns: PowerDNS) -> None:
         self._powerdns = powerdns
+        self._rrsets = RRsetsAtNames(powerdns)
         self._writes = ZoneWrites(powerdns)
 
     @activity.defn(name="records-restore")
@@ -42,7 +43,7 @@ class RestoringActivities:
     async def _plan(self, task: RestoreZoneRecords) -> tuple[ZonePlan, ServedZone]:
         at_names = list(dict.fromkeys(names.relative_to_root(change.name) for change in task.records))
         try:
-            existing = await self._existing(task, at_names)
+            existing = await self._rrsets.held(task.zone, at_names)
             nameservers = await self._powerdns.nameservers(task.zone)
         except ZoneMissing:
             if not task.dry_run:
@@ -58,13 +59,6 @@ class RestoringActivities:
             takeover=task.takeover,
         )
         return plan, ServedZone(zone=task.zone, nameservers=nameservers, names=at_names)
-
-    async def _existing(self, task: RestoreZoneRecords, at_names: list[str]) -> list[RRset]:
-        """What stands there. What is disabled is looked for only where it matters."""
-        may_be_disabled = [
-            names.relative_to_root(c.name) for c in task.records if c.before_disabled or c.after_disabled
-        ]
-        return await self._powerdns.rrsets_with_disabled(task.zone, at_names, may_be_disabled)
 
     async def _zones_below(self, zone: str, records: Iterable[RecordChange]) -> set[str]:
         """Those that would answer in this one's place for a name that is put back into it."""

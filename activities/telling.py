@@ -1,5 +1,7 @@
 """What an activity tells its workflow before it ends: a failed attempt leaves nothing in the run's history."""
 
+import hashlib
+
 import structlog
 from temporalio import activity
 from temporalio.service import RPCError
@@ -26,9 +28,16 @@ async def tell(signal: str, message: Message) -> None:
         _log.info("the run could not be told", signal=signal, reason=error.message)
 
 
+class AttemptTold(Message):
+    """What was told already. Not in full: of many rrsets, a heartbeat has no room for that beside what it notes."""
+
+    digest: str
+
+
 async def tell_of_attempt(attempted: ChangesAttempted) -> None:
     """Tells of a write whose answer was not heard, since the run may end before it is known. Once in all attempts."""
-    told = journal.notes(ChangesAttempted)
-    if attempted not in told:
+    told = journal.notes(AttemptTold)
+    this = AttemptTold(digest=hashlib.sha256(attempted.model_dump_json().encode()).hexdigest())
+    if this not in told:
         await tell(CHANGES_ATTEMPTED, attempted)
-        await journal.remember(*told, attempted)
+        await journal.remember(*told, this)

@@ -53,7 +53,8 @@ class ZoneWrites:
 
     async def _send(self, plans: list[ZonePlan], changes: list[RecordChange], removed: list[ZoneChange]) -> None:
         _log.info("writing", replaced={c.name: c.before for c in changes if c.before and c.change != "unchanged"})
-        written, removals_sent = 0, []
+        written = 0
+        removing: ZoneChange | None = None
         try:
             for plan in plans:
                 _insist_on_time(plan.zone)
@@ -62,12 +63,14 @@ class ZoneWrites:
             for zone in removed:
                 name = names.relative_to_root(zone.zone)
                 _insist_on_time(name)
-                removals_sent.append(zone)
+                removing = zone
                 await self._powerdns.delete_zone(name)
         except Failure as failure:
             # Something was written, or perhaps only an answer was lost; and the run may end before it is known.
-            if written or (isinstance(failure, Outage) and failure.sent):
-                await tell_of_attempt(ChangesAttempted(changes=changes, zones=removals_sent))
+            unheard = isinstance(failure, Outage) and failure.sent
+            if written or unheard:
+                perhaps_gone = [removing.changed(unconfirmed=True)] if removing and unheard else []
+                await tell_of_attempt(ChangesAttempted(changes=changes, zones=perhaps_gone))
             raise
 
 

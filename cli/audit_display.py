@@ -14,18 +14,20 @@ from sovereign_dns.fix_intent import why_not_removable
 _STYLES: dict[Severity, str] = {"critical": "bold red", "warning": "yellow", "notice": "cyan"}
 
 
-def show(result: AuditResult, terminal: Console) -> None:
-    """Prints the findings, worst first, and what they rest on."""
+def show(result: AuditResult, terminal: Console, *, standing: bool = False) -> None:
+    """Prints the findings, worst first, and what they rest on; also those that stand from audits before, if wanted."""
     for severity in get_args(Severity):
         findings = [finding for finding in result.findings if finding.severity == severity]
         if findings:
-            terminal.print(_group(severity, findings))
+            terminal.print(_group(Text(f"{severity}: {len(findings)}", _STYLES[severity]), findings))
+    if standing and result.standing:
+        told = f"found by audits before, not looked for by this one, or without room in it: {len(result.standing)}"
+        terminal.print(_group(Text(told), result.standing))
     for line in _summary(result):
         terminal.print(line, markup=False)
 
 
-def _group(severity: Severity, findings: list[Finding]) -> RenderableType:
-    title = Text(f"{severity}: {len(findings)}", _STYLES[severity])
+def _group(title: Text, findings: list[Finding]) -> RenderableType:
     table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
     for column in ("id", "kind", "name", "content", "news", "mended by"):
         table.add_column(column, overflow="fold", no_wrap=column in {"id", "kind", "news"})

@@ -1,4 +1,4 @@
-"""`audit fix`: removes what one finding names, after showing it."""
+"""`audit fix`: removes what one finding names, after showing it, and after an audit has found it once more."""
 
 import asyncio
 import secrets
@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 from temporalio.client import Client, WorkflowFailureError
 
-from cli import agreeing, audit_display, display, planning, starting, watching
+from cli import agreeing, audit_display, display, planning, reading, starting, watching
 from cli.audit_results import known_findings
+from cli.audit_runs import audit_request, audited
 from cli.connection import connect
-from cli.outcome import failed
-from sovereign_dns.audit_contract import FIX_FINDING, Finding, FixFindingRequest
+from cli.outcome import INTERRUPTED, failed
+from sovereign_dns.audit_contract import FIX_FINDING, AuditResult, Finding, FixFindingRequest
+from sovereign_dns.audit_news import known_from
 from sovereign_dns.contract import ProvisionResult
 from sovereign_dns.fix_intent import fix_lock_id, why_not_removable
 
@@ -48,12 +50,49 @@ async def _fix(finding_id: str, *, yes: bool, dry_run: bool, as_json: bool) -> i
         return 1
     if not (yes or dry_run or _agreed(finding)):
         return 1
+    try:
+        latest = await _looked_at_again(client, finding)
+    except WorkflowFailureError as error:
+        return failed(error)
+    except reading.ReaderGoneError:
+        return INTERRUPTED
+    if why := _why_not_now(finding, latest):
+        terminal.print(why, markup=False)
+        return 1
     request = FixFindingRequest(finding=finding, togetherWith=together, dryRun=dry_run)
     code = await _start_and_show(client, request, as_json=as_json)
     if code == 0 and not (dry_run or as_json):
         for line in _what_is_gone(finding, known):
             display.console().print(line, markup=False)
     return code
+
+
+async def _looked_at_again(client: Client, finding: Finding) -> AuditResult:
+    """What an audit says now.
+
+    What makes a record a finding may be gone, though the record is as it was: somebody has made the zone that a
+    delegation leads to, or provisioned the Sovereign again.
+    """
+    zone, terminal = finding.zone.rstrip("."), display.console(stderr=True)
+    terminal.print(f"looking at zone {zone} once more before anything is removed", markup=False)
+    latest = await audited(client, audit_request([zone], []))
+    if finding.id in {standing.id for standing in latest.standing}:
+        terminal.print(
+            f"whether {finding.id} is still a {finding.kind} is not known, since not all of the inventory can be read; "
+            "its record is removed only where it is as it was found",
+            markup=False,
+        )
+    return latest
+
+
+def _why_not_now(finding: Finding, latest: AuditResult) -> str | None:
+    """None where it was found again, or could not be looked for, since the inventory can't be read."""
+    if finding.id in known_from(latest):
+        return None
+    return (
+        f"{finding.id} is gone by now: {finding.name} {finding.type} in zone {finding.zone} is no {finding.kind} any "
+        "more, and nothing was removed. What is found there: sovereign-dns audit show"
+    )
 
 
 def _what_is_gone(finding: Finding, known: Mapping[str, Finding]) -> Iterator[str]:
@@ -84,6 +123,7 @@ def _agreed(finding: Finding) -> bool:
         f"Remove {finding.name} {finding.type} from zone {finding.zone}?",
         unattended="nothing was removed: there is no terminal to ask at. To remove it: "
         f"sovereign-dns audit fix {finding.id} --yes",
+        declined="nothing was removed",
     )
 
 

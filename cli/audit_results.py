@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from cli import display
 from sovereign_dns.audit_contract import AUDIT_ZONES, AuditResult, Finding
 from sovereign_dns.audit_news import known_from
 
 MOST_TRIED = 10
-"""Results that were deleted since they were listed."""
+"""Results that were deleted since they were listed, or that another version wrote."""
 
 _COMPLETED = f'WorkflowType = "{AUDIT_ZONES}" AND ExecutionStatus = "Completed"'
 
@@ -30,6 +32,12 @@ async def latest_audit(client: Client) -> CompletedAudit | None:
         handle = client.get_workflow_handle(execution.id, run_id=execution.run_id, result_type=AuditResult)
         try:
             return CompletedAudit(execution.id, execution.close_time, await handle.result())
+        except ValidationError:
+            display.console(stderr=True).print(
+                f"the result of {execution.id} (run {execution.run_id}) can't be read by this version, "
+                "and is passed over",
+                markup=False,
+            )
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

@@ -48,7 +48,7 @@ def run(zones: Zones = None, *, inventory: Inventory = None, json: Json = False,
 
 
 def show(*, json: Json = False, markdown: Markdown = False) -> None:
-    """Print the latest audit's result. Exits 0 without findings, 1 with any."""
+    """Print the latest audit's result, and what stands from those before. Exits 0 without findings, 1 with any."""
     raise typer.Exit(asyncio.run(_show(as_json=json, as_markdown_=markdown)))
 
 
@@ -63,15 +63,24 @@ def audit_request(zones: list[str], inventory: list[str]) -> AuditRequest:
 
 
 async def _run(wanted: AuditRequest, *, as_json: bool, as_markdown_: bool) -> int:
-    client = await connect()
-    workflow_id = f"{AUDIT_SCHEDULE_ID}/{secrets.token_hex(4)}"
     try:
-        result = await reading.result_of(_start(client, wanted, workflow_id), workflow_id, _show_trouble)
+        result = await audited(await connect(), wanted)
     except WorkflowFailureError as error:
         return failed(error)
     except reading.ReaderGoneError:
         return INTERRUPTED
     return _report(result, as_json=as_json, as_markdown_=as_markdown_)
+
+
+async def audited(client: Client, wanted: AuditRequest) -> AuditResult:
+    """What an audit finds now.
+
+    Raises:
+        ReaderGoneError: Ctrl-C. It has been told what became of the run.
+        WorkflowFailureError: the run failed.
+    """
+    workflow_id = f"{AUDIT_SCHEDULE_ID}/{secrets.token_hex(4)}"
+    return await reading.result_of(_start(client, wanted, workflow_id), workflow_id, _show_trouble)
 
 
 async def _start(client: Client, wanted: AuditRequest, workflow_id: str) -> Handle:
@@ -114,14 +123,15 @@ async def _show(*, as_json: bool, as_markdown_: bool) -> int:
         terminal = display.console(stderr=True)
         terminal.print("no audit has a result in this namespace. Start one with: sovereign-dns audit run", markup=False)
         return 1
-    return _report(latest.result, as_json=as_json, as_markdown_=as_markdown_)
+    code = _report(latest.result, as_json=as_json, as_markdown_=as_markdown_, standing=True)
+    return 1 if latest.result.standing else code
 
 
-def _report(result: AuditResult, *, as_json: bool, as_markdown_: bool) -> int:
+def _report(result: AuditResult, *, as_json: bool, as_markdown_: bool, standing: bool = False) -> int:
     if as_json:
         print(result.model_dump_json())
     elif as_markdown_:
         print(as_markdown(result, most=None))
     else:
-        audit_display.show(result, display.console())
+        audit_display.show(result, display.console(), standing=standing)
     return 1 if result.findings or result.left_out else 0

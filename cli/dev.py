@@ -98,6 +98,7 @@ def _show(stack: "Stack", seconds: float) -> None:
         ("pool-domain-manager (simulated)", stack.pdm.url),
         ("Kubernetes (simulated)", stack.kubernetes.url),
         ("worker's health", f"{stack.worker.health_url}/readyz"),
+        ("registrars' tokens (made up)", str(stack.registrar_tokens)),
         ("logs", str(stack.state / "logs")),
     ):
         table.add_row(what, where)

@@ -9,7 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.waiting import Waiting
-from sovereign_dns.contract import Hazard, Owner, ProvisionResult, RecordChange, StepStatus, VerificationResult
+from sovereign_dns.contract import (
+    CertificateStatus,
+    Hazard,
+    Owner,
+    PoolNameChange,
+    ProvisionResult,
+    RecordChange,
+    StepStatus,
+    VerificationResult,
+    ZoneChange,
+)
 from sovereign_dns.standing import subject_of
 
 _MARKS = {
@@ -82,13 +92,20 @@ def besides_records(result: ProvisionResult) -> Iterator[str]:
     for zone in result.zones:
         if zone.change == "removed":
             signed = " with its keys" if zone.signed else ""
-            yield f"- zone {zone.zone}{signed} (name servers {', '.join(zone.nameservers) or 'unknown'})"
+            told = f"- zone {zone.zone}{signed} (name servers {', '.join(zone.nameservers) or 'unknown'})"
+            yield told + _perhaps(zone)
     for certificate in result.certificates:
         if certificate.change == "removed":
-            yield f"- Certificate {certificate.name} in {certificate.namespace} (its Secret is left)"
+            told = f"- Certificate {certificate.name} in {certificate.namespace} (its Secret is left)"
+            yield told + _perhaps(certificate)
     for name in result.pool_names:
         if name.change == "released":
-            yield f"- pool name {name.subdomain}.{name.domain} ({name.load_balancer_ip or 'no address'} in PDM)"
+            told = f"- pool name {name.subdomain}.{name.domain} ({name.load_balancer_ip or 'no address'} in PDM)"
+            yield told + _perhaps(name)
+
+
+def _perhaps(change: ZoneChange | CertificateStatus | PoolNameChange) -> str:
+    return ", perhaps: the run ended before the answer came" if change.unconfirmed else ""
 
 
 class HazardNotice:

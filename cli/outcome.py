@@ -36,7 +36,9 @@ _START_AGAIN = {
 
 def how_to_start_again(fqdn: str, workflow_type: str | None) -> str:
     """For a run that has ended without everything done."""
-    how = _START_AGAIN.get(workflow_type or PROVISION_SOVEREIGN, "by the command that it was started with")
+    how = _START_AGAIN.get(workflow_type or PROVISION_SOVEREIGN)
+    if how is None:
+        return "to start it again, give the command that it was started with"
     return f"to start it again {how.format(fqdn=fqdn)}"
 
 

@@ -126,9 +126,16 @@ def _over_recorded(given: dict[str, Any], fqdn: str, more: tuple[str, ...]) -> d
         return given
     taken = {field: value for field, value in _removable(before.body, more).items() if field not in given}
     if taken:
-        told = ", ".join(f"{field} {shown(value)}" for field, value in taken.items())
+        told = "; ".join(f"{field} {_as_typed(value)}" for field, value in taken.items())
         terminal.print(f"from its recorded provisioning ({before}): {told}", markup=False)
     return taken | given
+
+
+def _as_typed(value: object) -> str:
+    """A list of names, or of what has one, as people type it."""
+    if isinstance(value, list):
+        return ", ".join(str(item.get("name")) if isinstance(item, dict) else str(item) for item in value)
+    return shown(value)
 
 
 def _removable(body: dict[str, Any], more: tuple[str, ...]) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def build_request(
     issuer: Issuer = None,
     remove_wildcards: RemoveWildcards = None,
     takeover: Takeover = None,
+    level: Level = None,
     request_file: RequestFile = None,
     again: Again = False,
 ) -> ProvisionRequest:
@@ -129,6 +130,8 @@ def build_request(
     body |= given(deploymentId=deployment_id, removeWildcards=remove_wildcards or None, takeover=takeover)
     if of_certificate := given(enabled=certificate, issuer=issuer):
         body["certificate"] = over(body.get("certificate"), of_certificate)
+    if level is not None:
+        body["verification"] = over(body.get("verification"), {"level": level})
     if pool is not None:
         named = pool_name(body.get("sovereignFQDN"), pool)
         created_by = f"sovereign-dns-cli-{body.get('deploymentId')}"

@@ -136,14 +136,19 @@ async def _start(client: Client, wanted: RestoreRequest, workflow_id: str) -> Ha
 
 
 def _show(planned: ProvisionResult, lost: ProvisionResult, terminal: Console) -> None:
-    for line in _besides_records(lost):
+    for line in _besides_records(lost, planned):
         terminal.print(line, markup=False)
     planning.show(planned, terminal)
 
 
-def _besides_records(lost: ProvisionResult) -> Iterator[str]:
-    """One line for each zone, Certificate and pool name that is put back."""
+def _besides_records(lost: ProvisionResult, planned: ProvisionResult) -> Iterator[str]:
+    """One line for each zone, Certificate and pool name that is put back, or is there."""
+    of_pools = {f"{name.subdomain}.{name.domain}." for name in lost.pool_names}
+    to_be_made = {zone.zone for zone in planned.zones} | of_pools
     for zone in lost.zones:
+        if zone.zone not in to_be_made:
+            yield f"= zone {zone.zone} is there, and keeps its keys"
+            continue
         yield (
             f"+ zone {zone.zone} made anew, with new keys: a hosted zone above it gets the new DS; where a registry "
             "holds a DS of the old keys, replace it there, or validating resolvers refuse the zone"

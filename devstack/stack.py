@@ -55,6 +55,7 @@ class Stack:
         self._start_simulators = simulators
         self._lock = StateLock(self.state)
         self._key_file = self.state / "secrets" / "powerdns-api-key"
+        self.registrar_tokens = self.state / "secrets" / "registrars"
         token_file = self.state / "secrets" / "kubernetes-token"
 
         self.temporal = TemporalServer(self.state, ports.temporal, ports.temporal_ui, namespaces)
@@ -83,6 +84,7 @@ class Stack:
             "CATALYST_POWERDNS_API_URL": self.powerdns.api_url,
             "CATALYST_POWERDNS_API_KEY_FILE": str(self._key_file),
             "POOL_DOMAIN_MANAGER_URL": self.pdm.url,
+            "CATALYST_REGISTRAR_CREDENTIALS_DIR": str(self.registrar_tokens),
             "CATALYST_DNS_AUTHORITATIVE": self.powerdns.dns_address,
             "CATALYST_DNS_PROPAGATION_RESOLVERS": self.recursor.address,
             "KUBECONFIG": str(self.kubernetes.kubeconfig),
@@ -100,6 +102,8 @@ class Stack:
         self._lock.acquire()
         try:
             self.ports.check(unused=self._unused_ports())
+            # PDM's simulator takes any token but one that starts with "invalid".
+            secret(self.registrar_tokens / "cloudflare-token")
             self._start_together()
             if self._start_worker:
                 self.worker.start()

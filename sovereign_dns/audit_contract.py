@@ -27,11 +27,21 @@ MOST_FINDINGS = 1000
 """In one result; further ones are counted. Temporal takes no result above 2 MiB, and ours stay below 1 MB."""
 
 
+_LARGEST_NETWORK = {4: 8, 6: 7}
+"""Prefix lengths: those of the largest private networks, 10.0.0.0/8 and fc00::/7."""
+
+
 def _network(text: str) -> str:
     try:
-        return str(ipaddress.ip_network(text))
+        network = ipaddress.ip_network(text)
     except ValueError as error:
         raise ValueError(f"{text[:60]!r} is no network (CIDR, such as 77.42.11.0/24) and no address: {error}") from None
+    if network.prefixlen < _LARGEST_NETWORK[network.version]:
+        raise ValueError(
+            f"{text[:60]!r} is more than anybody owns (a prefix shorter than /{_LARGEST_NETWORK[network.version]}): "
+            "no audit would ever find an orphan there"
+        )
+    return str(network)
 
 
 Network = Annotated[str, AfterValidator(_network)]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from sovereign_dns.audit_contract import MOST_FINDINGS, AuditedZone, AuditResult, Finding, Severity, SourceRead
-from sovereign_dns.audit_news import Known, looked_for
+from sovereign_dns.audit_news import Known, known_from, looked_for
 from sovereign_dns.finding import LONGEST_EVIDENCE, LONGEST_MESSAGE, cut
 from sovereign_dns.names import absolute
 from sovereign_dns.wire import Message
@@ -163,6 +163,22 @@ class Ledger:
             gone=_that_fit(sorted(gone, key=rank), MOST_BYTES_OF_GONE),
             standing=_that_fit(sorted(standing, key=rank), MOST_BYTES_OF_STANDING),
         )
+
+
+def beside(result: AuditResult, latest: AuditResult) -> AuditResult:
+    """The result after an audit that has ended while this one looked, and that whoever comes next would not see.
+
+    What that one has found and this one doesn't tell stands; what stood and that one has seen gone is forgotten.
+    """
+    known, gone = known_from(latest), {finding.id for finding in latest.gone}
+    findings = [
+        finding.changed(first_seen=known[finding.id].first_seen, news="same") if finding.id in known else finding
+        for finding in result.findings
+    ]
+    told = {finding.id for finding in [*result.findings, *result.standing, *result.gone]}
+    standing = [finding for finding in result.standing if finding.id not in gone]
+    standing += [finding.changed(news="same") for id_, finding in known.items() if id_ not in told]
+    return result.changed(findings=findings, standing=_that_fit(sorted(standing, key=rank), MOST_BYTES_OF_STANDING))
 
 
 def _that_fit(items: list[Item], most_bytes: int) -> list[Item]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from sovereign_dns.audit_contract import AuditResult, Finding, SourceRead
 from sovereign_dns.audit_ledger import SEVERITIES
-from sovereign_dns.markdown import plain
+from sovereign_dns.markdown import code, plain
 from sovereign_dns.runbook import pointer
 
 MOST_IN_THE_UI = 10
@@ -37,7 +37,7 @@ def as_markdown(result: AuditResult, *, runbook_url: str | None = None, most: in
         runbook_url: where this installation's people read docs/runbook.md, if it says so.
         most: how many findings are told, and how many that are gone; None for all.
     """
-    shown, gone = result.findings[:most], result.gone[:most]
+    shown, standing, gone = result.findings[:most], result.standing[:most], result.gone[:most]
     parts = [f"### Audit of {result.zones_total} zones with {result.rrsets_total} rrsets: {in_short(result)}"]
     parts += [plain(note) for note in result.notes]
     for severity in SEVERITIES:
@@ -51,9 +51,12 @@ def as_markdown(result: AuditResult, *, runbook_url: str | None = None, most: in
     if result.findings:
         entries = dict.fromkeys(found.kind for found in result.findings)
         parts.append(f"What to do: {', '.join(pointer(entry, runbook_url) for entry in entries)}")
+    if standing:
+        parts.append(
+            _section("Standing from audits before", [*map(_standing, standing), *_more(result.standing, most)])
+        )
     if gone:
-        more = [f"- … and {len(result.gone) - len(gone)} more"] if len(result.gone) > len(gone) else []
-        parts.append(_section("Gone since the audit before", [*map(_gone, gone), *more]))
+        parts.append(_section("Gone since the audit before", [*map(_gone, gone), *_more(result.gone, most)]))
     parts.append(_section("Inventory", map(_source, result.inventory)))
     seconds = (result.finished_at - result.started_at).total_seconds()
     parts.append(f"Began {result.started_at:%Y-%m-%d %H:%M:%S} UTC, took {seconds:.0f} s.")
@@ -64,16 +67,31 @@ def _section(title: str, lines: Iterable[str]) -> str:
     return "\n".join([f"#### {title}", *lines])
 
 
+def _more(findings: list[Finding], most: int | None) -> list[str]:
+    return [f"- … and {len(findings) - most} more"] if most is not None and len(findings) > most else []
+
+
 def _finding(found: Finding) -> str:
-    since = "new" if found.news == "new" else f"since {found.first_seen:%Y-%m-%d %H:%M} UTC"
-    what = f"`{found.name}` {found.type}".rstrip()
-    lines = [f"- {_MARKS[found.severity]} **{found.kind}** {what} ({since}): {plain(found.message)}"]
+    since = "new" if found.news == "new" else _since(found)
+    lines = [f"- {_MARKS[found.severity]} **{found.kind}** {_what(found)} ({since}): {plain(found.message)}"]
     lines += [f"    - {plain(line)}" for line in found.evidence]
-    return "\n".join([*lines, f"    - `{found.mend}`"])
+    return "\n".join([*lines, f"    - {code(found.mend)}"])
+
+
+def _standing(found: Finding) -> str:
+    return f"- {_MARKS[found.severity]} {found.kind} {_what(found)} ({_since(found)}): {code(found.mend)}"
 
 
 def _gone(found: Finding) -> str:
-    return f"- ✔ {found.kind} `{found.name}` {found.type} (since {found.first_seen:%Y-%m-%d %H:%M} UTC)"
+    return f"- ✔ {found.kind} {_what(found)} ({_since(found)})"
+
+
+def _what(found: Finding) -> str:
+    return f"{code(found.name)} {found.type}".rstrip()
+
+
+def _since(found: Finding) -> str:
+    return f"since {found.first_seen:%Y-%m-%d %H:%M} UTC"
 
 
 def _source(read: SourceRead) -> str:

@@ -9,11 +9,14 @@ from functools import partial
 from typing import TypeVar
 
 from sovereign_dns.contract import (
+    CertificateStatus,
     Hazard,
+    PoolNameChange,
     ProvisionResult,
     RecordChange,
     ServerVerdict,
     StepStatus,
+    ZoneChange,
     sovereign_workflow_id,
 )
 from sovereign_dns.markdown import plain
@@ -86,7 +89,11 @@ def _changed(status: ProvisionResult) -> Iterator[str]:
     """What the run has changed of what was there."""
     if besides := [f"- {plain(told)}" for told in _besides_records(status)]:
         yield _section("Zones, pool names and Certificates", besides)
-    replaced = [change for change in status.records if change.before and change.change in {"replaced", "removed"}]
+    replaced = [
+        change
+        for change in status.records
+        if (change.before or change.before_disabled) and change.change in {"replaced", "removed"}
+    ]
     if replaced:
         yield _section("Replaced or removed", _first_lines(partial(_replaced, status.sovereign_fqdn), replaced))
 
@@ -94,12 +101,18 @@ def _changed(status: ProvisionResult) -> Iterator[str]:
 def _besides_records(status: ProvisionResult) -> Iterator[str]:
     """One line for each."""
     for zone in status.zones:
-        yield f"zone {zone.zone} {zone.change}"
+        yield f"zone {zone.zone} {_perhaps(zone)}{zone.change}"
     for name in status.pool_names:
-        yield f"pool name {name.subdomain} of {name.domain} {name.change}"
+        yield f"pool name {name.subdomain} of {name.domain} {_perhaps(name)}{name.change}"
     for certificate in status.certificates:
         if certificate.change == "removed":
-            yield f"Certificate {certificate.name} in {certificate.namespace} removed; its Secret is left"
+            gone = f"{_perhaps(certificate)}removed; its Secret is left"
+            yield f"Certificate {certificate.name} in {certificate.namespace} {gone}"
+
+
+def _perhaps(change: ZoneChange | PoolNameChange | CertificateStatus) -> str:
+    """The run ended before it knew."""
+    return "perhaps " if change.unconfirmed else ""
 
 
 def _handed_over(fqdn: str, lock_id: str) -> str:
@@ -181,4 +194,6 @@ def _replaced(sovereign_fqdn: str, change: RecordChange) -> str:
     after = ", ".join(change.after) or "nothing"
     owner = change.before_owner
     whose = f" (of {owner.sovereign_fqdn})" if owner and owner.sovereign_fqdn != sovereign_fqdn else ""
-    return f"- `{change.name}` {change.type}: {plain(', '.join(change.before) + whose)} → {plain(after)}"
+    return (
+        f"- `{change.name}` {change.type}: {plain((', '.join(change.before) or 'disabled') + whose)} → {plain(after)}"
+    )

@@ -286,12 +286,16 @@ class CertificateStatus(Message):
 
 
 class ZoneChange(Message):
-    """A zone that this run created or removed. The keys of a signed one are not kept: a restored zone has new ones."""
+    """A zone that this run created or removed. The keys of a signed one are not kept: a restored zone has new ones.
+
+    `unconfirmed` where the run ended before it knew whether PowerDNS had done it.
+    """
 
     zone: str
     change: Literal["created", "removed"]
     nameservers: list[str] = []
     signed: bool = False
+    unconfirmed: bool = False
 
 
 class PoolNameChange(Message):
@@ -363,7 +367,10 @@ class VerificationResult(Message):
 
 
 class Hazard(Message):
-    """Something that endangers this Sovereign or a neighbour, and was left alone."""
+    """Something that endangers this Sovereign or a neighbour, and was left alone.
+
+    Of a Certificate, `zone` is empty, `name` is its namespace and its name, and `content` are its DNS names.
+    """
 
     kind: Literal[
         "stale-wildcard",
@@ -373,6 +380,7 @@ class Hazard(Message):
         "kept-for-another",
         "zone-kept",
         "still-delegated",
+        "certificate-left",
     ]
     zone: str
     name: str

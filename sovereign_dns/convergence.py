@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from sovereign_dns import verification
 from sovereign_dns.contract import AnswerEvidence, ServerVerdict, VerificationResult
+from sovereign_dns.pacing import is_young, pause_after
 from sovereign_dns.wire import Message
 
 AFTER_EXPIRY = timedelta(seconds=1)
@@ -132,7 +133,12 @@ def questions_left(seen: ResolverSeen, expected: Sequence[Asked], now: datetime)
 
 
 def after_look(
-    seen: ResolverSeen, answers: Sequence[AnswerEvidence], now: datetime, *, silent: bool = False
+    seen: ResolverSeen,
+    answers: Sequence[AnswerEvidence],
+    now: datetime,
+    *,
+    silent: bool = False,
+    waited: timedelta = timedelta(),
 ) -> ResolverSeen:
     """What is known of a resolver after it was asked, and when to ask it again.
 
@@ -141,12 +147,17 @@ def after_look(
         answers: what it said of the questions that were open.
         now: when it said so.
         silent: whether it answered nothing at all. A wrong answer is not forgotten by that.
+        waited: since the first look. The longer that is, the longer is the pause, also where an answer holds for less:
+            it may be wrong for days, as where a resolver keeps the former delegation, or keys that no longer fit.
     """
     before = {(answer.name, answer.type): answer for answer in seen.answers}
     latest = before | {(answer.name, answer.type): _latest(before, answer) for answer in answers}
     looks_in_vain = seen.looks_in_vain + 1 if silent else 0
     after = seen.changed(answers=list(latest.values()), looks_in_vain=looks_in_vain)
-    return after.changed(look_again_at=None if after.has_converged else _next_look(after, now, silent=silent))
+    if after.has_converged:
+        return after.changed(look_again_at=None)
+    earliest = now if is_young(waited) else now + pause_after(waited)
+    return after.changed(look_again_at=max(_next_look(after, now, silent=silent), earliest))
 
 
 def _latest(before: Mapping[tuple[str, str], AnswerEvidence], answer: AnswerEvidence) -> AnswerEvidence:

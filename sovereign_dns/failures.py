@@ -146,7 +146,11 @@ class HetznerUnauthorized(NeedsAHand):
 
 
 class KubernetesForbidden(NeedsAHand):
-    """The Kubernetes API doesn't know the credentials, or RBAC doesn't allow the call."""
+    """The Kubernetes API doesn't know the credentials, or RBAC doesn't allow the call: `by_rbac`."""
+
+    def __init__(self, message: str, *, by_rbac: bool = False) -> None:
+        super().__init__(message)
+        self.by_rbac = by_rbac
 
 
 class KubernetesNotConfigured(NeedsAHand):

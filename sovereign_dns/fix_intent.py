@@ -9,6 +9,7 @@ from sovereign_dns.failures import InvalidInput, ProtectedName
 from sovereign_dns.intent import NamingRules
 from sovereign_dns.messages import RRsetToRemove
 from sovereign_dns.names import relative_to_root
+from sovereign_dns.protected_names import at_stake
 from sovereign_dns.removal_intent import RemovalIntent
 
 REMOVABLE: tuple[FindingKind, ...] = ("orphan", "dangling", "shadowing")
@@ -99,12 +100,10 @@ def _refuse_outside(name: str, allowed: list[str]) -> None:
 
 def _refuse_protected(name: str, types: Iterable[str], protected_fqdns: list[str]) -> None:
     """Also what a protected name may be answered by: a wildcard above it, or a delegation at it or above."""
-    above = name.removeprefix("*.") if name.startswith("*.") else name
-    reaches_below = name.startswith("*.") or bool({"NS", "DS", "DNAME"} & set(types))
-    for protected in sorted(protected_fqdns):
-        if name == protected or (reaches_below and names.is_at_or_below(protected, above)):
-            raise ProtectedName(
-                f"finding.name: removing {name} may take {protected} away, which is protected "
-                "(CATALYST_PROTECTED_FQDNS): it is the platform's own, and no request may touch it. Where the record "
-                "is really to go, remove it by hand"
-            )
+    protected = at_stake(name, types, protected_fqdns)
+    if protected is not None:
+        raise ProtectedName(
+            f"finding.name: removing {name} may take {protected} away, which is protected "
+            "(CATALYST_PROTECTED_FQDNS): it is the platform's own, and no request may touch it. Where the record is "
+            "really to go, remove it by hand"
+        )

@@ -16,6 +16,7 @@ KubernetesObject = Mapping[str, Any]
 
 SOVEREIGN_LABEL = "catalyst.openova.io/sovereign"
 COMPONENT_LABEL = "catalyst.openova.io/component"
+COMPONENT = "sovereign-dns"
 OWNER_ANNOTATION = "sovereign-dns.openova.io/owner"
 DEPLOYMENT_ANNOTATION = "sovereign-dns.openova.io/deployment"
 REVISION_ANNOTATION = "cert-manager.io/certificate-revision"
@@ -44,18 +45,22 @@ class WantedCertificate(Message):
     in_place_of: list[str] | None = None
 
 
+def selecting_labels(sovereign_fqdn: str) -> dict[str, str]:
+    """By which its Certificates are listed: its own label, or, where its name is too long for one, everybody's."""
+    if len(sovereign_fqdn) <= LONGEST_LABEL_VALUE:
+        return {SOVEREIGN_LABEL: sovereign_fqdn}
+    return {COMPONENT_LABEL: COMPONENT}
+
+
 def manifest(wanted: WantedCertificate) -> dict[str, Any]:
     """What we apply. No common name: it adds nothing to the DNS names (RFC 9525 §2), and holds 64 octets at most."""
-    labels = {COMPONENT_LABEL: "sovereign-dns"}
-    if len(wanted.owner.sovereign_fqdn) <= LONGEST_LABEL_VALUE:
-        labels[SOVEREIGN_LABEL] = wanted.owner.sovereign_fqdn
     return {
         "apiVersion": "cert-manager.io/v1",
         "kind": "Certificate",
         "metadata": {
             "name": wanted.name,
             "namespace": wanted.namespace,
-            "labels": labels,
+            "labels": {COMPONENT_LABEL: COMPONENT} | selecting_labels(wanted.owner.sovereign_fqdn),
             "annotations": {
                 OWNER_ANNOTATION: wanted.owner.sovereign_fqdn,
                 DEPLOYMENT_ANNOTATION: wanted.owner.deployment_id,

@@ -49,7 +49,8 @@ class RemovalRequest(StrictMessage):
     """Whose records are taken away, and by what those from before there were owner comments are known.
 
     Such records are a Sovereign's where they stand at one of its names and lead nowhere but to the given addresses.
-    With `deployment_id`, records of another deployment of the same Sovereign refuse the run: they are newer.
+    With `deployment_id`, records of another deployment of the same Sovereign refuse the run: they are newer. So does
+    another's claim of the pool name, unless records say that the given one has followed it.
     `certificate_name` is that of the host which the FQDN is, where it was provisioned with a name of its own. With
     `force`, a run that holds the Sovereign's lock is cancelled first, and waited for.
     """

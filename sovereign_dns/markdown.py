@@ -30,3 +30,10 @@ def _kept(found: re.Match[str]) -> str:
             return f"\\{found[0]}"
         case _:
             return found[0]
+
+
+def code(text: str) -> str:
+    """Text as code, whatever it holds: between as many backticks as it has none of in a row (CommonMark §6.1)."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, room = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{room}{text}{room}{fence}"

@@ -68,11 +68,34 @@ class RequestCertificate(Task):
     dry_run: bool = False
 
 
+class DomainCertificate(Message):
+    """A parent domain's own Certificate, which every Sovereign under it shares, whoever has asked for it.
+
+    `needed_by` are some of the other Sovereigns that have records below the domain; empty only where there are none.
+    """
+
+    domain: str
+    name: str
+    needed_by: list[str] = []
+
+
+class FoundCertificate(Message):
+    """A Certificate that says that it is the Sovereign's; `of_domain` where others need it."""
+
+    name: str
+    of_domain: DomainCertificate | None = None
+
+
 class CertificateReport(Message):
-    """What was found or done for a Certificate."""
+    """What was found or done for a Certificate; `besides` are others of the Sovereign, where they were looked for.
+
+    `hazards` tell of those that are left, and where nobody could look.
+    """
 
     outcome: str
     certificate: CertificateStatus
+    besides: list[FoundCertificate] = []
+    hazards: list[Hazard] = []
 
 
 class CommitPoolName(Task):
@@ -90,13 +113,15 @@ class PoolReport(Message):
     """What was found or done for a pool name.
 
     `dns_left_behind` where PDM holds the name no longer, and hasn't said that its DNS is gone: its child zone, and the
-    delegation to it, may be there still. PDM doesn't look after them any more.
+    delegation to it, may be there still. PDM doesn't look after them any more. `active_for_another` where PDM holds it
+    for somebody else, who is served there.
     """
 
     outcome: str
     change: PoolNameChange | None = None
     hazards: list[Hazard] = []
     dns_left_behind: bool = False
+    active_for_another: bool = False
 
 
 CHANGES_ATTEMPTED = "changes-attempted"
@@ -104,7 +129,7 @@ CHANGES_ATTEMPTED = "changes-attempted"
 
 
 class ChangesAttempted(Message):
-    """What was sent, and perhaps done; and what it hides, where it was a zone."""
+    """What was sent, and perhaps done; and what it hides, where it was a zone. Only a zone says itself which."""
 
     zones: list[ZoneChange] = []
     changes: list[RecordChange] = []
@@ -131,7 +156,7 @@ class ServedZone(Message):
 
 
 class RecordsReport(Message):
-    """What was found or done in the zones that answer for a domain's names."""
+    """What was found or done in the zones that answer for a domain's names; `zones` are those, of what was written."""
 
     outcome: str
     changes: list[RecordChange] = []
@@ -230,9 +255,10 @@ class LockReport(Message):
 
 
 class FindRecords(Task):
-    """A Sovereign whose rrsets and zones are looked for."""
+    """A Sovereign whose rrsets and zones are looked for. `pool_domain` is where its name shall be released."""
 
     intent: RemovalIntent
+    pool_domain: str | None = None
 
 
 class RRsetToRemove(Message):
@@ -266,27 +292,20 @@ class FoundZone(Message):
     keys: list[str] = []
 
 
-class DomainCertificate(Message):
-    """A parent domain's own Certificate, which every Sovereign under it shares, whoever has asked for it.
-
-    `needed_by` are some of the other Sovereigns that have records below the domain; empty only where there are none.
-    """
-
-    domain: str
-    name: str
-    needed_by: list[str] = []
-
-
 class FoundReport(Message):
     """What a Sovereign has in PowerDNS; `hazards` tell of what stands at its names and is somebody else's.
 
-    `domain_certificates` may be its own to take away: PowerDNS doesn't know who has asked for them.
+    `domain_certificates` may be its own to take away: PowerDNS doesn't know who has asked for them. `left_over` counts
+    further rrsets, which no result could tell of besides: they are left to the next run. `deployment_seen` where
+    records name the deployment that shall be gone, which then is the latest one.
     """
 
     outcome: str
+    deployment_seen: bool = False
     zones: list[FoundZone] = []
     hazards: list[Hazard] = []
     domain_certificates: list[DomainCertificate] = []
+    left_over: int = 0
 
 
 class RemoveRecords(Task):
@@ -320,20 +339,32 @@ class RemoveZone(Task):
     dry_run: bool = False
 
 
+class OtherCertificates(Message):
+    """Which Certificates are looked for by their owner: those that the intent is about, but for the ones `named`."""
+
+    intent: RemovalIntent
+    named: list[str]
+
+
 class DeleteCertificate(Task):
-    """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own."""
+    """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own.
+
+    With `besides`, the Sovereign's others in that namespace are looked for too, and told: their deletion is not done.
+    """
 
     name: str
     namespace: str
     of_domain: DomainCertificate | None = None
+    besides: OtherCertificates | None = None
     dry_run: bool = False
 
 
 class ReleasePoolName(Task):
-    """A pool name that PDM shall no longer hold for this Sovereign."""
+    """A pool name that PDM shall no longer hold for this Sovereign. `deployment_seen` as in `FoundReport`."""
 
     pool_domain: str
     subdomain: str
+    deployment_seen: bool = False
     dry_run: bool = False
 
 

@@ -19,22 +19,28 @@ class Released(Enum):
     UNMANAGED = "PDM doesn't manage the pool"
 
 
-def holder_of(row: Allocation, pool_domain: str, owner: Owner) -> str | None:
+def holder_of(row: Allocation, pool_domain: str, owner: Owner, *, deployment_seen: bool = False) -> str | None:
     """Who else holds the name, in words; None where it is the owner's to release.
 
-    An active name is the Sovereign's, whichever deployment of it has claimed it. A reservation is that of one
-    deployment, and only `pool-commit` names one.
+    PDM goes on naming the deployment that has claimed the name, and only `pool-commit` has it name one. Another one may
+    have followed it since, or be newer than the one that shall be gone: which, only records tell.
+
+    Args:
+        row: PDM's, of the name.
+        pool_domain: the pool.
+        owner: whose the name shall be; an empty deployment stands for all.
+        deployment_seen: whether the Sovereign's records are the owner's deployment's, so that it is the latest one.
     """
     name = f"{row.subdomain}.{pool_domain}"
     by = f"created by {row.created_by or 'somebody who is not named'}"
     if row.state == "active":
         holder = (row.sovereign_fqdn or "").rstrip(".").lower()
         if holder == owner.sovereign_fqdn:
-            return None
+            return None if deployment_seen else claimed_by_another_deployment(row, pool_domain, owner)
         if not holder:
             return f"PDM holds {name} as active, and doesn't say for which Sovereign ({by})"
         return f"PDM holds {name} as active for another Sovereign ({holder}, {by})"
-    made_by_us = owner.deployment_id and (row.created_by or "").endswith(f"/{owner.deployment_id}")
+    made_by_us = owner.deployment_id and _deployment_in(row) == owner.deployment_id
     if row.state == "reserved" and made_by_us:
         return None
     until = f" until {row.expires_at}" if row.expires_at else ""
@@ -42,6 +48,24 @@ def holder_of(row: Allocation, pool_domain: str, owner: Owner) -> str | None:
         f"{name} is {row.state} in PDM{until}, {by}, which this deployment is not known to be; a reservation that "
         "nobody commits expires by itself"
     )
+
+
+def claimed_by_another_deployment(row: Allocation, pool_domain: str, owner: Owner) -> str | None:
+    """Which other deployment of the same Sovereign has claimed an active name, in words; None where none is known."""
+    active = row.state == "active" and (row.sovereign_fqdn or "").rstrip(".").lower() == owner.sovereign_fqdn
+    deployment = _deployment_in(row)
+    if not active or not owner.deployment_id or deployment in {None, owner.deployment_id}:
+        return None
+    return (
+        f"PDM holds {row.subdomain}.{pool_domain} as active for deployment {deployment} of this Sovereign (created by "
+        f"{row.created_by}), and no record says that deployment {owner.deployment_id} has followed it"
+    )
+
+
+def _deployment_in(row: Allocation) -> str | None:
+    """The deployment that has claimed a name through `pool-commit`; None where somebody else reserved it."""
+    _, separator, deployment = (row.created_by or "").rpartition("/")
+    return deployment if separator and deployment else None
 
 
 def change_of(task: ReleasePoolName, row: Allocation) -> PoolNameChange:
@@ -66,7 +90,12 @@ def left_to(holder: str, task: ReleasePoolName, row: Allocation, noted: PoolName
         content=[row.sovereign_fqdn or row.created_by or row.state],
         message=f"{holder}. The name was left, with its zone.",
     )
-    return PoolReport(outcome=f"{before}left, it is another's: {holder}", change=noted, hazards=[hazard])
+    return PoolReport(
+        outcome=f"{before}left, it is another's: {holder}",
+        change=noted,
+        hazards=[hazard],
+        active_for_another=row.state == "active",
+    )
 
 
 def done(released: Released, task: ReleasePoolName, noted: PoolNameChange | None) -> PoolReport:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sovereign_dns import verification
+from sovereign_dns import names, verification
 from sovereign_dns.contract import (
     CertificateStatus,
     Hazard,
@@ -38,6 +38,7 @@ class Progress:
         )
         self._steps: dict[tuple[AnyStep, str], StepStatus] = {}
         self._attempted: dict[tuple[str, str, str], RecordChange] = {}
+        self._attempted_zones: list[ZoneChange] = []
         self._attempted_pool_names: list[PoolNameChange] = []
         self._attempted_certificates: dict[tuple[str, str], CertificateStatus] = {}
         self._verified: dict[str, VerificationResult] = {}
@@ -204,6 +205,12 @@ class Progress:
         """Remembers what was sent and perhaps written: should the run end before it knows, this is what it can say."""
         self._attempted |= {_key(change): change.changed(unconfirmed=True) for change in changes}
 
+    def attempt_zones(self, changes: list[ZoneChange]) -> None:
+        """As `attempt_changes`, of zones. One that is known to be done, though its step isn't, counts at once."""
+        self.add_zones([change for change in changes if not change.unconfirmed])
+        unheard = [change for change in changes if change.unconfirmed]
+        self._attempted_zones += [change for change in unheard if change not in self._attempted_zones]
+
     def attempt_pool_names(self, changes: list[PoolNameChange]) -> None:
         """As `attempt_changes`, of pool names."""
         self._attempted_pool_names += [change for change in changes if change not in self._attempted_pool_names]
@@ -278,6 +285,14 @@ class Progress:
 
     def _add_unconfirmed(self) -> None:
         """What was sent by steps that never knew whether it was done. Those of a Certificate may be given up."""
+        known_zones = {(known.zone, known.change) for known in self._result.zones}
+        self.add_zones(
+            [
+                zone
+                for zone in self._attempted_zones
+                if (zone.zone, zone.change) not in known_zones and not self._has_decided(zone)
+            ]
+        )
         for change in self._attempted_pool_names:
             if change not in self._result.pool_names:
                 self.add_pool_name(change.changed(unconfirmed=True))
@@ -286,6 +301,12 @@ class Progress:
             if latest.change is None:
                 sent = {"change": certificate.change, "before": certificate.before}
                 self.set_certificate(latest.changed(**sent, unconfirmed=True))
+
+    def _has_decided(self, zone: ZoneChange) -> bool:
+        """Whether the zone's step is done: then its report says what has become of the zone."""
+        step: Step = "zone-remove" if zone.change == "removed" else "zone-create"
+        status = self._steps.get((step, names.relative_to_root(zone.zone)))
+        return status is not None and status.state == "done"
 
 
 def _key(change: RecordChange) -> tuple[str, str, str]:

@@ -4,12 +4,13 @@ An owner's comment decides. What has none is from before there were such comment
 Sovereign's where it stands at one of its names and leads nowhere but to its addresses.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sovereign_dns import names
 from sovereign_dns.contract import Hazard, Owner, RecordChange
 from sovereign_dns.messages import FoundZone, RRsetToRemove
-from sovereign_dns.records import ZonePlan, plan_removal
+from sovereign_dns.protected_names import at_stake
+from sovereign_dns.records import ZonePlan, change_of, plan_removal
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
 from sovereign_dns.rrsets import ADDRESS_TYPES, RRset, canonical_content
 
@@ -19,6 +20,12 @@ _HOLDS_A_ZONE = frozenset({"SOA", "NS", "DS"})
 """What a zone, or what lies below a cut, hangs on: it goes with the zone, and never as a record."""
 
 MOST_NAMED = 5
+
+MOST_BYTES_TOLD = 1_000_000
+"""Of the rrsets that one run removes, as its result tells them: all that they held, so that they can be put back.
+
+Temporal takes nothing above 2 MiB. A run that puts them back tells half as much besides: the names that it asks for.
+"""
 
 
 def is_of(rrset: RRset, sovereign_fqdn: str) -> bool:
@@ -67,22 +74,56 @@ def found_in(zone: str, present: Iterable[RRset], asked_for: Collection[str], in
     """
     fqdn = intent.owner.sovereign_fqdn
     present = list(present)
-    mine = [
-        rrset
-        for rrset in present
-        if rrset.type not in _HOLDS_A_ZONE
-        and (
-            (is_of(rrset, fqdn) and is_in_scope(rrset.name, intent))
-            or (rrset.name in asked_for and leads_only_to(rrset, intent.addresses))
-        )
-    ]
+    mine = [rrset for rrset in present if is_record_of(rrset, asked_for, intent) and not _is_protected(rrset, intent)]
     return FoundZone(
         zone=zone,
         domain=_domain_of(zone, [rrset.name for rrset in mine], intent),
         rrsets=[RRsetToRemove(name=rrset.name, type=rrset.type) for rrset in mine],
-        made_for_us=any(is_of(rrset, fqdn) and _is_apex_ns(rrset, zone) for rrset in present)
+        made_for_us=any(
+            is_of(rrset, fqdn) and _is_apex_ns(rrset, zone) and not _is_protected(rrset, intent) for rrset in present
+        )
         and is_zone_in_scope(zone, intent),
     )
+
+
+def first_portion(
+    zones: Iterable[FoundZone], present: Mapping[str, Iterable[RRset]]
+) -> tuple[list[FoundZone], list[str]]:
+    """What one run can remove and tell all of, and what it leaves to the next one.
+
+    Args:
+        zones: what was found, in the order in which it is removed.
+        present: the rrsets themselves, by zone.
+    """
+    portion, left_over, free = list[FoundZone](), list[str](), MOST_BYTES_TOLD
+    for zone in zones:
+        held = {(rrset.name, rrset.type): rrset for rrset in present.get(zone.zone, [])}
+        taken = []
+        for item in zone.rrsets:
+            size = _bytes_told(zone.zone, held[item.name, item.type])
+            if size <= free:
+                free -= size
+                taken.append(item)
+            else:
+                left_over.append(f"{item.name} {item.type} in zone {zone.zone}")
+        portion.append(zone.changed(rrsets=taken))
+    return portion, left_over
+
+
+def _bytes_told(zone: str, rrset: RRset) -> int:
+    return len(change_of(zone, rrset, "removed", after=[]).model_dump_json().encode())
+
+
+def is_record_of(rrset: RRset, asked_for: Collection[str], intent: RemovalIntent) -> bool:
+    """Whether it is the Sovereign's, and no part of what makes a zone. `asked_for` as in `found_in`."""
+    return rrset.type not in _HOLDS_A_ZONE and (
+        (is_of(rrset, intent.owner.sovereign_fqdn) and is_in_scope(rrset.name, intent))
+        or (rrset.name in asked_for and leads_only_to(rrset, intent.addresses))
+    )
+
+
+def _is_protected(rrset: RRset, intent: RemovalIntent) -> bool:
+    return at_stake(rrset.name, [rrset.type], intent.protected_fqdns) is not None
 
 
 def _is_apex_ns(rrset: RRset, zone: str) -> bool:
@@ -107,6 +148,7 @@ def cuts_delegated_for(zone: str, present: Iterable[RRset], intent: RemovalInten
             and rrset.name != zone
             and is_of(rrset, intent.owner.sovereign_fqdn)
             and is_zone_in_scope(rrset.name, intent)
+            and not _is_protected(rrset, intent)
         )
     )
 
@@ -124,6 +166,17 @@ def other_deployments(zone: str, present: Iterable[RRset], intent: RemovalIntent
         and is_of(rrset, intent.owner.sovereign_fqdn)
         and not _is_of_deployment(rrset, intent.owner)
     ]
+
+
+def has_records_of_deployment(present: Iterable[RRset], owner: Owner) -> bool:
+    """Whether a record names the owner's deployment, and not only the Sovereign. Zones and delegations don't count."""
+    return any(
+        rrset.type not in _HOLDS_A_ZONE
+        and is_of(rrset, owner.sovereign_fqdn)
+        and rrset.owner is not None
+        and rrset.owner.deployment_id == owner.deployment_id
+        for rrset in present
+    )
 
 
 def _is_of_deployment(rrset: RRset, owner: Owner) -> bool:

@@ -5,6 +5,7 @@ The outcome is decided once for a run, in an activity, and stands in its history
 
 from sovereign_dns import names
 from sovereign_dns.contract import Owner
+from sovereign_dns.failures import ProtectedName
 from sovereign_dns.intent import (
     NamingRules,
     default_parent,
@@ -13,6 +14,7 @@ from sovereign_dns.intent import (
     refuse_too_long,
 )
 from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemovalRequest, RemoveParentDomainRequest
+from sovereign_dns.protected_names import at_stake
 from sovereign_dns.rrsets import canonical_content
 from sovereign_dns.wire import Message
 
@@ -30,7 +32,8 @@ class RemovalIntent(Message):
     """What shall be gone of one Sovereign.
 
     An empty `deployment_id` of the owner stands for every deployment. `everywhere`: also in zones that no parent
-    domain of the request names, where a record says that it is this Sovereign's.
+    domain of the request names, where a record says that it is this Sovereign's. What one of `protected_fqdns` hangs
+    on stays in any case.
     """
 
     owner: Owner
@@ -38,6 +41,7 @@ class RemovalIntent(Message):
     domains: list[DomainRemoval]
     addresses: list[str] = []
     everywhere: bool = False
+    protected_fqdns: list[str] = []
     search_attributes_usable: bool = True
     runbook_url: str | None = None
 
@@ -54,13 +58,28 @@ def derive_removal(request: DeprovisionRequest | RemoveParentDomainRequest, rule
         refuse_parent_domain(parent, rules, field=field)
     domains = [_domain_removal(request, rules, parent) for parent in parents]
     refuse_protected([name for domain in domains for name in domain.names], rules.protected_fqdns)
+    if isinstance(request, DeprovisionRequest):
+        _refuse_protected_sovereign(request, rules.protected_fqdns)
     return RemovalIntent(
         owner=Owner(sovereign_fqdn=request.sovereign_fqdn, deployment_id=request.deployment_id or ""),
         nameservers=rules.nameservers,
         domains=domains,
         addresses=_addresses(request),
         everywhere=isinstance(request, DeprovisionRequest),
+        protected_fqdns=rules.protected_fqdns,
     )
+
+
+def _refuse_protected_sovereign(request: DeprovisionRequest, protected_fqdns: list[str]) -> None:
+    """Whatever its parent domains: what names it is found everywhere, and PDM removes a pool name's whole zone."""
+    refuse_protected([request.sovereign_fqdn], protected_fqdns)
+    releases = request.pool is not None and request.release_pool
+    protected = at_stake(request.sovereign_fqdn, ["NS"], protected_fqdns) if releases else None
+    if protected is not None:
+        raise ProtectedName(
+            f"pool: {protected} is protected (CATALYST_PROTECTED_FQDNS): it is the platform's own, and lies in the "
+            f"zone of the pool name {request.sovereign_fqdn}, which PDM removes with all that is in it"
+        )
 
 
 def _parent_domains(request: DeprovisionRequest | RemoveParentDomainRequest) -> tuple[list[str], str]:

@@ -28,13 +28,22 @@ def domain_certificates(domains: Sequence[DomainRemoval]) -> list[DomainCertific
     return [DomainCertificate(domain=domain, name=name) for domain, name in own.items() if name not in of_hosts]
 
 
-def absent_names(domain: DomainRemoval, zones: Iterable[FoundZone], hazards: Iterable[Hazard]) -> list[str]:
-    """What nobody shall be answered any more under a parent domain, once its records are removed."""
+def absent_names(
+    domain: DomainRemoval, zones: Iterable[FoundZone], hazards: Iterable[Hazard], *, left_below: str | None = None
+) -> list[str]:
+    """What nobody shall be answered any more under a parent domain, once its records are removed.
+
+    `left_below` is a pool name that PDM holds for another: what is at or below it is the other's.
+    """
     kept = {names.relative_to_root(hazard.name) for hazard in hazards if hazard.kind == "kept-for-another"}
     found = [
         names.relative_to_root(rrset.name) for zone in zones if zone.domain == domain.domain for rrset in zone.rrsets
     ]
-    return [name for name in dict.fromkeys([*domain.names, *found]) if name not in kept]
+    return [
+        name
+        for name in dict.fromkeys([*domain.names, *found])
+        if name not in kept and not (left_below and names.is_at_or_below(name, left_below))
+    ]
 
 
 def why_no_pool_name(sovereign_fqdn: str, found: Sequence[FoundZone]) -> str:

@@ -33,12 +33,23 @@ def subject_of(status: ProvisionResult) -> str:
 
 def standing(status: ProvisionResult) -> str:
     """Such as `t1.omani.works is complete`."""
+    return f"{_stands(status)}: nothing was changed" if status.phase == "planned" else _stands(status)
+
+
+def _has_removed(status: ProvisionResult) -> bool:
+    """Whether anything was there to be taken away; a mistyped name has nothing."""
+    parts = (status.records, status.zones, status.certificates, status.pool_names)
+    return any(one.change in {"removed", "released"} for part in parts for one in part)
+
+
+def _stands(status: ProvisionResult) -> str:
     if is_fix(status):
         return f"the removal of {subject_of(status)} is {status.phase}"
     match removal_of(status), status.phase:
         case None, phase:
             return f"{subject_of(status)} is {phase}"
         case kind, "complete":
-            return f"{subject_of(status)} is {'deprovisioned' if kind == DEPROVISION_SOVEREIGN else 'removed'}"
+            done = "deprovisioned" if kind == DEPROVISION_SOVEREIGN else "removed"
+            return f"{subject_of(status)} is {done}{'' if _has_removed(status) else ': nothing of it was found'}"
         case _, phase:
             return f"the removal of {subject_of(status)} is {phase}"

@@ -160,17 +160,18 @@ def _counted(verification: VerificationResult, kind: ServerKind) -> str:
 
 
 def gist(verification: VerificationResult) -> list[str]:
-    """What a person would call a change of the picture: without times, latencies and random labels."""
+    """What a person would call a change of the picture: without times, latencies, random labels and rotation."""
     return [f"{server.server} {server.state} {_open_answers(server)}" for server in verification.servers]
 
 
 def _open_answers(server: ServerVerdict) -> str:
     wrong = [answer for answer in server.answers if answer.state != "converged"]
-    told = sorted(
-        f"{'' if answer.name.startswith(PROBE_PREFIX) else answer.name} {answer.type} {answer.state} {answer.values}"
-        for answer in wrong
-    )
+    told = sorted(f"{_asked_name(answer)} {answer.type} {answer.state} {sorted(answer.values)}" for answer in wrong)
     return "; ".join(told[:MOST_OPEN_ANSWERS])
+
+
+def _asked_name(answer: AnswerEvidence) -> str:
+    return "" if answer.name.startswith(PROBE_PREFIX) else answer.name
 
 
 def bounded(verification: VerificationResult) -> VerificationResult:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar, cast
 
 from temporalio.client import Client
@@ -26,13 +26,17 @@ class Attempts:
 
     def __init__(self) -> None:
         self._notes: dict[str, list[Any]] = {}
+        self._scheduled_at = datetime.now(UTC)
         self.told: list[Any] = []
 
     async def attempt(self, activity: Callable[[Task], Awaitable[Report]], task: Task) -> Report:
         """One attempt."""
         environment = ActivityEnvironment(client=cast("Client", _Temporal(self)))
         environment.info = dataclasses.replace(
-            environment.info, heartbeat_details=[self._notes], start_to_close_timeout=TIME_OUT
+            environment.info,
+            heartbeat_details=[self._notes],
+            start_to_close_timeout=TIME_OUT,
+            scheduled_time=self._scheduled_at,
         )
 
         async def begun() -> Report:

@@ -13,6 +13,7 @@ class LossyApi:
 
     Attributes:
         lose: how many of the next answers are lost.
+        drop: how many of the next such requests never reach the server; nobody is answered.
         reads_take_seconds: how long every other request is under way.
         may_arrive: no request reaches the server as long as it is not set.
         may_answer: no answer is given as long as it is not set.
@@ -25,6 +26,7 @@ class LossyApi:
         self._method = method.encode()
         self._listening: asyncio.Server | None = None
         self.lose = 0
+        self.drop = 0
         self.reads_take_seconds = 0.0
         self.may_arrive = asyncio.Event()
         self.may_arrive.set()
@@ -57,6 +59,9 @@ class LossyApi:
             if concerned:
                 self.sent.set()
                 await self.may_arrive.wait()
+                if self.drop:
+                    self.drop -= 1
+                    return
             else:
                 await asyncio.sleep(self.reads_take_seconds)
             answer = await self._answer_to(request)

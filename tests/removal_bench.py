@@ -68,9 +68,9 @@ class Life:
         told = CreateZone(owner=self.owner, domain=zone, nameservers=SERVERS, may_create=True)
         return told.changed(**fields)
 
-    def intent(self, **fields: Any) -> RemovalIntent:
+    def intent(self, rules: NamingRules | None = None, **fields: Any) -> RemovalIntent:
         body = {"sovereignFQDN": self.fqdn} | self.asked | fields
-        return derive_removal(DeprovisionRequest.model_validate(body), NamingRules(nameservers=SERVERS))
+        return derive_removal(DeprovisionRequest.model_validate(body), rules or NamingRules(nameservers=SERVERS))
 
     async def find(self, **fields: Any) -> FoundReport:
         intent = self.intent(**fields)

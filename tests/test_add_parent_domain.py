@@ -251,7 +251,8 @@ async def test_a_plan_tells_what_would_be_done_and_does_nothing(
     }
     told = step(result, "nameservers-set")["outcome"]
     assert f"would be set to ns1.t1.{world.parent} at ovh, with the address {LOAD_BALANCER}" in told
-    assert "the real run would wait: CATALYST_REGISTRAR_CREDENTIALS_DIR is not set" in told
+    assert "the real run would wait: the file " in told
+    assert "registrars/ovh, which the request names as registrar.credentialsRef, can't be read" in told
     assert await world.zone(domain) is None
 
 
@@ -264,6 +265,7 @@ async def test_from_the_command_line_one_run_for_a_domain_at_a_time(
     await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="challenge-stuck")
     file = json.dumps({"certificate": {"namespace": f"ns-{world.unique}"}, "deploymentId": "d1"})
     add = ["add-domain", domain, "--sovereign", fqdn, "--ip", LOAD_BALANCER, "--request", "-", "--no-wait"]
+    add += ["--registrar", "cloudflare", "--credentials", "cloudflare-token"]
     started = run(environment, *add, given=file)
     assert (started.returncode, started.stdout) == (0, f"started {workflow_id}\n"), started.stderr
     handle = temporal.get_workflow_handle(workflow_id)
@@ -286,6 +288,7 @@ async def test_from_the_command_line_one_run_for_a_domain_at_a_time(
     assert "given up: by hand" in skipped.stdout
     shown = run(environment, "status", workflow_id)
     assert "given up: by hand" in shown.stdout
+    assert "at cloudflare" in shown.stdout
     cancelled = run(environment, "cancel", workflow_id)
     assert cancelled.returncode == 0, cancelled.stderr
     assert "cancelled: what is done stays done" in cancelled.stdout
@@ -353,6 +356,13 @@ async def test_a_second_sovereign_shares_the_domains_own_certificate(temporal: C
 
     others = await deprovision(temporal, removal_of(world, f"t2.{world.parent}"))
     assert f"it belongs to Sovereign t1.{world.parent}" in step(others, "certificate-delete", own)["outcome"]
+    (hazard,) = others["hazards"]
+    assert (hazard["kind"], hazard["name"]) == ("certificate-left", f"{namespace}/{own}")
+    assert (
+        f"sovereign-dns remove-domain {domain} --sovereign t1.{world.parent} --certificate-namespace {namespace}"
+        in hazard["message"]
+    )
+    assert "certificate-left" not in {h["kind"] for h in left["hazards"]}, "it goes on serving"
     assert await world.certificate(namespace, own) is not None
     again = await (await start_removal(temporal, removal, kind="RemoveParentDomain")).result()
     assert step(again, "certificate-delete", own)["outcome"].startswith("deleted")

@@ -60,3 +60,21 @@ async def test_the_incidents_wildcard_is_found_shown_and_removed(environment: di
     back = await world.rrset(zone, f"*.{zone}", "A")
     assert back is not None
     assert (back["ttl"], [record["content"] for record in back["records"]]) == (300, [stranger])
+
+
+async def test_a_delegation_whose_zone_has_come_meanwhile_is_not_removed(
+    environment: dict[str, str], world: World
+) -> None:
+    """The record is as it was found; what has made it a finding is gone."""
+    zone, child = world.parent, f"t1.{world.parent}"
+    await world.create_zone(zone, rrset(child, "NS", "ns1.openova.io."))
+    (found,) = audited(environment, zone)["findings"]
+    assert (found["kind"], found["type"]) == ("dangling", "NS")
+
+    await world.create_zone(child, rrset(f"console.{child}", "A", LOAD_BALANCER, owner=child))
+    refused = run(environment, "audit", "fix", found["id"], "--yes")
+
+    assert refused.returncode == 1, refused.stdout
+    assert f"{found['id']} is gone by now" in refused.stderr
+    assert "nothing was removed" in refused.stderr
+    assert await world.values(zone, child, "NS") == ["ns1.openova.io."]

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.failures import KubernetesUnavailable
 from tests.single_steps import Report, last_failure_of, report_of, start_step
-from tests.world import World
+from tests.world import World, rrset
 
 ISSUER = "letsencrypt-dns01-prod"
 
@@ -57,14 +57,20 @@ async def delete(temporal: Client, world: World, **fields: Any) -> Report:
     return await report_of(temporal, "certificate-delete", deletion(world, **fields))
 
 
-async def plant(world: World, namespace: str | None = None, **fields: Any) -> None:
-    """Somebody else applies the Certificate."""
+async def plant(
+    world: World,
+    namespace: str | None = None,
+    name: str | None = None,
+    dns_names: list[str] | None = None,
+    **fields: Any,
+) -> None:
+    """Somebody else applies the Certificate, or one with another name."""
     spec = {
         "secretName": "theirs",
-        "dnsNames": names(world),
+        "dnsNames": dns_names or names(world),
         "issuerRef": {"name": ISSUER, "kind": "ClusterIssuer"},
     }
-    path = f"/simulator/certificates/{namespace or namespace_of(world)}/{name_of(world)}"
+    path = f"/simulator/certificates/{namespace or namespace_of(world)}/{name or name_of(world)}"
     (await world.kubernetes_call("POST", path, json={"spec": spec} | fields)).raise_for_status()
 
 
@@ -162,6 +168,89 @@ async def test_in_a_cluster_without_cert_manager_there_is_nothing_to_delete(temp
     report = await delete(temporal, world)
 
     assert report["outcome"] == "was gone already: the cluster doesn't know cert-manager's Certificates"
+
+
+def deletion_with_search(world: World, holder: dict[str, str] | None = None) -> dict[str, Any]:
+    """As a whole Sovereign's."""
+    intent = {"owner": holder or owner(world), "nameservers": [], "domains": [], "everywhere": True}
+    return deletion(world, owner=holder or owner(world), besides={"intent": intent, "named": [name_of(world)]})
+
+
+def marked(fqdn: str, **labels: str) -> dict[str, Any]:
+    """As our Certificates are."""
+    ours = {"catalyst.openova.io/component": "sovereign-dns"} | labels
+    return {"annotations": {"sovereign-dns.openova.io/owner": fqdn}, "labels": ours}
+
+
+async def test_the_sovereigns_other_certificates_are_found_by_their_owner(
+    temporal: Client, world: World, stack_description: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is the Sovereign's alone, another serves a neighbour too, a third only a label calls the Sovereign's."""
+    await world.create_zone(world.parent, rrset(f"console.t9.{world.parent}", "A", "77.42.11.96", owner="t9.works"))
+    ours = {"catalyst.openova.io/sovereign": fqdn(world)}
+    mark = marked(fqdn(world), **ours)
+    mark["annotations"]["sovereign-dns.openova.io/deployment"] = "d1"
+    await request(temporal, world)
+    await plant(world, name="custom", **mark)
+    await plant(world, name="shared", dns_names=[world.parent], **mark)
+    await plant(world, name="catalysts", labels=ours)
+    await plant(world, name="taken-over", **(mark | {"annotations": {"sovereign-dns.openova.io/owner": "t9.works"}}))
+    # The API server has forgotten where the list was: it is begun anew.
+    await world.fault(world.kubernetes, namespace=namespace_of(world), call="list", kind="status", status=410, times=1)
+
+    report = await report_of(temporal, "certificate-delete", deletion_with_search(world))
+
+    assert await present(world) is None
+    custom, shared = report["besides"]
+    assert custom == {"name": "custom", "ofDomain": None}
+    assert (shared["name"], shared["ofDomain"]["domain"]) == ("shared", world.parent)
+    assert shared["ofDomain"]["neededBy"] == ["t9.works"]
+    assert [hazard["name"] for hazard in report["hazards"]] == [f"{namespace_of(world)}/catalysts"]
+    assert report["outcome"].endswith(
+        "Others of this Sovereign: found by their owner: custom, shared; 1 left, see the hazards"
+    )
+
+    certificates = Certificates(Path(stack_description["KUBECONFIG"]))
+    monkeypatch.setattr("sovereign_dns.clients.certificates.LISTED_AT_ONCE", 1)
+    listed = await certificates.marked_as_of(namespace_of(world), fqdn(world))
+    await certificates.close()
+    assert [item["metadata"]["name"] for item in listed] == ["catalysts", "custom", "shared"]
+
+
+async def test_a_sovereign_whose_name_is_too_long_for_a_label_has_its_certificates_found(
+    temporal: Client, world: World
+) -> None:
+    long = f"{'t' * 52}.{world.parent}"
+    await plant(world, name="theirs", **marked(fqdn(world)))
+    await plant(world, name="long", dns_names=[long], **marked(long))
+
+    holder = {"sovereignFQDN": long, "deploymentId": ""}
+    report = await report_of(temporal, "certificate-delete", deletion_with_search(world, holder))
+
+    assert report["besides"] == [{"name": "long", "ofDomain": None}]
+
+
+async def test_where_nobody_may_look_for_others_the_one_is_deleted_and_that_is_told(
+    temporal: Client, world: World
+) -> None:
+    """RBAC is told. Credentials that are refused are waited for, as at every other call."""
+    await request(temporal, world)
+    await world.fault(world.kubernetes, namespace=namespace_of(world), call="list", kind="unauthorized")
+    waiting = await start_step(temporal, "certificate-delete", deletion_with_search(world))
+    assert "KubernetesForbidden: the Kubernetes API doesn't accept" in await last_failure_of(waiting)
+    await waiting.terminate()
+    assert await present(world) is not None
+    await world.mend(world.kubernetes, namespace=namespace_of(world))
+    await world.fault(world.kubernetes, namespace=namespace_of(world), call="list", kind="forbidden")
+
+    report = await report_of(temporal, "certificate-delete", deletion_with_search(world))
+
+    assert await present(world) is None
+    assert report["outcome"].endswith("Others of this Sovereign: not looked for, since RBAC doesn't allow it")
+    (hazard,) = report["hazards"]
+    assert (hazard["kind"], hazard["name"]) == ("certificate-left", f"{namespace_of(world)}/*")
+    for words in (VERBS, "Grant list", f"the verb list in namespace {namespace_of(world)}"):
+        assert words in hazard["message"]
 
 
 VERBS = "needs get, list, create, patch and delete on certificates.cert-manager.io"

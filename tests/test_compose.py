@@ -180,6 +180,15 @@ def test_the_worker_is_given_only_what_it_knows() -> None:
     assert not [name for name in given if name not in SETTINGS and not is_known_to_temporal(name)]
 
 
+def test_the_worker_is_given_every_setting_but_those_for_which_the_stack_has_its_own_way() -> None:
+    by_its_file_or_by_value = {
+        "CATALYST_POWERDNS_API_URL_FILE", "CATALYST_POWERDNS_API_KEY", "POOL_DOMAIN_MANAGER_URL_FILE",
+        "CATALYST_PDM_BASIC_AUTH_USER", "CATALYST_PDM_BASIC_AUTH_PASS", "HCLOUD_TOKEN", "HCLOUD_ENDPOINT_FILE",
+    }  # fmt: skip
+    only_elsewhere = {"CATALYST_POWERDNS_SERVER_ID", "CATALYST_DNS_CA_FILE"}
+    assert SETTINGS - SERVICES["worker"]["environment"].keys() == by_its_file_or_by_value | only_elsewhere
+
+
 def test_the_worker_is_asked_whether_temporal_sees_it() -> None:
     assert "http://127.0.0.1:8092/readyz" in SERVICES["worker"]["healthcheck"]["test"][-1]
     assert SERVICES["worker"]["environment"]["SOVEREIGN_DNS_HEALTH_ADDRESS"] == "0.0.0.0:8092"

@@ -136,6 +136,68 @@ async def test_a_late_request_never_takes_a_newer_deployment_offline(temporal: C
     assert (status["phase"], status["records"]) == ("failed", [])
 
 
+async def test_a_pool_name_that_a_newer_deployment_has_claimed_is_not_released(temporal: Client, world: World) -> None:
+    """Its records are yet to be written: what stands there is PDM's, which names nobody, at the same address."""
+    fqdn = f"otech1.{world.parent}"
+    await world.create_zone(world.parent)
+    pool = {"domain": world.parent, "subdomain": "otech1"}
+    token = await world.reserve(world.parent, "otech1", "catalyst-api/d2")
+    commit = {"reservationToken": token, "sovereignFQDN": fqdn, "loadBalancerIP": LOAD_BALANCER}
+    await eventually(lambda: _accepted(world, {"subdomain": "otech1"} | commit))
+    before = await content_of(world, fqdn)
+    request = removal_of(world, fqdn, deploymentId="d1", pool=pool, loadBalancerIP=LOAD_BALANCER)
+
+    failure = await failure_of(await start_removal(temporal, request))
+
+    assert failure.type == "OwnershipConflict"
+    assert "deployment d2" in failure.message
+    assert "Nothing was removed" in failure.message
+    assert await content_of(world, fqdn) == before
+    assert [row["state"] for row in await pool_rows(world)] == ["active"]
+
+
+async def test_a_pool_name_goes_with_the_deployment_that_followed_the_one_that_claimed_it(
+    temporal: Client, world: World
+) -> None:
+    fqdn = f"otech1.{world.parent}"
+    await world.create_zone(world.parent)
+    pool = {"domain": world.parent, "subdomain": "otech1"}
+    for deployment in ("d1", "d2"):
+        request = world.request(fqdn, deploymentId=deployment, pool=pool, verification=AUTHORITATIVE)
+        await provision(temporal, request | {"takeover": True})
+    assert [row["createdBy"].split("/")[1] for row in await pool_rows(world)] == ["d1"]
+
+    result = await deprovision(temporal, removal_of(world, fqdn, deploymentId="d2", pool=pool))
+
+    assert result["phase"] == "complete", result["steps"]
+    assert await pool_rows(world) == []
+
+
+async def test_a_pool_name_that_is_active_for_another_is_left_with_all_that_is_served_there(
+    temporal: Client, world: World
+) -> None:
+    fqdn = f"otech1.{world.parent}"
+    await world.create_zone(world.parent)
+    pool = {"domain": world.parent, "subdomain": "otech1"}
+    token = await world.reserve(world.parent, "otech1")
+    commit = {"reservationToken": token, "sovereignFQDN": f"t9.{world.parent}", "loadBalancerIP": "77.42.11.96"}
+    await eventually(lambda: _accepted(world, {"subdomain": "otech1"} | commit))
+    before = await content_of(world, fqdn)
+
+    result = await deprovision(temporal, removal_of(world, fqdn, pool=pool))
+
+    assert result["phase"] == "complete", result["steps"]
+    assert [hazard["kind"] for hazard in result["hazards"]] == ["kept-for-another"]
+    assert "active in PDM for another" in step(result, "zone-remove", fqdn)["outcome"]
+    assert "active in PDM for another" in step(result, "dns-verify")["outcome"]
+    assert await content_of(world, fqdn) == before
+
+
+async def _accepted(world: World, commit: dict[str, str]) -> bool:
+    """202 where PowerDNS is busy: then 409."""
+    return (await world.pdm.post(f"/api/v1/pool/{world.parent}/commit", json=commit)).status_code in {200, 202, 409}
+
+
 async def test_a_wildcard_that_takes_over_is_said_plainly(temporal: Client, world: World) -> None:
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"*.{world.parent}", "A", STRANGER))
@@ -317,6 +379,108 @@ async def test_under_one_parent_domain_only(temporal: Client, world: World) -> N
     assert await content_of(world, world.parent) == kept
     assert await world.certificate(f"ns-{world.unique}", f"{fqdn}-wildcard-tls") is not None
     assert await world.certificate(f"ns-{world.unique}", f"t1.{other}-wildcard-tls") is None
+
+
+async def all_but_certificates_gone(world: World, temporal: Client, fqdn: str, **fields: Any) -> list[str]:
+    """A Sovereign under three parent domains, of whose records somebody has deleted all; its Certificates' names."""
+    others = [f"{label}{world.unique}.homes" for label in ("h", "i")]
+    parents = [{"name": name} for name in (world.parent, *others)]
+    request = world.request(fqdn, parentDomains=parents, verification=AUTHORITATIVE)
+    await provision(temporal, request | {"certificate": request["certificate"] | fields})
+    for zone in others:
+        await world.delete_zone(zone)
+    await world.delete_zone(world.parent)
+    await world.create_zone(world.parent)
+    hosts = [fqdn, *(f"t1.{zone}" for zone in others)]
+    return [fields.get("name") or f"{fqdn}-wildcard-tls", *(f"{host}-wildcard-tls" for host in hosts[1:])]
+
+
+async def there(world: World, names: list[str]) -> list[str]:
+    """Which of these Certificates are."""
+    return [name for name in names if await world.certificate(f"ns-{world.unique}", name)]
+
+
+async def test_certificates_to_which_no_name_leads_any_more_go_and_can_be_restored(
+    temporal: Client, world: World
+) -> None:
+    """Nothing names their domains, and one has a name of its own; a Certificate that isn't ours is told, and stays."""
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent)
+    names = await all_but_certificates_gone(world, temporal, fqdn, name="sovereign-tls")
+    theirs = {
+        "labels": {"catalyst.openova.io/sovereign": fqdn},
+        "spec": {"secretName": "x", "dnsNames": [fqdn], "issuerRef": {"name": "ca"}},
+    }
+    path = f"/simulator/certificates/ns-{world.unique}/theirs"
+    (await world.kubernetes_call("POST", path, json=theirs)).raise_for_status()
+
+    planned = await (
+        await start_removal(temporal, removal_of(world, fqdn, dryRun=True), workflow_id=f"plan/{fqdn}/1")
+    ).result()
+    assert sorted(c["name"] for c in planned["certificates"] if c["change"] == "removed") == sorted(names)
+    assert await there(world, names) == names
+
+    result = await deprovision(temporal, removal_of(world, fqdn))
+
+    assert result["phase"] == "complete", result["steps"]
+    assert await there(world, [*names, "theirs"]) == ["theirs"]
+    assert [(h["kind"], h["name"]) for h in result["hazards"]] == [("certificate-left", f"ns-{world.unique}/theirs")]
+    assert step(result, "certificate-delete", "sovereign-tls")["outcome"].startswith("deleted; ")
+    assert [s["step"] for s in result["steps"]][-2:] == ["pool-release", "dns-verify"]
+    again = await deprovision(temporal, removal_of(world, fqdn))
+    assert again["phase"] == "complete", again["steps"]
+    assert [c for c in again["certificates"] if c["change"] == "removed"] == []
+
+    request = {"restores": "x", "sovereignFQDN": fqdn, "certificates": result["certificates"]}
+    handle = await temporal.start_workflow(
+        "RestoreRecords", request, id=f"sovereign/{fqdn}", task_queue="sovereign-dns"
+    )
+    assert (await handle.result())["phase"] == "complete"
+    assert await there(world, names) == names
+    back = await world.certificate(f"ns-{world.unique}", "sovereign-tls")
+    assert back is not None
+    assert sorted(back["spec"]["dnsNames"]) == sorted([fqdn, f"*.{fqdn}"])
+    assert back["metadata"]["annotations"]["sovereign-dns.openova.io/owner"] == fqdn
+
+
+async def test_certificates_are_looked_for_no_further_than_the_request_a_person_and_rbac_go(
+    temporal: Client, world: World
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    await world.create_zone(world.parent)
+    names = await all_but_certificates_gone(world, temporal, fqdn)
+
+    kept = await deprovision(temporal, removal_of(world, fqdn, deleteCertificates=False))
+    assert (kept["phase"], await there(world, names)) == ("complete", names)
+
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", call="list", kind="status", status=503)
+    waiting = await start_removal(temporal, removal_of(world, fqdn))
+    await waiting_for(waiting, f"certificate-delete/{names[0]}")
+    await waiting.execute_update("skip_step", {"step": "certificate-delete", "reason": "by the test"})
+    assert ((await waiting.result())["phase"], await there(world, names)) == ("degraded", names)
+    await world.mend(world.kubernetes, namespace=f"ns-{world.unique}")
+
+    outdated = await deprovision(temporal, removal_of(world, fqdn, deploymentId="d0"))
+    assert [h["name"] for h in outdated["hazards"]] == [f"ns-{world.unique}/{name}" for name in names[1:]]
+    assert await there(world, names) == names[1:]
+
+    await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", call="list", kind="forbidden")
+    blind = await deprovision(temporal, removal_of(world, fqdn))
+    assert blind["phase"] == "complete", blind["steps"]
+    assert [(h["kind"], h["name"]) for h in blind["hazards"]] == [("certificate-left", f"ns-{world.unique}/*")]
+    await world.mend(world.kubernetes, namespace=f"ns-{world.unique}")
+
+    # One that is for the domain, though its name doesn't say so.
+    domain, other = f"h{world.unique}.homes", names[2]
+    seen = await world.certificate(f"ns-{world.unique}", names[1])
+    assert seen is not None
+    copy = {"spec": seen["spec"]} | {field: seen["metadata"][field] for field in ("labels", "annotations")}
+    path = f"/simulator/certificates/ns-{world.unique}/copy"
+    (await world.kubernetes_call("POST", path, json=copy)).raise_for_status()
+    request = removal_of(world, fqdn, name=domain)
+    result = await (await start_removal(temporal, request, kind="RemoveParentDomain")).result()
+    assert sorted(c["name"] for c in result["certificates"] if c["change"] == "removed") == ["copy", names[1]]
+    assert await there(world, [*names, "copy"]) == [other]
 
 
 async def test_updates_of_a_removal(temporal: Client, world: World) -> None:

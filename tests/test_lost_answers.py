@@ -9,7 +9,8 @@ from temporalio.client import Client, WorkflowFailureError
 from tests.conftest import StartWorker
 from tests.lossy_api import LossyApi
 from tests.mounted_backends import MountedBackends
-from tests.runs import Result, changes, start, step, waiting_for
+from tests.removals import removal_of, start_removal
+from tests.runs import Result, changes, provision, start, step, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
 
@@ -106,6 +107,45 @@ async def test_a_run_that_ends_before_it_knows_tells_which_certificate_it_has_pe
     (certificate,) = (await handle.query("status"))["certificates"]
     assert (certificate["name"], certificate["change"]) == (f"{fqdn}-wildcard-tls", "created")
     assert certificate["unconfirmed"]
+
+
+async def test_a_zone_that_was_perhaps_removed_is_told_as_that_and_found_when_it_is_restored(
+    mounted_temporal: Client, mounted: MountedBackends, world: World, stack_description: dict[str, str]
+) -> None:
+    """Its delegation is gone; the call that deletes the zone never arrived, and nobody knows."""
+    fqdn, nested = f"t1.{world.parent}", f"eu.{world.parent}"
+    await world.create_zone(world.parent)
+    parents = [{"name": world.parent}, {"name": nested}]
+    request = world.request(fqdn, parentDomains=parents, verification={"level": "authoritative"})
+    await provision(mounted_temporal, request)
+    keys = await world.values(world.parent, nested, "DS")
+    async with LossyApi(stack_description["CATALYST_POWERDNS_API_URL"], "DELETE") as lossy:
+        lossy.drop = 1_000
+        mounted.lead_to_powerdns(lossy.url)
+        handle = await start_removal(mounted_temporal, removal_of(world, fqdn))
+        await waiting_for(handle, f"zone-remove/{nested}")
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+        mounted.lead_to_the_stack()
+
+    status = await handle.query("status")
+
+    assert [(zone["zone"], zone["change"], zone["unconfirmed"]) for zone in status["zones"]] == [
+        (f"{nested}.", "removed", True)
+    ]
+    assert await world.zone(nested) is not None
+    restored = {key: status[key] for key in ("zones", "records", "certificates", "poolNames", "sovereignFQDN")}
+    restored |= {"restores": handle.id, "verification": {"level": "authoritative"}}
+    back = await mounted_temporal.start_workflow(
+        "RestoreRecords", restored, id=f"restore/{fqdn}", task_queue="sovereign-dns"
+    )
+    result = await back.result()
+    assert result["phase"] == "complete", result["steps"]
+    assert result["zones"] == []
+    assert step(result, "zone-create", nested)["outcome"].startswith("was there already")
+    assert await world.values(world.parent, nested, "DS") == keys
+    assert await world.answers_other_than([LOAD_BALANCER], [*names_of(fqdn), *names_of(f"t1.{nested}")]) == {}
 
 
 async def test_what_a_write_replaced_is_told_though_its_worker_was_killed(

@@ -10,14 +10,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from activities.powerdns import PowerDNSActivities
+from activities.restoring import RestoringActivities
 from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.contract import Owner, ZoneChange
 from sovereign_dns.failures import FindingChanged, OwnershipConflict, PowerDNSUnavailable
-from sovereign_dns.messages import RemoveRecords, RRsetToRemove
+from sovereign_dns.intent import NamingRules
+from sovereign_dns.messages import RecordsReport, RemoveRecords, RestoreZoneRecords, RRsetToRemove
+from sovereign_dns.rrsets import RRset
 from tests.attempts import Attempts
 from tests.lossy_api import LossyApi
-from tests.powerdns_bench import client_of, own_powerdns, whole, world_of
+from tests.powerdns_bench import WholeZone, client_of, own_powerdns, whole, world_of
 from tests.removal_bench import SERVERS, Life, removals
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of, rrset
 
@@ -213,20 +217,116 @@ async def test_addresses_from_before_there_were_comments_are_known_by_where_they
     assert f"auth.{fqdn} A ({STRANGER})" in found.outcome
 
 
-async def test_what_is_disabled_beside_what_is_removed_is_told(bench: World, powerdns: PowerDNS, parent: str) -> None:
-    """Reads by name leave it out; and who removes an rrset removes what is disabled in it."""
+A_FEW, MANY = 0, 60
+"""Further rrsets of the Sovereign: with so many, the whole zone is read instead of its names."""
+
+
+def disabled(name: str, rrtype: str, *values: str, served: int = 0, owner: str | None = None) -> dict[str, Any]:
+    """An rrset of which only the first values are served; Ada has noted something on it."""
+    entry = rrset(name, rrtype, *values, ttl=77, owner=owner)
+    for record in entry["records"][served:]:
+        record["disabled"] = True
+    entry["comments"].append({"content": "asked for by Ada", "account": "ada", "modified_at": 1700000000})
+    return entry
+
+
+@pytest.mark.parametrize("besides", [A_FEW, MANY])
+async def test_what_is_disabled_goes_with_its_owner_is_told_and_comes_back(
+    bench: World, powerdns: PowerDNS, parent: str, besides: int
+) -> None:
+    """Whether all of an rrset is disabled, or a part: PowerDNS tells nothing of it to who reads by name."""
     fqdn = f"t1.{parent}"
-    before = await whole(bench, parent)
-    partly = rrset(f"console.{fqdn}", "A", LOAD_BALANCER, STRANGER, owner=fqdn)
-    partly["records"][1]["disabled"] = True
-    await bench.write(parent, partly)
+    theirs = disabled(f"api.{fqdn}", "A", LOAD_BALANCER, owner=f"t2.{parent}")
+    await bench.write(parent, theirs, disabled(f"harbor.{fqdn}", "A", LOAD_BALANCER))
+    without_it = await whole(bench, parent)
+    await bench.write(
+        parent,
+        disabled(f"auth.{fqdn}", "A", LOAD_BALANCER, STRANGER, owner=fqdn),
+        disabled(f"console.{fqdn}", "A", LOAD_BALANCER, STRANGER, served=1, owner=fqdn),
+        disabled(f"_x.{fqdn}", "TXT", '"a note"', owner=fqdn),
+        *(rrset(f"h{number}.{fqdn}", "A", LOAD_BALANCER, owner=fqdn) for number in range(besides)),
+    )
+    with_it = await whole(bench, parent)
+    life = Life(powerdns, fqdn, {"loadBalancerIP": LOAD_BALANCER})
+
+    found = await life.find()
+    (report,) = await life.remove(found)
+
+    assert isinstance(report, RecordsReport)
+    assert report.outcome == f"{3 + besides} removed"
+    assert [(hazard.kind, hazard.name) for hazard in found.hazards] == [("kept-for-another", f"api.{fqdn}.")]
+    assert await whole(bench, parent) == without_it
+    told = {change.name: (change.before, sorted(change.before_disabled)) for change in report.changes}
+    assert told[f"auth.{fqdn}."] == ([], sorted([LOAD_BALANCER, STRANGER]))
+    assert told[f"console.{fqdn}."] == ([LOAD_BALANCER], [STRANGER])
+
+    restoring = RestoreZoneRecords(owner=life.owner, zone=parent, records=report.changes)
+    await Attempts().attempt(RestoringActivities(powerdns).restore_records, restoring)
+    assert but_for_the_times_of_ours(await whole(bench, parent)) == but_for_the_times_of_ours(with_it)
+    again = await Attempts().attempt(RestoringActivities(powerdns).restore_records, restoring)
+    assert {change.change for change in again.changes} == {"unchanged"}
+
+
+def but_for_the_times_of_ours(zone: WholeZone | None) -> WholeZone:
+    """An owner's comment that is written again has the time of that."""
+    return {
+        key: (
+            ttl,
+            records,
+            [(account, said, 0 if account == "sovereign-dns" else at) for account, said, at in comments],
+        )
+        for key, (ttl, records, comments) in (zone or {}).items()
+    }
+
+
+@pytest.mark.parametrize("besides", [A_FEW, MANY])
+async def test_what_is_put_back_never_overwrites_what_somebody_has_disabled_since(
+    bench: World, powerdns: PowerDNS, parent: str, besides: int
+) -> None:
+    fqdn = f"t1.{parent}"
+    labels = ["console", *(f"h{number}" for number in range(besides))]
+    await bench.write(parent, *(rrset(f"{label}.{fqdn}", "A", LOAD_BALANCER, owner=fqdn) for label in labels))
     life = Life(powerdns, fqdn)
-
     (report,) = await life.remove(await life.find())
+    await bench.write(parent, disabled(f"console.{fqdn}", "A", STRANGER))
+    before = await whole(bench, parent)
 
-    (change,) = report.changes
-    assert (change.before, change.before_disabled) == ([LOAD_BALANCER], [STRANGER])
+    restoring = RestoreZoneRecords(owner=life.owner, zone=parent, records=report.changes)
+    with pytest.raises(OwnershipConflict, match=rf"console\.{fqdn}\. A .* is disabled by now"):
+        await Attempts().attempt(RestoringActivities(powerdns).restore_records, restoring)
+
     assert await whole(bench, parent) == before
+
+
+async def test_what_is_found_at_some_names_does_not_depend_on_how_many_there_are(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    labels = ["both", "nothing-served", "of-nobody", "*.wild", "_under", "noted-only", "alias"]
+    await bench.write(
+        parent,
+        disabled(f"both.{parent}", "A", LOAD_BALANCER, STRANGER, served=1, owner=f"t1.{parent}"),
+        disabled(f"both.{parent}", "TXT", '"x"'),
+        disabled(f"nothing-served.{parent}", "AAAA", "2a01:4f8::95", owner=f"t1.{parent}"),
+        disabled(f"of-nobody.{parent}", "A", LOAD_BALANCER) | {"comments": []},
+        disabled(f"*.wild.{parent}", "A", LOAD_BALANCER, owner=f"t1.{parent}"),
+        disabled(f"_under.{parent}", "TXT", '"x"'),
+        disabled(f"alias.{parent}", "CNAME", f"both.{parent}."),
+    )
+    at_names, reading = [parent, *(f"{label}.{parent}" for label in labels)], RRsetsAtNames(powerdns)
+    padded = [*at_names, *(f"no{number}.{parent}" for number in range(MANY))]
+
+    few, many = await reading.held(parent, at_names), await reading.held(parent, padded)
+    assert in_any_order(few) == in_any_order(many)
+    assert len(few) == 9
+    served, served_of_many = await reading.served(parent, at_names), await reading.served(parent, padded)
+    assert in_any_order(served) == in_any_order(served_of_many)
+    assert {rrset.name for rrset in served} == {parent, f"both.{parent}"}
+
+
+def in_any_order(rrsets: list[RRset]) -> list[RRset]:
+    """Records and rrsets of one name come in whatever order."""
+    ordered = [one.changed(records=sorted(one.records, key=lambda record: record.content)) for one in rrsets]
+    return sorted(ordered, key=lambda one: (one.name, one.type))
 
 
 async def test_a_newer_deployment_is_not_taken_offline(bench: World, powerdns: PowerDNS, parent: str) -> None:
@@ -242,6 +342,29 @@ async def test_a_newer_deployment_is_not_taken_offline(bench: World, powerdns: P
         await Attempts().attempt(removals(powerdns).remove_records, late)
 
     assert await whole(bench, parent) == before
+
+
+async def test_what_the_platform_needs_stays_though_it_is_noted_as_the_sovereigns(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"subdomains": ["console"]})
+    before = await whole(bench, parent)
+    await life.provision()
+    platform = f"p{secrets.token_hex(4)}.io"
+    kept = [rrset(name, "A", LOAD_BALANCER, owner=life.fqdn) for name in (f"api.{platform}", f"*.{platform}")]
+    await bench.create_zone(platform, *kept, rrset(f"old.{platform}", "A", LOAD_BALANCER, owner=life.fqdn))
+
+    found = await life.find(rules=NamingRules(nameservers=SERVERS, protected_fqdns=[f"api.{platform}"]))
+    await life.remove(found)
+
+    assert await whole(bench, parent) == before
+    assert await bench.values(platform, f"api.{platform}", "A") == [LOAD_BALANCER]
+    assert await bench.values(platform, f"*.{platform}", "A") == [LOAD_BALANCER]
+    assert await bench.values(platform, f"old.{platform}", "A") == []
+    told = {hazard.name: hazard for hazard in found.hazards}
+    assert set(told) == {f"api.{platform}.", f"*.{platform}."}
+    assert {hazard.kind for hazard in found.hazards} == {"kept-for-another"}
+    assert "CATALYST_PROTECTED_FQDNS" in told[f"*.{platform}."].message
 
 
 async def test_what_another_sovereign_took_over_since_it_was_found_stays(
@@ -470,7 +593,8 @@ async def test_a_zone_that_was_removed_is_told_though_an_answer_was_lost(
     assert [change.zone for change in report.zones] == [f"{life.fqdn}."]
     assert {change.type for change in report.changes} == {"NS", "DS"}
     assert told.changes == report.changes
-    assert told.zones == (report.zones if method == "DELETE" else [])
+    unconfirmed = [change.changed(unconfirmed=True) for change in report.zones]
+    assert told.zones == (unconfirmed if method == "DELETE" else [])
     assert (later.outcome, later.zones) == ("was gone already", [])
 
 
@@ -540,7 +664,7 @@ async def test_a_zone_that_was_made_is_told_though_the_answer_was_lost(
 
     assert report.outcome == f"created, signed, delegated from {parent}"
     assert [change.zone for change in report.zones] == [f"t1.{parent}."]
-    assert told.zones == report.zones
+    assert told.zones == [change.changed(unconfirmed=True) for change in report.zones]
 
 
 async def test_a_zone_that_was_made_is_told_once_though_it_could_not_be_delegated_yet(

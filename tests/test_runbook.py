@@ -75,6 +75,7 @@ async def test_every_temporal_line_of_the_runbook_does_what_it_says(temporal: Cl
     assert records in shown
     assert "ZoneWrongKind" in shown
     await operator.types("temporal workflow list", "SovereignPhase")
+    await operator.types("temporal workflow list", 'WorkflowType="DeprovisionSovereign"')
     await operator.types("temporal workflow list", "WorkflowId=")
     assert handle.id not in await operator.types("temporal workflow list", "TemporalReportedProblems")
     assert f"input[0].sovereignFQDN: {fqdn}" in await operator.types("temporal workflow show")

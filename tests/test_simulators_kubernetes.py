@@ -276,6 +276,16 @@ class TestKubernetesFaults:
             await cluster.list("orders")
         assert await cluster.list("certificaterequests") == []
 
+    async def test_a_forbidden_list_names_no_object_and_leaves_the_other_verbs(self, cluster: Cluster) -> None:
+        await cluster.apply()
+        await cluster.fail("forbidden", call="list")
+        refused = await cluster.http.get(cluster.path)
+        assert refused.status_code == 403
+        message = refused.json()["message"]
+        assert message.startswith("certificates.cert-manager.io is forbidden: ")
+        assert message.endswith(f" the verb list in namespace {cluster.namespace}")
+        assert (await cluster.http.get(f"{cluster.path}/tls")).status_code == 200
+
     async def test_a_forbidden_watch_is_no_api_error_for_the_client(
         self, cluster: Cluster, api_server: KubernetesSimulator
     ) -> None:

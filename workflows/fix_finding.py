@@ -86,7 +86,7 @@ class FixSteps:
 
     async def _prove(self) -> None:
         if self._request.dry_run:
-            self._runner.leave_out("dns-verify", self._zone, "dry run: nothing was removed that DNS could deny")
+            self._runner.leave_out("dns-verify", self._zone, "dry run: nothing was removed, so nothing is to be proved")
             return
         if not all(rrset.type in PROVED_BY_ANSWERS for rrset in self._intent.rrsets):
             self._runner.leave_out(

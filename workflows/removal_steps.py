@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
         FindRecords,
         FoundReport,
         FoundZone,
+        OtherCertificates,
         PoolReport,
         RecordsReport,
         ReleasePoolName,
@@ -51,9 +52,12 @@ class RemovalSteps:
         self._runner = runner
         self._domains: list[DomainRemoval] = intent.domains
         self._found: list[FoundZone] = []
+        self._deployment_seen = False
         self._domain_certificates: dict[str, DomainCertificate] = {}
         self._pool = request.pool if isinstance(request, DeprovisionRequest) else None
         self._pool_dns_left_behind = False
+        self._left_over = 0
+        self._active_for_another: str | None = None
 
     def announce(self) -> None:
         """Lists what is known before anything was looked for."""
@@ -65,13 +69,30 @@ class RemovalSteps:
     async def run(self) -> None:
         """Nothing is removed before everything was found, and found to be this Sovereign's."""
         await self._find()
+        records = [asyncio.create_task(self._remove_records(zone)) for zone in self._found if zone.rrsets]
+        if self._left_over:
+            await all_or_first_failure([*records, asyncio.create_task(self._leave_the_rest())])
+            return
         await all_or_first_failure(
-            [asyncio.create_task(self._remove_records(zone)) for zone in self._found if zone.rrsets]
-            + [asyncio.create_task(self._delete_certificate(name)) for name in self._certificate_names()]
+            records
+            + self._delete_certificates()
             + [asyncio.create_task(self._release_pool_name())]
             + [asyncio.create_task(self._remove_zone(zone)) for zone in self._zones_to_remove()]
             + [asyncio.create_task(self._prove_absence(domain)) for domain in self._domains]
         )
+
+    async def _leave_the_rest(self) -> None:
+        """What comes after the records is for the run that removes the last of them."""
+        await self._settled("records-remove", self._progress.domains_of("records-remove"))
+        told = f"{self._left_over} more rrsets are left, of which this run's result can't tell too: start it again"
+        for step in ("certificate-delete", "pool-release", "zone-remove"):
+            for what in self._progress.domains_of(step):
+                self._runner.leave_out(step, what, told)
+        for domain in self._domains:
+            if self._request.dry_run:
+                self._runner.leave_out("dns-verify", domain.domain, told)
+            elif not self._progress.is_settled("dns-verify", domain.domain):
+                self._progress.fail("dns-verify", domain.domain, workflow.now(), told)
 
     @property
     def _pool_step(self) -> str:
@@ -99,12 +120,18 @@ class RemovalSteps:
         report = await self._runner.run(
             "records-find",
             fqdn,
-            FindRecords(owner=self._intent.owner, intent=self._intent),
+            FindRecords(
+                owner=self._intent.owner,
+                intent=self._intent,
+                pool_domain=self._pool.domain if self._pool and self._releases_pool_name else None,
+            ),
             FoundReport,
             summary=f"what {fqdn} has in PowerDNS",
         )
         assert report is not None  # noqa: S101 (nobody can give it up)
         self._found = report.zones
+        self._left_over = report.left_over
+        self._deployment_seen = report.deployment_seen
         self._domains = domains_of(self._intent, report.zones)
         self._domain_certificates = {certificate.name: certificate for certificate in report.domain_certificates}
         self._progress.add_hazards(report.hazards)
@@ -120,11 +147,13 @@ class RemovalSteps:
         for zone in self._zones_to_remove():
             self._expect("zone-remove", zone.zone)
         with_records = {zone.domain for zone in self._found if zone.rrsets}
+        why_none = (
+            "in this run: its result can tell no more" if self._left_over else "nothing there is this Sovereign's"
+        )
         for domain in self._domains:
             if domain.domain not in with_records and not self._progress.expects("records-remove", domain.domain):
                 self._progress.expect("records-remove", domain.domain)
-                told = "0 removed: nothing there is this Sovereign's"
-                self._progress.finish("records-remove", domain.domain, workflow.now(), told)
+                self._progress.finish("records-remove", domain.domain, workflow.now(), f"0 removed: {why_none}")
         self._progress.arrange(_IN_ORDER)
 
     def _zones_to_remove(self) -> list[FoundZone]:
@@ -165,7 +194,19 @@ class RemovalSteps:
         self._progress.add_hazards(report.hazards)
         self._runner.finish("records-remove", what, report.outcome, dry_run=self._request.dry_run)
 
-    async def _delete_certificate(self, name: str) -> None:
+    def _delete_certificates(self) -> "list[asyncio.Task[None]]":
+        """Those that a name leads to; the first one's step also looks for the others, which follow it."""
+        first, *more = named = self._certificate_names()
+        besides = OtherCertificates(intent=self._intent, named=named)
+        known = self._domain_certificates
+        return [
+            asyncio.create_task(self._delete_certificate(first, known.get(first), besides)),
+            *(asyncio.create_task(self._delete_certificate(name, known.get(name))) for name in more),
+        ]
+
+    async def _delete_certificate(
+        self, name: str, of_domain: DomainCertificate | None, besides: OtherCertificates | None = None
+    ) -> None:
         if not self._request.delete_certificates:
             self._runner.leave_out("certificate-delete", name, _KEPT_BY_REQUEST)
             return
@@ -176,7 +217,8 @@ class RemovalSteps:
                 owner=self._intent.owner,
                 name=name,
                 namespace=self._request.certificate_namespace,
-                of_domain=self._domain_certificates.get(name),
+                of_domain=of_domain,
+                besides=besides,
                 dry_run=self._request.dry_run,
             ),
             CertificateReport,
@@ -184,8 +226,16 @@ class RemovalSteps:
         )
         if report is None:
             return
+        for found in report.besides:
+            self._expect("certificate-delete", found.name)
+        self._progress.arrange(_IN_ORDER)
         self._progress.set_certificate(report.certificate)
+        self._progress.add_hazards(report.hazards)
         self._runner.finish("certificate-delete", name, report.outcome, dry_run=self._request.dry_run)
+        if report.besides:
+            await all_or_first_failure(
+                [asyncio.create_task(self._delete_certificate(found.name, found.of_domain)) for found in report.besides]
+            )
 
     async def _release_pool_name(self) -> None:
         """After all records are gone: a released name may be claimed by somebody at once."""
@@ -203,6 +253,7 @@ class RemovalSteps:
                 owner=self._intent.owner,
                 pool_domain=self._pool.domain,
                 subdomain=self._pool.subdomain,
+                deployment_seen=self._deployment_seen,
                 dry_run=self._request.dry_run,
             ),
             PoolReport,
@@ -213,6 +264,8 @@ class RemovalSteps:
             self._progress.add_pool_name(report.change)
         self._progress.add_hazards(report.hazards)
         self._pool_dns_left_behind = report.dns_left_behind
+        if report.active_for_another:
+            self._active_for_another = f"{self._pool.subdomain}.{self._pool.domain}"
         self._runner.finish("pool-release", self._pool.domain, report.outcome, dry_run=self._request.dry_run)
 
     async def _remove_zone(self, zone: FoundZone) -> None:
@@ -223,7 +276,9 @@ class RemovalSteps:
             await self._settled(step, self._progress.domains_of(step))
         await self._settled("zone-remove", zones_below(what, others))
         if not _is_for_us(zone) and not self._pool_dns_left_behind:
-            self._runner.leave_out("zone-remove", what, "PDM removes the zone with its name")
+            left = f"{what} is active in PDM for another, and its zone with it"
+            why = left if self._active_for_another else "PDM removes the zone with its name"
+            self._runner.leave_out("zone-remove", what, why)
             return
         report = await self._runner.run(
             "zone-remove",
@@ -250,16 +305,21 @@ class RemovalSteps:
 
     async def _prove_absence(self, domain: DomainRemoval) -> None:
         if self._request.dry_run:
-            self._runner.leave_out("dns-verify", domain.domain, "dry run: nothing was removed that DNS could deny")
+            self._runner.leave_out("dns-verify", domain.domain, "dry run: its names would be proved to be gone")
             return
         for step in ("records-remove", "pool-release", "zone-remove"):
             await self._settled(step, self._progress.domains_of(step))
         result = self._progress.snapshot()
+        absent = absent_names(domain, self._found, result.hazards, left_below=self._active_for_another)
+        if not absent and self._active_for_another:
+            why = f"nothing to deny: {self._active_for_another} is active in PDM for another, who is served there"
+            self._runner.leave_out("dns-verify", domain.domain, why)
+            return
         await prove_absence(
             absence_of(
                 domain.domain,
                 domain.host,
-                absent_names(domain, self._found, result.hazards),
+                absent,
                 removed=result.records,
             ),
             self._intent,

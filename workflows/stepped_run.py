@@ -93,7 +93,7 @@ class SteppedRun(ShownRun):
             self._progress.attempt_changes(attempted.changes)
             self._progress.attempt_pool_names(attempted.pool_names)
             self._progress.attempt_certificates(attempted.certificates)
-            self._progress.add_zones(attempted.zones)
+            self._progress.attempt_zones(attempted.zones)
             self._progress.add_hazards(attempted.hazards)
 
     @workflow.signal(name=CERTIFICATE_SEEN, description="Sent by certificate-ready: why it is not issued yet.")

@@ -9,6 +9,7 @@ from aiohttp import web
 from devstack.simulators.faults import Faults, Target
 from devstack.simulators.kubernetes_apply import apply
 from devstack.simulators.kubernetes_objects import Key, Object, Objects
+from devstack.simulators.kubernetes_paging import page_of
 from devstack.simulators.kubernetes_schema import CERTIFICATE, RESOURCES, validate
 from devstack.simulators.kubernetes_selectors import parse_fields, parse_labels, selects
 from devstack.simulators.kubernetes_status import (
@@ -80,12 +81,13 @@ class ResourceAPI:
         if request.query.get("watch") in {"true", "1"}:
             return await self._watch(request, resource, namespace, lambda obj: selects(labels, fields, obj))
         items = [obj for obj in self._objects.all(resource, namespace) if selects(labels, fields, obj)]
+        page, metadata = page_of(items, request.query, self._objects.version)
         return json_answer(
             {
                 "apiVersion": resource.api_version,
                 "kind": f"{resource.kind}List",
-                "metadata": {"resourceVersion": str(self._objects.version)},
-                "items": items,
+                "metadata": metadata,
+                "items": page,
             }
         )
 

@@ -32,6 +32,9 @@ _CertificateRequest = create_namespaced_resource("cert-manager.io", "v1", "Certi
 _Order = create_namespaced_resource("acme.cert-manager.io", "v1", "Order", "orders")
 _Challenge = create_namespaced_resource("acme.cert-manager.io", "v1", "Challenge", "challenges")
 
+LISTED_AT_ONCE = 500
+"""Of a namespace's Certificates, as kubectl does it: the API server keeps no longer answer together."""
+
 
 class Certificates:
     """A client for Certificates.
@@ -52,6 +55,14 @@ class Certificates:
                 if error.status.code == 404:
                     return None
                 raise
+
+    async def marked_as_of(self, namespace: str, sovereign_fqdn: str) -> list[KubernetesObject]:
+        """The namespace's Certificates that say that they are this Sovereign's, whatever their names."""
+        labels = issuance.selecting_labels(sovereign_fqdn)
+        async with self._calling(f"listing the Certificates of {sovereign_fqdn} in namespace {namespace}") as client:
+            chosen = client.list(_Certificate, namespace=namespace, labels=dict(labels), chunk_size=LISTED_AT_ONCE)
+            listed = [dict(item) async for item in chosen]
+        return [certificate for certificate in listed if issuance.owner_of(certificate) == sovereign_fqdn]
 
     async def apply(self, wanted: WantedCertificate, *, force: bool) -> CertificateStatus:
         """Makes the Certificate as wanted. With `force`, also where another field manager wants it otherwise.
@@ -186,7 +197,8 @@ def _classified(error: httpx2.HTTPStatusError, doing: str) -> Failure:
         case 403:
             return KubernetesForbidden(
                 f"RBAC doesn't allow it ({said}) while {doing}. The worker's service account needs get, list, "
-                "create, patch and delete on certificates.cert-manager.io in that namespace."
+                "create, patch and delete on certificates.cert-manager.io in that namespace.",
+                by_rbac=True,
             )
         case 404:
             return CertManagerMissing(

@@ -1,7 +1,7 @@
 """PowerDNS' REST API (https://doc.powerdns.com/authoritative/http-api/), as far as we need it.
 
-No call here grows with the zone: rrsets are read by name, zones by name, metadata without rrsets. The one that does is
-`streamed`, for `zone_stream`.
+Zones are read by name, metadata without rrsets. A read of rrsets by name grows with the comments of the zone, and
+`streamed`, for `zone_stream`, with the zone: `rrsets_at_names` decides between them.
 """
 
 import asyncio
@@ -70,6 +70,17 @@ class ZoneMetadata(Message):
     def writable(self) -> bool:
         """A secondary gets its content from elsewhere, and would lose what we write at the next transfer."""
         return self.kind.lower() in {"native", "master", "primary", "producer"}
+
+
+class AtName(Message):
+    """What a read by name tells.
+
+    `rrsets` are those of the name. One of which nothing is served has but its comments here: what is disabled is left
+    out (measured on 4.7.3). `comments_of_others` counts the rrsets of other names whose comments come with it.
+    """
+
+    rrsets: list[RRset]
+    comments_of_others: int = 0
 
 
 class _ZoneContent(Message):
@@ -229,30 +240,14 @@ class PowerDNS:
                 raise self._unexpected(response, doing)
 
     async def rrsets(self, zone: str, at_names: Iterable[str], rrtype: str | None = None) -> list[RRset]:
-        """The rrsets of the zone at these names, read side by side.
+        """What is served at these names of the zone, read side by side: for a few names (`RRsetsAtNames`).
 
         Raises:
             ZoneMissing: the zone is not hosted here.
         """
         wanted = list(dict.fromkeys(at_names))
-        found = await side_by_side(self._rrsets_at(zone, name, rrtype) for name in wanted)
-        return [rrset for rrsets in found for rrset in rrsets]
-
-    async def rrsets_with_disabled(
-        self, zone: str, at_names: Iterable[str], may_be_disabled: Iterable[str]
-    ) -> list[RRset]:
-        """As `rrsets`, with what is disabled where it may be: reads by name leave it out, and PowerDNS has to search.
-
-        Raises:
-            ZoneMissing: the zone is not hosted here.
-        """
-        existing = {(rrset.name, rrset.type): rrset for rrset in await self.rrsets(zone, at_names)}
-        looked_at = dict.fromkeys(may_be_disabled)
-        for found in await side_by_side(self.search.with_disabled_at(zone, name) for name in looked_at):
-            for rrset in found:
-                served = existing.get((rrset.name, rrset.type), rrset)
-                existing[rrset.name, rrset.type] = served.changed(records=rrset.records)
-        return list(existing.values())
+        found = await side_by_side(self.at_name(zone, name, rrtype) for name in wanted)
+        return [rrset for at_name in found for rrset in at_name.rrsets if rrset.records]
 
     async def nameservers(self, zone: str) -> list[str]:
         """The zone's own NS set, names with their dots.
@@ -263,22 +258,23 @@ class PowerDNS:
         apex = await self.rrsets(zone, [zone], "NS")
         return [content for rrset in apex if rrset.type == "NS" for content in rrset.served]
 
-    async def _rrsets_at(self, zone: str, name: str, rrtype: str | None) -> list[RRset]:
+    async def at_name(self, zone: str, name: str, rrtype: str | None = None) -> AtName:
+        """What PowerDNS tells when it is asked for one name.
+
+        Raises:
+            ZoneMissing: the zone is not hosted here.
+        """
         doing = f"reading {name} in zone {zone}"
         filters = {"rrset_name": names.absolute(name)} | ({"rrset_type": rrtype} if rrtype else {})
         response = await self._read(zone_path(zone), doing=doing, **filters)
         if response.status_code in {404, 422}:
-            raise ZoneMissing(
-                f"zone {zone} is not hosted by PowerDNS any more (while {doing}): somebody deleted it during this "
-                "run. Create it again, or start the run again, which does."
-            )
-        content = self._parsed(TypeAdapter(_ZoneContent), response, doing=doing)
-        # The filter lets the comments of other names through, as rrsets without records.
-        return [
-            rrset.changed(name=names.relative_to_root(rrset.name))
-            for rrset in content.rrsets
-            if rrset.name == names.absolute(name) and rrset.records
-        ]
+            raise zone_missing(zone, doing)
+        told = self._parsed(TypeAdapter(_ZoneContent), response, doing=doing).rrsets
+        own = [rrset for rrset in told if rrset.name == names.absolute(name)]
+        return AtName(
+            rrsets=[rrset.changed(name=names.relative_to_root(rrset.name)) for rrset in own],
+            comments_of_others=len(told) - len(own),
+        )
 
     async def _found(self, pattern: str, kind: str, most: int, doing: str) -> list[Found]:
         response = await self._read("/search-data", doing=doing, q=pattern, object_type=kind, max=str(most))
@@ -372,6 +368,14 @@ class PowerDNS:
             f"is not of its API: {http.excerpt(response)}. Look at {self._backend.url.where} and at "
             "CATALYST_POWERDNS_SERVER_ID."
         )
+
+
+def zone_missing(zone: str, doing: str) -> ZoneMissing:
+    """What a read of a zone fails with that is not hosted here; `doing` as in `turn_to_write`."""
+    return ZoneMissing(
+        f"zone {zone} is not hosted by PowerDNS any more (while {doing}): somebody deleted it during this run. Create "
+        "it again, or start the run again, which does."
+    )
 
 
 def zone_path(zone: str) -> str:

@@ -251,6 +251,28 @@ async def test_list_selects_by_label(kubernetes: AsyncClient, name: str) -> None
     assert none == []
 
 
+async def test_a_list_comes_in_parts_that_are_asked_for_one_by_one(
+    kubernetes: AsyncClient, name: str, namespace: str
+) -> None:
+    names = [f"{name}{number}" for number in range(3)]
+    for made in names:
+        await applied(kubernetes, certificate(made, {"contract-tests": name}))
+    try:
+        chosen = kubernetes.list(Certificate, labels={"contract-tests": name}, chunk_size=2)
+        assert [obj["metadata"]["name"] async for obj in chosen] == names
+        raw = kubernetes._client._client  # the client library shows no single part
+        path = f"/apis/cert-manager.io/v1/namespaces/{namespace}/certificates"
+        asked = {"labelSelector": f"contract-tests={name}", "limit": "2"}
+        part = (await raw.get(path, params=asked)).json()
+        rest = (await raw.get(path, params=asked | {"continue": part["metadata"]["continue"]})).json()
+        assert [len(listed["items"]) for listed in (part, rest)] == [2, 1]
+        assert not rest["metadata"].get("continue")
+        assert (await raw.get(path, params=asked | {"continue": "nonsense"})).status_code == 400
+    finally:
+        for made in names:
+            await kubernetes.delete(Certificate, made)
+
+
 async def test_a_watch_shows_changes_and_the_end(kubernetes: AsyncClient, name: str) -> None:
     made = await applied(kubernetes, certificate(name))
     version = made["metadata"]["resourceVersion"]

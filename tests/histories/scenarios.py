@@ -135,12 +135,21 @@ class Scenarios:
         await self._keep("deprovision-planned", await self._remove(fqdn, under="a-removal-plan", dryRun=True))
         await self._keep("deprovisioned", await self._remove(fqdn))
         await self._keep("deprovisioned-before", await self._remove(fqdn))
+        await self._certificates_found_by_their_owner()
         fqdn = f"otech16.{PARENT}"
         pool = {"domain": PARENT, "subdomain": "otech16"}
         await (await self._start(fqdn, pool=pool)).result()
         await self._keep("deprovision-handed-over", await self._remove(fqdn, under="some-removal", pool=pool))
         await self._keep("deprovision-handed-over-child", self._client.get_workflow_handle(f"sovereign/{fqdn}"))
         await self._keep("deprovision-refused", await self._remove("console.openova.io"))
+
+    async def _certificates_found_by_their_owner(self) -> None:
+        """To one no name leads any more; then nobody may look for any."""
+        fqdn = f"t21.{PARENT}"
+        await (await self._start(fqdn, certificate={"name": "t21-tls"})).result()
+        await self._keep("deprovisioned-found-by-owner", await self._remove(fqdn))
+        await self._kubernetes_fails("blind-t21", call="list", kind="forbidden")
+        await self._keep("deprovisioned-blindly", await self._remove(fqdn, certificateNamespace="blind-t21"))
 
     async def _deprovisioned_by_force(self) -> None:
         fqdn = f"t17.{PARENT}"
@@ -312,8 +321,8 @@ class Scenarios:
         await run.signal("changes-attempted", {})
         await run.signal("certificate-seen", {"certificate": certificate})
         await run.signal("verification-seen", {"domain": PARENT, "verification": {}})
-        for step in ("certificate-request", "certificate-ready"):
-            await run.execute_update("skip_step", {"step": step, "reason": "recorded"})
+        for given_up in ("certificate-request", "certificate-ready"):
+            await run.execute_update("skip_step", {"step": given_up, "reason": "recorded"})
         await self._keep("restore-spoken-to", run)
 
     async def _restore(self, request: dict[str, Any], workflow_id: str) -> Handle:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sovereign_dns.audit_contract import MOST_FINDINGS, AuditResult, Finding, SourceRead
-from sovereign_dns.audit_ledger import Ledger
+from sovereign_dns.audit_ledger import Ledger, beside
 from sovereign_dns.audit_news import Known, complete_at, known_from, looked_for
 from sovereign_dns.audit_report import as_markdown, in_short
 from sovereign_dns.finding import Found, as_finding, unreadable_source, unreadable_zone
@@ -94,6 +94,30 @@ def test_what_an_audit_could_not_look_for_is_neither_gone_nor_forgotten(in_betwe
     assert again.standing == []
     gone = result_of(day=20, known=known_from(latest)).gone
     assert [one.name for one in gone if one.kind != "unreadable"] == [f"a.{PARENT}."]
+
+
+def test_what_an_audit_beside_this_one_has_found_or_seen_gone_is_not_lost() -> None:
+    before = result_of(finding("x", zone="b.works"), zones=("b.works",))
+    known = known_from(before)
+    late = result_of(finding("a"), day=2, known=known, scope=(PARENT,))
+    meanwhile = result_of(
+        finding("a"), finding("y", zone="b.works"), day=1, known=known, zones=(PARENT, "b.works")
+    )  # fmt: skip
+    assert [found.name for found in meanwhile.gone] == ["x.b.works."]
+
+    after = beside(late, meanwhile)
+
+    assert [(f.name, f.news, f.first_seen) for f in after.findings] == [
+        (f"a.{PARENT}.", "same", MONDAY + timedelta(days=1))
+    ]
+    assert [(f.name, f.news) for f in after.standing] == [("y.b.works.", "same")]
+    assert known_from(after).keys() == known_from(meanwhile).keys()
+
+
+def test_what_this_audit_has_seen_gone_stays_gone_beside_another() -> None:
+    known = known_from(result_of(finding("a")))
+    meanwhile = result_of(finding("a"), day=1, known=known)
+    assert known_from(beside(result_of(day=2, known=known), meanwhile)) == {}
 
 
 def test_what_there_was_no_room_to_tell_again_stands() -> None:
@@ -197,3 +221,14 @@ def test_a_report_of_a_partial_audit_says_what_could_not_be_read() -> None:
     text = as_markdown(result)
     assert in_short(result) == "1 warning; 1 new; partial"
     assert "✘ pdm unreadable, 0 entries: PDMUnavailable: look whether it runs" in text
+
+
+def test_a_report_tells_what_stands_from_audits_before() -> None:
+    known = known_from(result_of(finding("a")))
+    result = result_of(known=known, day=1, zones=("omani.homes",), scope=("omani.homes",))
+    told = as_markdown(result).partition("#### Standing from audits before")[2]
+    assert f"orphan `a.{PARENT}.` A (since 2026-05-11 00:00 UTC): `{finding('a').mend}`" in told
+
+
+def test_a_name_with_backticks_stays_a_name_in_a_report() -> None:
+    assert f"`` we`ird.{PARENT}. `` A" in as_markdown(result_of(finding("we`ird")))

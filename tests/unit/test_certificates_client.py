@@ -11,13 +11,19 @@ from aiohttp.test_utils import RawTestServer
 from lightkube import ApiError
 from lightkube.resources.core_v1 import Pod
 
+from activities.certificate_search import CertificateSearch
 from activities.kubernetes import KubernetesActivities
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.clients.kubernetes_connection import KubernetesConnection
+from sovereign_dns.clients.powerdns_search import Found, PowerDNSSearch
 from sovereign_dns.failures import KubernetesForbidden, KubernetesNotConfigured, KubernetesUnavailable
 from sovereign_dns.issuance import WantedCertificate, manifest
 from sovereign_dns.messages import RequestCertificate
 from tests.unit.builders import FQDN, OWNER
+
+
+async def nobody_asks(pattern: str, _kind: str, _most: int, doing: str) -> list[Found]:
+    raise AssertionError(f"PowerDNS was asked for {pattern} while {doing}")
 
 
 def kubeconfig(folder: Path, port: int, token: str) -> Path:
@@ -169,7 +175,7 @@ async def test_a_change_of_a_certificate_is_told_with_its_issuer_before_and_afte
 
     async with RawTestServer(answer) as server:
         certificates = Certificates(kubeconfig(tmp_path, server.port or 0, "token"))
-        step = KubernetesActivities(certificates)
+        step = KubernetesActivities(certificates, CertificateSearch(certificates, PowerDNSSearch(nobody_asks)))
         task = RequestCertificate(owner=OWNER, wanted=wanted)
         planned = await step.request_certificate(task.changed(dry_run=True))
         asked_to_plan = list(asked)

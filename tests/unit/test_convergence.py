@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from sovereign_dns.answer_verdicts import Expectation
 from sovereign_dns.contract import AnswerEvidence, Outcome, ServerVerdict, VerificationResult
 from sovereign_dns.convergence import (
@@ -121,6 +123,36 @@ def test_a_resolver_that_declines_is_within_reach_and_waited_for() -> None:
     for _ in range(LOOKS_AT_UNREACHABLE + 1):
         seen = after_look(seen, [said(CONSOLE, "refused")], NOW)
     assert not Convergence(resolvers=[seen, right]).is_settled
+
+
+@pytest.mark.parametrize(
+    ("said_for_days", "silent"),
+    [
+        ([said(CONSOLE, "bogus"), said(AUTH, "bogus")], False),
+        ([said(CONSOLE, "refused"), said(AUTH, "refused")], False),
+        ([said(CONSOLE, "misdirected", ttl=0), said(AUTH, "misdirected", ttl=0)], False),
+        ([said(CONSOLE, "misdirected", ttl=60), said(AUTH, "misdirected", ttl=60)], False),
+        ([said(CONSOLE, "unreachable"), said(AUTH, "unreachable")], True),
+    ],
+)
+def test_a_resolver_that_is_wrong_for_two_days_costs_few_looks(
+    said_for_days: list[AnswerEvidence], silent: bool
+) -> None:
+    """Such as one that keeps the former delegation, or the former DS, for as long as a registry's TTL."""
+    seen, now, looks = NEW, NOW, 0
+    while now < NOW + timedelta(days=2):
+        looks += 1
+        answers = [answer.changed(asked_at=now) for answer in said_for_days]
+        seen = after_look(seen, answers, now, silent=silent, waited=now - NOW)
+        assert seen.look_again_at is not None
+        now = seen.look_again_at
+    assert looks < 1000
+
+
+def test_a_resolver_that_is_wrong_for_long_is_asked_when_its_answer_ends_and_not_before() -> None:
+    answers = [said(CONSOLE, "misdirected", ttl=3600), said(AUTH, "converged", ttl=60)]
+    seen = after_look(NEW, answers, NOW, waited=timedelta(days=1))
+    assert seen.look_again_at == NOW + timedelta(hours=1) + AFTER_EXPIRY
 
 
 def test_a_resolver_that_is_no_longer_configured_is_not_waited_for() -> None:

@@ -3,7 +3,17 @@
 import pytest
 
 from cli import display
-from sovereign_dns.contract import Owner, RecordChange, ServerVerdict, VerificationResult
+from sovereign_dns.checklist import as_markdown
+from sovereign_dns.contract import (
+    CertificateStatus,
+    Owner,
+    PoolNameChange,
+    ProvisionResult,
+    RecordChange,
+    ServerVerdict,
+    VerificationResult,
+    ZoneChange,
+)
 
 ADDRESS = "2a01:4f8:a:100::b:1"
 
@@ -37,6 +47,22 @@ def test_a_diff_says_whose_each_replaced_record_is(
 
     shown = capsys.readouterr().out.splitlines()[1].rstrip()
     assert shown.endswith(f"77.42.11.13 (TTL 60, {whose}) -> 77.42.11.96")
+
+
+@pytest.mark.parametrize("unconfirmed", [False, True])
+def test_what_was_perhaps_taken_away_is_shown_as_that(*, unconfirmed: bool) -> None:
+    result = ProvisionResult(
+        deployment_id="d1",
+        sovereign_fqdn="t130.omani.works",
+        zones=[ZoneChange(zone="eu.omani.works.", change="removed", unconfirmed=unconfirmed)],
+        certificates=[
+            CertificateStatus(name="tls", namespace="ns", dns_names=[], change="removed", unconfirmed=unconfirmed)
+        ],
+        pool_names=[PoolNameChange(domain="omani.works", subdomain="t1", change="released", unconfirmed=unconfirmed)],
+    )
+    for shown in (list(display.besides_records(result)), as_markdown(result).splitlines()):
+        told = [line for line in shown if line.startswith("- ")]
+        assert ["perhaps" in line for line in told] == [unconfirmed] * 3
 
 
 def test_brackets_of_a_lua_record_stand_in_the_diff_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,9 +21,23 @@ def row(state: str = "active", **fields: Any) -> Allocation:
 
 
 @pytest.mark.parametrize("fqdn", ["otech5.omani.works", "Otech5.Omani.Works", "otech5.omani.works."])
-@pytest.mark.parametrize("created_by", ["catalyst-api", "catalyst-api/d0"])
-def test_an_active_name_is_its_sovereigns_whichever_deployment_claimed_it(fqdn: str, created_by: str) -> None:
+@pytest.mark.parametrize("created_by", ["catalyst-api", "catalyst-api/d1", "team/catalyst-api/d1", "", None])
+def test_an_active_name_is_its_sovereigns(fqdn: str, created_by: str | None) -> None:
     assert holder_of(row(sovereign_fqdn=fqdn, created_by=created_by), POOL, OWNER) is None
+
+
+def test_an_active_name_that_another_deployment_claimed_is_left_unless_this_one_has_followed_it() -> None:
+    """PDM keeps the name of the first one; records tell the last."""
+    claimed = row(sovereign_fqdn="otech5.omani.works", created_by="catalyst-api/d2")
+
+    told = holder_of(claimed, POOL, OWNER)
+
+    assert told == (
+        "PDM holds otech5.omani.works as active for deployment d2 of this Sovereign (created by catalyst-api/d2), and "
+        "no record says that deployment d1 has followed it"
+    )
+    assert holder_of(claimed, POOL, OWNER, deployment_seen=True) is None
+    assert holder_of(claimed, POOL, OWNER.changed(deployment_id="")) is None
 
 
 @pytest.mark.parametrize("created_by", ["d1", "catalyst-api/xd1", "catalyst-api/d1/x", "catalyst-api", ""])

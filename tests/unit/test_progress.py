@@ -14,6 +14,7 @@ from sovereign_dns.contract import (
     ServerVerdict,
     StepStatus,
     VerificationResult,
+    ZoneChange,
 )
 from sovereign_dns.progress import Progress
 from tests.unit.builders import FQDN, LOAD_BALANCER, STRANGER
@@ -242,6 +243,42 @@ def test_what_was_perhaps_released_or_deleted_is_told_as_that_where_the_run_ends
     told = progress.snapshot()
     assert told.pool_names == [RELEASED.changed(unconfirmed=not known)]
     assert told.certificates == [REMOVED.changed(unconfirmed=not known)]
+
+
+GONE = ZoneChange(zone=f"{WORKS}.", change="removed", nameservers=["ns1.openova.io."], signed=True)
+
+
+def test_a_zone_whose_removal_was_not_answered_counts_as_removed_only_where_its_step_says_so(
+    progress: Progress,
+) -> None:
+    progress.attempt_zones([GONE.changed(unconfirmed=True)])
+    assert progress.snapshot().zones == []
+    progress.add_zones([GONE])
+
+    progress.abort("cancelled", START, "it was cancelled")
+
+    assert progress.snapshot().zones == [GONE]
+
+
+def test_a_zone_whose_removal_was_never_answered_is_told_as_that_where_the_run_ends(progress: Progress) -> None:
+    progress.attempt_zones([GONE.changed(unconfirmed=True)])
+    progress.abort("failed", START, "another step was refused")
+    assert progress.snapshot().zones == [GONE.changed(unconfirmed=True)]
+
+
+def test_a_zone_that_its_step_left_in_the_end_is_not_told_as_removed(progress: Progress) -> None:
+    progress.expect("zone-remove", WORKS)
+    progress.attempt_zones([GONE.changed(unconfirmed=True)])
+    progress.finish("zone-remove", WORKS, START, "left: it holds www.omani.works A")
+    progress.abort("cancelled", START, "it was cancelled")
+    assert progress.snapshot().zones == []
+
+
+def test_a_zone_that_is_known_to_be_created_is_told_though_its_step_goes_on(progress: Progress) -> None:
+    """Its delegation could not be written yet."""
+    made = GONE.changed(change="created")
+    progress.attempt_zones([made])
+    assert progress.snapshot().zones == [made]
 
 
 def test_a_request_for_a_certificate_that_was_given_up_unanswered_is_told_beside_what_is_seen_of_it(

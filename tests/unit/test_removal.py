@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from sovereign_dns.contract import Comment, Owner
 from sovereign_dns.intent import NamingRules
+from sovereign_dns.kept_for_platform import kept_as_protected
 from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
 from sovereign_dns.messages import RRsetToRemove
 from sovereign_dns.removal import (
@@ -210,6 +211,29 @@ def test_one_parent_domain_is_left_without_what_lies_under_others() -> None:
     assert ([item.name for item in found.rrsets], found.made_for_us) == (["console.t110.omani.homes"], True)
     assert found_in(PARENT, works, [], intent).rrsets == []
     assert not found_in(PARENT, [rrset(PARENT, "NS", "ns1.openova.io.", owner=OWNER)], [], intent).made_for_us
+
+
+@given(ZONES, INTENTS)
+def test_what_a_protected_name_hangs_on_stays_whoever_it_is_noted_for(zone: list[RRset], intent: RemovalIntent) -> None:
+    protected = f"console.x.{FQDN}"
+    intent = intent.changed(protected_fqdns=[protected])
+    asked_for = names_in_question(intent.domains[0])
+    hangs_on = {protected, f"*.{FQDN}", "*.omani.works"}
+    of_zones = {PARENT, FQDN, f"x.{FQDN}", protected}
+
+    found = found_in(PARENT, zone, asked_for, intent)
+
+    assert not {item.name for item in found.rrsets} & hangs_on
+    assert not set(cuts_delegated_for(PARENT, zone, intent)) & of_zones
+    assert not found.made_for_us
+    told = {hazard.name.rstrip(".") for hazard in kept_as_protected(PARENT, zone, asked_for, intent)}
+    unprotected = intent.changed(protected_fqdns=[])
+    would_go = {item.name for item in found_in(PARENT, zone, asked_for, unprotected).rrsets}
+    would_go |= {*cuts_delegated_for(PARENT, zone, unprotected)} & of_zones
+    if found_in(PARENT, zone, asked_for, unprotected).made_for_us:
+        would_go |= {PARENT}
+    still_goes = {item.name for item in found.rrsets}
+    assert told == would_go & (hangs_on | of_zones) - still_goes
 
 
 def test_a_zone_is_of_the_parent_domain_whose_names_it_holds() -> None:

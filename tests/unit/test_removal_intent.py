@@ -86,6 +86,21 @@ def test_a_protected_name_is_never_taken_away(name: str) -> None:
         deprovision(NamingRules(protected_fqdns=[name]))
 
 
+def test_a_protected_sovereign_is_refused_although_no_parent_domain_of_the_request_contains_it() -> None:
+    """Records that name it are found in every zone."""
+    with pytest.raises(ProtectedName, match=FQDN):
+        deprovision(NamingRules(protected_fqdns=[FQDN]), parentDomains=[{"name": "omani.homes"}])
+
+
+def test_a_pool_name_that_holds_a_protected_name_is_not_released() -> None:
+    """PDM deletes its zone with all that is in it."""
+    rules = NamingRules(protected_fqdns=[f"status.{FQDN}"])
+    pool = {"domain": "omani.works", "subdomain": "t110"}
+    with pytest.raises(ProtectedName, match=f"status.{FQDN}"):
+        deprovision(rules, pool=pool)
+    assert deprovision(rules, pool=pool, releasePool=False).protected_fqdns == [f"status.{FQDN}"]
+
+
 def test_a_public_suffix_is_nobodys_to_remove() -> None:
     with pytest.raises(InvalidInput, match=r"^name: co\.uk is a public suffix"):
         remove_domain(name="co.uk")

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from cli import recorded
 from cli.main import app
 from cli.recorded import NothingToRepeatError, RecordedRequest
+from cli.removal_request import build_deprovision
 from cli.request import build_request
 from sovereign_dns.contract import ProvisionRequest
 
@@ -25,6 +26,7 @@ IN_FILE: dict[str, Any] = {
     "loadBalancerIP": IP,
     "ttl": 300,
     "certificate": {"issuer": "letsencrypt-staging", "deadlineSeconds": 60},
+    "verification": {"deadlineSeconds": 60},
 }
 
 
@@ -58,6 +60,7 @@ def test_a_file_alone_is_the_request(tmp_path: Path) -> None:
             {"certificate": {**IN_FILE["certificate"], "issuer": "letsencrypt-dns01-prod"}},
         ),
         ({"takeover": True}, {"takeover": True}),
+        ({"level": "authoritative"}, {"verification": {"deadlineSeconds": 60, "level": "authoritative"}}),
     ],
 )
 def test_an_option_overrides_what_it_names_and_nothing_else(
@@ -195,6 +198,19 @@ def test_again_takes_the_recorded_input_with_options_over_it(monkeypatch: pytest
     assert built.load_balancer_ip == "77.42.11.99"
     assert (built.deployment_id, built.ttl, built.takeover) == ("d9", 30, False)
     assert (built.certificate.issuer, built.certificate.enabled) == ("ours", False)
+
+
+def test_a_removal_tells_what_it_takes_from_the_recorded_input_as_people_type_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parents = [{"name": "omani.works", "role": None}, {"name": "omani.homes", "role": None}]
+    recorded_as(monkeypatch, parentDomains=parents)
+
+    wanted = build_deprovision(FQDN)
+
+    assert wanted.parent_domains is not None
+    assert [parent.name for parent in wanted.parent_domains] == ["omani.works", "omani.homes"]
+    assert f"loadBalancerIP {IP}; parentDomains omani.works, omani.homes" in " ".join(capsys.readouterr().err.split())
 
 
 def test_again_shows_what_it_starts_but_no_reservation_token(

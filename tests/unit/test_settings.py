@@ -163,6 +163,8 @@ def test_a_missing_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SOVEREIGN_DNS_HEALTH_ADDRESS", "127.0.0.1:http", "no valid port"),
         ("SOVEREIGN_DNS_METRICS_ADDRESS", "localhost:9092", "not an IP address and a port"),
         ("CATALYST_OWNED_NETWORKS", "77.42.11.0/24,77.42.11.9/24", "77.42.11.9/24"),
+        ("CATALYST_OWNED_NETWORKS", "77.42.11.0/24,0.0.0.0/0", "'0.0.0.0/0' is more than anybody owns"),
+        ("CATALYST_OWNED_NETWORKS", "2000::/3", "'2000::/3' is more than anybody owns"),
         ("HCLOUD_ENDPOINT", "api.hetzner.cloud/v1", "no URL"),
     ],
 )

@@ -37,15 +37,20 @@ def status(phase: Phase, steps: list[StepStatus], **fields: object) -> Provision
     [
         ([], "complete", f"{FQDN} is complete"),
         (DOMAIN_ADDITION, "complete", f"{FQDN} under omani.homes is complete"),
-        (DEPROVISIONING, "complete", f"{FQDN} is deprovisioned"),
-        (DEPROVISIONING, "planned", f"the removal of {FQDN} is planned"),
+        (DEPROVISIONING, "complete", f"{FQDN} is deprovisioned: nothing of it was found"),
+        (DEPROVISIONING, "planned", f"the removal of {FQDN} is planned: nothing was changed"),
         (DEPROVISIONING, "degraded", f"the removal of {FQDN} is degraded"),
-        (DOMAIN_REMOVAL, "complete", f"{FQDN} under omani.homes is removed"),
+        (DOMAIN_REMOVAL, "complete", f"{FQDN} under omani.homes is removed: nothing of it was found"),
         (DOMAIN_REMOVAL, "cancelled", f"the removal of {FQDN} under omani.homes is cancelled"),
     ],
 )
 def test_what_is_complete_depends_on_what_the_run_was_for(steps: list[StepStatus], phase: Phase, sentence: str) -> None:
     assert standing(status(phase, steps)) == sentence
+
+
+def test_a_removal_that_took_something_away_does_not_say_that_it_found_nothing() -> None:
+    removed = PoolNameChange(domain=PARENT, subdomain="t110", change="released")
+    assert standing(status("complete", DEPROVISIONING, pool_names=[removed])) == f"{FQDN} is deprovisioned"
 
 
 @pytest.mark.parametrize(

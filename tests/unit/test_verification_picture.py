@@ -211,3 +211,14 @@ def test_an_answer_with_thousands_of_values_is_told_in_short() -> None:
     assert told.state == "misdirected"
     assert len(told.values) == MOST_VALUES_TOLD
     assert len(told.detail or "") <= LONGEST_DETAIL
+
+
+def test_addresses_in_another_order_are_no_news() -> None:
+    """A former provider's servers rotate them, and a resolver that keeps the former delegation asks those for days."""
+
+    def picture(*values: str) -> VerificationResult:
+        answer = AnswerEvidence(name="t1.omani.works.", type="A", state="misdirected", values=list(values))
+        return result("propagated", [server_verdict("9.9.9.9", "resolver", [answer])], ["t1.omani.works"])
+
+    assert gist(picture("192.0.2.1", "192.0.2.2")) == gist(picture("192.0.2.2", "192.0.2.1"))
+    assert gist(picture("192.0.2.1", "192.0.2.2")) != gist(picture("192.0.2.1"))

@@ -1,0 +1,123 @@
+"""Which of the Certificates that say they are a Sovereign's a removal takes away, whatever their names. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from sovereign_dns import issuance
+from sovereign_dns.contract import Hazard, Owner
+from sovereign_dns.failures import KubernetesForbidden
+from sovereign_dns.issuance import KubernetesObject
+from sovereign_dns.messages import DomainCertificate
+from sovereign_dns.names import is_at_or_below, relative_to_root
+from sovereign_dns.removal import MOST_NAMED, is_zone_in_scope
+from sovereign_dns.removal_intent import RemovalIntent
+
+
+class Besides(NamedTuple):
+    """Certificates of the Sovereign: those that go, and those that are left, and told."""
+
+    taken: list[KubernetesObject]
+    left: list[Hazard]
+
+
+def besides(listed: Iterable[KubernetesObject], named: Collection[str], intent: RemovalIntent) -> Besides:
+    """What is there besides the Certificates that the removal names.
+
+    Args:
+        listed: all that say that they are the Sovereign's.
+        named: the names of those that are seen to anyway.
+        intent: what shall be gone.
+    """
+    taken, left = [], []
+    for certificate in listed:
+        bases = bases_of(certificate)
+        in_scope = intent.everywhere or any(is_zone_in_scope(base, intent) for base in bases)
+        if certificate["metadata"]["name"] in named or not in_scope:
+            continue
+        if why := _why_left(certificate, bases, intent):
+            left.append(_left(certificate, why))
+        else:
+            taken.append(certificate)
+    return Besides(taken, left)
+
+
+def bases_of(certificate: KubernetesObject) -> list[str]:
+    """The names that it is for; a wildcard counts as what it lies below."""
+    given = (certificate.get("spec") or {}).get("dnsNames") or []
+    return list(dict.fromkeys(relative_to_root(str(name).lower()).removeprefix("*.") for name in given))
+
+
+def may_serve_others(certificate: KubernetesObject, sovereign_fqdn: str) -> list[str]:
+    """The names that it is for below which another Sovereign may be; below the Sovereign's own name is none."""
+    return [base for base in bases_of(certificate) if not is_at_or_below(base, sovereign_fqdn)]
+
+
+def _why_left(certificate: KubernetesObject, bases: list[str], intent: RemovalIntent) -> str | None:
+    annotations: Mapping[str, Any] = certificate["metadata"].get("annotations") or {}
+    if issuance.OWNER_ANNOTATION not in annotations:
+        return f"only its label names {intent.owner.sovereign_fqdn}, and sovereign-dns has not asked for it"
+    deployment, wanted = annotations.get(issuance.DEPLOYMENT_ANNOTATION) or "unknown", intent.owner.deployment_id
+    if wanted and deployment != wanted:
+        return (
+            f"it is of deployment {deployment}, and the request is about {wanted}: the other may be newer, and in use. "
+            "The same removal without deploymentId takes it too"
+        )
+    others = [base for base in bases if not intent.everywhere and not is_zone_in_scope(base, intent)]
+    return f"it is for {_first(others)} too" if others else None
+
+
+def needed_by_nobody(certificate: KubernetesObject, of_domain: DomainCertificate | None, owner: Owner) -> list[Hazard]:
+    """A parent domain's own Certificate, whose owner went first, when the last one goes that it has served."""
+    holder = issuance.owner_of(certificate)
+    if of_domain is None or of_domain.needed_by or holder in {None, owner.sovereign_fqdn}:
+        return []
+    namespace, domain = certificate["metadata"]["namespace"], of_domain.domain
+    why = (
+        f"it belongs to Sovereign {holder}, which has no records below {domain}, nor has any other by now. If {holder} "
+        f"is gone, take it away with: sovereign-dns remove-domain {domain} --sovereign {holder} "
+        f"--certificate-namespace {namespace}"
+    )
+    return [_left(certificate, why)]
+
+
+def _left(certificate: KubernetesObject, why: str) -> Hazard:
+    namespace, name = certificate["metadata"]["namespace"], certificate["metadata"]["name"]
+    return Hazard(
+        kind="certificate-left",
+        zone="",
+        name=f"{namespace}/{name}",
+        content=issuance.status_of(certificate).dns_names,
+        message=(
+            f"Certificate {namespace}/{name} was left: {why}. If nobody needs it any more, by hand: kubectl -n "
+            f"{namespace} delete certificate {name}"
+        ),
+    )
+
+
+def not_looked_for(sovereign_fqdn: str, namespace: str, named: Collection[str], refusal: KubernetesForbidden) -> Hazard:
+    """Nobody knows whether there are any besides those named."""
+    return Hazard(
+        kind="certificate-left",
+        zone="",
+        name=f"{namespace}/*",
+        content=[],
+        message=(
+            f"Certificates of {sovereign_fqdn} were not looked for by their owner in namespace {namespace}, only by "
+            f"name ({_first(named)}), so that one with another name may be left. {refusal} Grant list there and "
+            f"start the same removal again, or look yourself: kubectl -n {namespace} get certificates -o yaml, for the "
+            f"annotation {issuance.OWNER_ANNOTATION}: {sovereign_fqdn}"
+        ),
+    )
+
+
+def told(found: Besides) -> str:
+    """In one line; nothing where there is nothing."""
+    names = [certificate["metadata"]["name"] for certificate in found.taken]
+    parts = [f"found by their owner: {_first(names)}"] if names else []
+    parts += [f"{len(found.left)} left, see the hazards"] if found.left else []
+    return "; ".join(parts)
+
+
+def _first(names: Collection[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(list(names)[:MOST_NAMED])}{more}"
