@@ -1,4 +1,4 @@
-"""The command line as a process."""
+"""The command line as a process, with its imports made already (`tests.preloaded`)."""
 
 import asyncio
 import os
@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from temporalio.client import Client
+
+from tests.preloaded import launching
 
 PROGRAM = str(Path(sys.executable).parent / "sovereign-dns")
 
@@ -27,7 +29,13 @@ def environment_of(client: Client, description: dict[str, str]) -> dict[str, str
 def run(environment: dict[str, str], *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     """What it prints, and its exit code. It is not at a terminal."""
     return subprocess.run(
-        [PROGRAM, *arguments], env=environment, input=given, capture_output=True, text=True, timeout=90, check=False
+        launching(PROGRAM, *arguments),
+        env=environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
 
 
@@ -38,7 +46,7 @@ async def answered_at_a_terminal(
     terminal, its_end = os.openpty()
     try:
         process = await asyncio.create_subprocess_exec(
-            PROGRAM, *arguments, env=environment, stdin=its_end, stdout=PIPE, stderr=PIPE
+            *launching(PROGRAM, *arguments), env=environment, stdin=its_end, stdout=PIPE, stderr=PIPE
         )
         os.write(terminal, f"{answer}\n".encode())
         async with asyncio.timeout(90):
@@ -51,7 +59,9 @@ async def answered_at_a_terminal(
 
 @asynccontextmanager
 async def running(environment: dict[str, str], *arguments: str, stderr: int = PIPE) -> AsyncIterator[Process]:
-    process = await asyncio.create_subprocess_exec(PROGRAM, *arguments, env=environment, stdout=PIPE, stderr=stderr)
+    process = await asyncio.create_subprocess_exec(
+        *launching(PROGRAM, *arguments), env=environment, stdout=PIPE, stderr=stderr
+    )
     try:
         yield process
     finally:

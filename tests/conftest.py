@@ -3,9 +3,11 @@
 So is the one browser for the tests that look at the Web UI.
 
 Tests never disturb each other: each works below a parent domain of its own, each xdist worker in a Temporal
-namespace of its own. Workers run as processes, as in production; none runs in a test's own process.
+namespace of its own. Workers run as processes, as in production; none runs in a test's own process. What most tests
+start, and the command line, has its imports made already (`tests.preloaded`).
 """
 
+import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -23,7 +25,8 @@ from tests import settings_of_the_shell
 from tests.command_line import environment_of
 from tests.counting_resolver import CountingResolver
 from tests.mounted_backends import MountedBackends, end_what_runs
-from tests.namespaces import OwnNamespace, client_of, worker_in
+from tests.namespaces import OwnNamespace, PreloadedWorker, client_of, worker_in
+from tests.preloaded import Preloaded
 from tests.web_ui.chromium import Chromium
 from tests.world import World
 
@@ -60,6 +63,7 @@ class SharedStack:
             sweep_seconds=3600,
             issue_seconds=0.3,
         )
+        self._preloaded = Preloaded(self._stack.state / "preloaded", self._stack.state / "logs" / "preloaded.log")
         self._chromium = Chromium(self._stack.state, free_port())
         self._started = False
 
@@ -80,6 +84,7 @@ class SharedStack:
         """Starts the stack, once, if any of the tests needs it; and the browser."""
         if not self._started and any(not test_id.startswith(_WITHOUT_STACK) for test_id in test_ids):
             self._started = True
+            self._preloaded.start()
             self._stack.start()
             if any(test_id.startswith(_WITH_BROWSER) for test_id in test_ids):
                 self._chromium.start()
@@ -89,6 +94,7 @@ class SharedStack:
         if self._started:
             self._chromium.stop()
             self._stack.stop()
+            self._preloaded.stop()
         self._folder.cleanup()
 
 
@@ -100,6 +106,8 @@ def _leads(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Nothing of what is collected ever becomes garbage: to look for some takes each process a second of CPU.
+    gc.disable()
     settings_of_the_shell.forget()
     if _leads(config) and not config.option.collectonly:
         config.stash[_shared] = SharedStack()
@@ -116,6 +124,8 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
     shared = session.config.stash.get(_shared, None)
     if shared is not None:
         shared.start_for([item.nodeid for item in session.items])
@@ -145,7 +155,7 @@ StartWorker = Callable[..., WorkerProcess]
 
 @pytest.fixture(scope="session")
 def standing_worker(stack_description: dict[str, str], namespaces: list[str]) -> Iterator[WorkerProcess]:
-    with worker_in(stack_description, namespaces[0]) as worker:
+    with worker_in(stack_description, namespaces[0], PreloadedWorker) as worker:
         yield worker
 
 
@@ -153,7 +163,18 @@ def standing_worker(stack_description: dict[str, str], namespaces: list[str]) ->
 def start_worker(stack_description: dict[str, str], namespaces: list[str]) -> Iterator[StartWorker]:
     """Starts workers with settings of the test's own, in the special namespace."""
     with ExitStack() as ending:
-        yield lambda **settings: ending.enter_context(worker_in(stack_description, namespaces[1], **settings))
+        yield lambda **settings: ending.enter_context(
+            worker_in(stack_description, namespaces[1], PreloadedWorker, **settings)
+        )
+
+
+@pytest.fixture
+def start_fresh_worker(stack_description: dict[str, str], namespaces: list[str]) -> Iterator[StartWorker]:
+    """The same, from nothing: where a run moves to another worker, or where the process itself is looked at."""
+    with ExitStack() as ending:
+        yield lambda **settings: ending.enter_context(
+            worker_in(stack_description, namespaces[1], WorkerProcess, **settings)
+        )
 
 
 @pytest.fixture(scope="session")
@@ -184,7 +205,7 @@ def _mounted(
 ) -> Iterator[MountedBackends]:
     backends = MountedBackends(tmp_path_factory.mktemp("mounted"), stack_description)
     resolver = {"CATALYST_DNS_PROPAGATION_RESOLVERS": counting_resolver.address}
-    with worker_in(stack_description, namespaces[2], **backends.settings, **resolver):
+    with worker_in(stack_description, namespaces[2], PreloadedWorker, **backends.settings, **resolver):
         yield backends
 
 

@@ -13,6 +13,7 @@ from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
+from tests.trust import TRUST
 from tests.world import World
 
 API_KEY = "bench"
@@ -47,7 +48,7 @@ async def world_of(server: PowerDNSServer, folder: Path) -> AsyncIterator[World]
 @asynccontextmanager
 async def client_of(url: str) -> AsyncIterator[PowerDNS]:
     """The product's own client."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=10, verify=TRUST) as client:
         yield PowerDNS(client, MountedURL("URL", url), Secret("KEY", SecretStr(API_KEY)))
 
 

@@ -16,6 +16,7 @@ from sovereign_dns.clients.hetzner import Hetzner
 from sovereign_dns.failures import Failure, HetznerUnauthorized, HetznerUnavailable
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
+from tests.trust import TRUST
 
 PROJECTS = [secrets.token_hex(4) for _ in range(40)]
 
@@ -67,7 +68,7 @@ class Project:
 
 @pytest.fixture
 async def project(simulator: HetznerSimulator, tmp_path: Path) -> AsyncIterator[Project]:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=10, verify=TRUST) as http:
         yield Project(simulator, http, tmp_path)
 
 

@@ -40,10 +40,14 @@ async def attempts_of(run: HeldRun) -> int | None:
 
 
 async def test_of_two_workers_one_is_killed_in_the_middle_of_each_step_and_the_other_one_finishes(
-    special_temporal: Client, start_worker: StartWorker, world: World, stack_description: dict[str, str], tmp_path: Path
+    special_temporal: Client,
+    start_fresh_worker: StartWorker,
+    world: World,
+    stack_description: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     async with gates_before(stack_description, tmp_path) as gates:
-        killed, lived = start_worker(**gates.settings), start_worker(**gates.settings)
+        killed, lived = start_fresh_worker(**gates.settings), start_fresh_worker(**gates.settings)
         its_process = str(lived.pid)
         runs: list[HeldRun] = []
 
@@ -89,11 +93,15 @@ async def test_of_two_workers_one_is_killed_in_the_middle_of_each_step_and_the_o
 
 
 async def test_at_sigterm_each_step_ends_or_is_left_to_the_next_worker(
-    special_temporal: Client, start_worker: StartWorker, world: World, stack_description: dict[str, str], tmp_path: Path
+    special_temporal: Client,
+    start_fresh_worker: StartWorker,
+    world: World,
+    stack_description: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     """Half of what is under way is answered in time; the rest never, so that the worker has to give it up."""
     async with gates_before(stack_description, tmp_path) as gates:
-        first = start_worker(**gates.settings)
+        first = start_fresh_worker(**gates.settings)
         its_process = str(first.pid)
         held = await hold_in_every_step(world, special_temporal, gates)
         in_time, too_late = held[::2], held[1::2]
@@ -105,7 +113,7 @@ async def test_at_sigterm_each_step_ends_or_is_left_to_the_next_worker(
         await told(first, "stopping: no new tasks, running activities may finish")
         for run in in_time:
             run.hold.let_through.set()
-        await asyncio.to_thread(start_worker, **gates.settings)
+        await asyncio.to_thread(start_fresh_worker, **gates.settings)
 
         await all_complete(world, in_time)
         attempts = [await attempt_that_ended(run.handle, run.activity_id) for run in still_first]

@@ -181,17 +181,17 @@ async def test_what_a_terminated_run_removed_unheard_is_restored_from_what_it_ha
 
 
 async def test_what_a_write_replaced_is_told_though_its_worker_was_killed(
-    special_temporal: Client, start_worker: StartWorker, world: World, lossy: LossyApi
+    special_temporal: Client, start_fresh_worker: StartWorker, world: World, lossy: LossyApi
 ) -> None:
     fqdn = f"t1.{world.parent}"
     await world.create_zone(world.parent, rrset(f"console.{fqdn}", "A", STRANGER))
-    worker = start_worker(CATALYST_POWERDNS_API_URL=lossy.url)
+    worker = start_fresh_worker(CATALYST_POWERDNS_API_URL=lossy.url)
     lossy.may_answer.clear()
     handle = await start(special_temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
     await lossy.done.wait()
 
     worker.kill()
-    start_worker()
+    start_fresh_worker()
 
     result = await handle.result()
     assert step(result, "records-upsert")["outcome"] == "13 created, 1 replaced, 0 unchanged"

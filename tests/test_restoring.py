@@ -235,7 +235,7 @@ async def _exists(client: Client, workflow_id: str) -> bool:
 
 async def test_a_worker_killed_when_it_has_written_leaves_a_true_result(
     special_temporal: Client,
-    start_worker: StartWorker,
+    start_fresh_worker: StartWorker,
     stack_description: dict[str, str],
     world: World,
     tmp_path: Path,
@@ -248,12 +248,12 @@ async def test_a_worker_killed_when_it_has_written_leaves_a_true_result(
     async with gates_before(stack_description, tmp_path) as gates:
         hold = Hold("PATCH", f"{world.parent}.", answered=True)
         gates.powerdns.holds.append(hold)
-        killed = start_worker(**gates.settings)
+        killed = start_fresh_worker(**gates.settings)
         handle = await restore(special_temporal, request, under=f"restore/{world.unique}")
         await asyncio.wait_for(hold.reached.wait(), 60)
         killed.kill()
         gates.let_everything_through()
-        start_worker(**gates.settings)
+        start_fresh_worker(**gates.settings)
 
         result = await handle.result()
 

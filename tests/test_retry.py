@@ -14,6 +14,7 @@ from tests.command_line import PROGRAM, answered_at_a_terminal, environment_of, 
 from tests.eventually import eventually
 from tests.lossy_api import LossyApi
 from tests.mounted_backends import MountedBackends
+from tests.preloaded import launching
 from tests.runs import attempt_that_ended, start, waiting_for
 from tests.world import LOAD_BALANCER, STRANGER, World, rrset
 
@@ -197,7 +198,10 @@ async def test_the_live_display_says_when_the_next_attempt_is(
     handle = await start(temporal, world.request(fqdn), workflow_id=f"sovereign/{fqdn}")
     terminal, its_end = os.openpty()
     process = await asyncio.create_subprocess_exec(
-        PROGRAM, "watch", fqdn, env=environment | {"TERM": "xterm", "COLUMNS": "200"}, stdout=its_end, stderr=its_end
+        *launching(PROGRAM, "watch", fqdn),
+        env=environment | {"TERM": "xterm", "COLUMNS": "200"},
+        stdout=its_end,
+        stderr=its_end,
     )
     os.close(its_end)
     shown = b""

@@ -15,6 +15,7 @@ from lightkube.generic_resource import create_namespaced_resource
 
 from devstack.kubernetes_simulator import KubernetesSimulator
 from devstack.ports import free_port
+from tests.trust import TRUST
 
 CERTIFICATES = "/apis/cert-manager.io/v1/namespaces/{}/certificates"
 CLUSTER_ISSUERS = "/apis/cert-manager.io/v1/clusterissuers"
@@ -98,7 +99,9 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesS
 async def cluster(api_server: KubernetesSimulator) -> AsyncIterator[Cluster]:
     user = json.loads(api_server.kubeconfig.read_text())["users"][0]["user"]
     headers = {"Authorization": f"Bearer {user['token']}"}
-    async with httpx.AsyncClient(base_url=api_server.url, headers=headers, trust_env=False, timeout=20) as http:
+    async with httpx.AsyncClient(
+        base_url=api_server.url, headers=headers, trust_env=False, timeout=20, verify=TRUST
+    ) as http:
         yield Cluster(http)
 
 

@@ -21,6 +21,7 @@ from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
 from devstack.simulators.pdm import make_app, parse_options
 from devstack.state_folder import secret
+from tests.trust import TRUST
 
 FQDN, ADDRESS = "otech5.example.test", "192.0.2.10"
 Json = dict[str, Any]
@@ -108,8 +109,8 @@ async def pool(pdm: PDMSimulator, powerdns: tuple[PowerDNSServer, int, str, Path
     server, dns_port, key, _ = powerdns
     api = f"{server.api_url}/api/v1/servers/localhost"
     async with (
-        httpx.AsyncClient(base_url=pdm.url, trust_env=False, timeout=20) as http,
-        httpx.AsyncClient(base_url=api, headers={"X-API-Key": key}, trust_env=False) as dns_api,
+        httpx.AsyncClient(base_url=pdm.url, trust_env=False, timeout=20, verify=TRUST) as http,
+        httpx.AsyncClient(base_url=api, headers={"X-API-Key": key}, trust_env=False, verify=TRUST) as dns_api,
     ):
         made = Pool(http, dns_api, dns_port)
         await made.create()
@@ -216,7 +217,7 @@ class TestReservations:
             tmp_path, free_port(), powerdns[0].api_url, powerdns[3], reservation_seconds=0.1, sweep_seconds=0.05
         )
         with quick:
-            async with httpx.AsyncClient(base_url=quick.url, trust_env=False) as http:
+            async with httpx.AsyncClient(base_url=quick.url, trust_env=False, verify=TRUST) as http:
                 other = Pool(http, pool.powerdns, powerdns[1])
                 await other.create()
                 await other.reserved()
@@ -323,7 +324,7 @@ class TestPDMFaults:
         arguments += ["--powerdns-key-file", str(tmp_path / "key"), "--basic-auth-file", str(tmp_path / "auth")]
         async with (
             TestServer(make_app(parse_options(arguments), aiohttp.ClientSession())) as server,
-            httpx.AsyncClient(base_url=str(server.make_url("")), trust_env=False) as http,
+            httpx.AsyncClient(base_url=str(server.make_url("")), trust_env=False, verify=TRUST) as http,
         ):
             assert (await http.get("/api/v1/reserved")).status_code == 401
             assert (await http.get("/api/v1/reserved", auth=("catalyst", "wrong"))).status_code == 401

@@ -108,8 +108,8 @@ def test_the_core_of_the_sdk_logs_through_us(tmp_path: Path) -> None:
     assert any(line["logger"].startswith("temporalio.core") for line in lines)
 
 
-async def test_sigterm_ends_it_well(start_worker: StartWorker, special_temporal: Client, world: World) -> None:
-    worker = start_worker()
+async def test_sigterm_ends_it_well(start_fresh_worker: StartWorker, special_temporal: Client, world: World) -> None:
+    worker = start_fresh_worker()
     await provision(special_temporal, world.request(f"t1.{world.parent}"))
 
     worker.stop()
@@ -184,10 +184,10 @@ async def test_sigterm_is_heard_while_temporal_is_away(stack_description: dict[s
 
 
 async def test_every_line_of_a_step_names_the_sovereign_and_the_step_and_no_secret(
-    start_worker: StartWorker, special_temporal: Client, world: World, tmp_path: Path
+    start_fresh_worker: StartWorker, special_temporal: Client, world: World, tmp_path: Path
 ) -> None:
     key, password = f"canary-key-{world.unique}", f"canary-password-{world.unique}"
-    worker = start_worker(
+    worker = start_fresh_worker(
         CATALYST_POWERDNS_API_KEY_FILE=str(_written(tmp_path / "key", key)),
         CATALYST_PDM_BASIC_AUTH_USER="catalyst",
         CATALYST_PDM_BASIC_AUTH_PASS_FILE=str(_written(tmp_path / "password", password)),
@@ -225,9 +225,9 @@ def _written(path: Path, text: str) -> Path:
 
 
 async def test_an_internationalised_name_is_read_without_a_word_that_is_no_json(
-    start_worker: StartWorker, special_temporal: Client, world: World
+    start_fresh_worker: StartWorker, special_temporal: Client, world: World
 ) -> None:
-    worker = start_worker()
+    worker = start_fresh_worker()
 
     result = await provision(special_temporal, world.request(f"bücher.{world.parent}", certificate={"enabled": False}))
     worker.stop()

@@ -96,12 +96,12 @@ async def test_a_waiting_run_moves_on_with_the_current_version(own_namespace: Ow
     await world.fault(world.kubernetes, namespace=f"ns-{world.unique}", kind="challenge-stuck")
     fqdn = f"t1.{world.parent}"
     lock, waiting = f"sovereign/{fqdn}", f"certificate-ready/{world.parent}"
-    unversioned = own_namespace.start_worker()
+    unversioned = own_namespace.start_fresh_worker()
     outer = await start(temporal, world.request(fqdn))
     inner = temporal.get_workflow_handle(lock)
     await as_soon_as_it_waits(inner, waiting)
 
-    first = own_namespace.start_worker(**build("1"))
+    first = own_namespace.start_fresh_worker(**build("1"))
     unversioned.stop()
     # Nobody may take it as long as no version is current, although a worker polls.
     plan = await start(temporal, world.request(f"t2.{world.parent}", dryRun=True))
@@ -115,7 +115,7 @@ async def test_a_waiting_run_moves_on_with_the_current_version(own_namespace: Ow
     await attempted_by(first, inner, waiting)
     assert await build_of(inner) == "1"
 
-    second = own_namespace.start_worker(**build("2"))
+    second = own_namespace.start_fresh_worker(**build("2"))
     plan = await start(temporal, world.request(f"t2.{world.parent}", dryRun=True))
     assert (await plan.result())["phase"] == "planned"
     assert await build_of(plan) == "1", "a version that is not current gets nothing"

@@ -17,6 +17,7 @@ import dns.rdatatype
 import httpx
 
 from tests.eventually import eventually
+from tests.trust import TRUST
 
 LOAD_BALANCER = "77.42.11.95"
 STRANGER = "49.12.16.160"
@@ -69,9 +70,10 @@ class World:
             base_url=f"{description['CATALYST_POWERDNS_API_URL']}/api/v1/servers/localhost",
             headers={"X-API-Key": key},
             timeout=30,
+            verify=TRUST,
         )
-        self.pdm = httpx.AsyncClient(base_url=description["POOL_DOMAIN_MANAGER_URL"], timeout=30)
-        self.kubernetes = httpx.AsyncClient(base_url=description["KUBERNETES_URL"], timeout=30)
+        self.pdm = httpx.AsyncClient(base_url=description["POOL_DOMAIN_MANAGER_URL"], timeout=30, verify=TRUST)
+        self.kubernetes = httpx.AsyncClient(base_url=description["KUBERNETES_URL"], timeout=30, verify=TRUST)
 
     async def __aenter__(self) -> Self:
         return self

@@ -21,6 +21,7 @@ from devstack.pdm_simulator import PDMSimulator
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
 from devstack.state_folder import secret
+from tests.trust import TRUST
 
 FIELD_MANAGER = "contract-tests"
 
@@ -67,7 +68,7 @@ def pool(pdm: tuple[str, str]) -> str:
 @pytest.fixture
 async def http(pdm: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     """A client of PDM, so that paths need no host."""
-    async with httpx.AsyncClient(base_url=pdm[0], trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=pdm[0], trust_env=False, timeout=30, verify=TRUST) as client:
         yield client
 
 
@@ -121,5 +122,5 @@ async def hcloud(hetzner: tuple[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the Hetzner Cloud API, with its token."""
     url, token = hetzner
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30, verify=TRUST) as client:
         yield client
