@@ -38,7 +38,7 @@ class CertificateSearch:
                 raise
             hazard = certificate_scope.not_looked_for(fqdn, namespace, wanted.named, refusal)
             return SearchResult(outcome="not looked for, since RBAC doesn't allow it", hazards=[hazard])
-        found = certificate_scope.besides(listed, wanted.named, wanted.intent)
+        found = certificate_scope.besides(listed, wanted.named, wanted.intent, wanted.inner_domains)
         needed = await side_by_side(self._needed(certificate, fqdn) for certificate in found.taken)
         return SearchResult(outcome=certificate_scope.told(found), certificates=needed, hazards=found.left)
 

@@ -115,6 +115,7 @@ class RemovalActivities:
             hazards=hazards,
             domain_certificates=certificates,
             left_over=len(left_over),
+            inner_domains=inner,
         )
 
     async def _refuse_claim_of_another_deployment(self, pool_domain: str, owner: Owner) -> None:

@@ -20,25 +20,37 @@ class Besides(NamedTuple):
     left: list[Hazard]
 
 
-def besides(listed: Iterable[KubernetesObject], named: Collection[str], intent: RemovalIntent) -> Besides:
+def besides(
+    listed: Iterable[KubernetesObject],
+    named: Collection[str],
+    intent: RemovalIntent,
+    inner_domains: Collection[str] = (),
+) -> Besides:
     """What is there besides the Certificates that the removal names.
 
     Args:
         listed: all that say that they are the Sovereign's.
         named: the names of those that are seen to anyway.
         intent: what shall be gone.
+        inner_domains: the zones in it that are parent domains of their own: what is served there stays.
     """
     taken, left = [], []
     for certificate in listed:
         bases = bases_of(certificate)
-        in_scope = intent.everywhere or any(is_zone_in_scope(base, intent) for base in bases)
+        others = [base for base in bases if not _is_in_scope(base, intent, inner_domains)]
+        in_scope = intent.everywhere or len(others) < len(bases)
         if certificate["metadata"]["name"] in named or not in_scope:
             continue
-        if why := _why_left(certificate, bases, intent):
+        if why := _why_left(certificate, others, intent):
             left.append(_left(certificate, why))
         else:
             taken.append(certificate)
     return Besides(taken, left)
+
+
+def _is_in_scope(base: str, intent: RemovalIntent, inner_domains: Iterable[str]) -> bool:
+    stays = any(is_at_or_below(base, domain) for domain in inner_domains)
+    return intent.everywhere or (is_zone_in_scope(base, intent) and not stays)
 
 
 def bases_of(certificate: KubernetesObject) -> list[str]:
@@ -52,7 +64,7 @@ def may_serve_others(certificate: KubernetesObject, sovereign_fqdn: str) -> list
     return [base for base in bases_of(certificate) if not is_at_or_below(base, sovereign_fqdn)]
 
 
-def _why_left(certificate: KubernetesObject, bases: list[str], intent: RemovalIntent) -> str | None:
+def _why_left(certificate: KubernetesObject, others: list[str], intent: RemovalIntent) -> str | None:
     annotations: Mapping[str, Any] = certificate["metadata"].get("annotations") or {}
     if issuance.OWNER_ANNOTATION not in annotations:
         return f"only its label names {intent.owner.sovereign_fqdn}, and sovereign-dns has not asked for it"
@@ -62,7 +74,6 @@ def _why_left(certificate: KubernetesObject, bases: list[str], intent: RemovalIn
             f"it is of deployment {deployment}, and the request is about {wanted}: the other may be newer, and in use. "
             "The same removal without deploymentId takes it too"
         )
-    others = [base for base in bases if not intent.everywhere and not is_zone_in_scope(base, intent)]
     return f"it is for {_first(others)} too" if others else None
 
 

@@ -297,7 +297,8 @@ class FoundReport(Message):
 
     `domain_certificates` may be its own to take away: PowerDNS doesn't know who has asked for them. `left_over` counts
     further rrsets, which no result could tell of besides: they are left to the next run. `deployment_seen` where
-    records name the deployment that shall be gone, which then is the latest one.
+    records name the deployment that shall be gone, which then is the latest one. `inner_domains` lie in what shall be
+    gone, and are parent domains of their own, so that what is in them stays.
     """
 
     outcome: str
@@ -306,6 +307,7 @@ class FoundReport(Message):
     hazards: list[Hazard] = []
     domain_certificates: list[DomainCertificate] = []
     left_over: int = 0
+    inner_domains: list[str] = []
 
 
 class RemoveRecords(Task):
@@ -340,10 +342,14 @@ class RemoveZone(Task):
 
 
 class OtherCertificates(Message):
-    """Which Certificates are looked for by their owner: those that the intent is about, but for the ones `named`."""
+    """Which Certificates are looked for by their owner: those that the intent is about, but for the ones `named`.
+
+    `inner_domains` as in `FoundReport`: those of their hosts stay.
+    """
 
     intent: RemovalIntent
     named: list[str]
+    inner_domains: list[str] = []
 
 
 class DeleteCertificate(Task):

@@ -406,6 +406,8 @@ async def test_one_of_two_parent_domains_that_lie_in_each_other(temporal: Client
     assert f"{below} is a parent domain of its own" in step(result, "records-find")["outcome"]
     assert await content_of(world, below) == before[2]
     assert await world.answers_other_than([LOAD_BALANCER], names_of(f"t1.{below}")) == {}
+    certificates = [f"{fqdn}-wildcard-tls", f"t1.{below}-wildcard-tls"]
+    assert await there(world, certificates) == certificates[1:]
 
 
 async def all_but_certificates_gone(world: World, temporal: Client, fqdn: str, **fields: Any) -> list[str]:

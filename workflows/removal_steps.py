@@ -57,6 +57,7 @@ class RemovalSteps:
         self._pool = request.pool if isinstance(request, DeprovisionRequest) else None
         self._pool_dns_left_behind = False
         self._left_over = 0
+        self._inner_domains: list[str] = []
         self._active_for_another: str | None = None
 
     def announce(self) -> None:
@@ -131,6 +132,7 @@ class RemovalSteps:
         assert report is not None  # noqa: S101 (nobody can give it up)
         self._found = report.zones
         self._left_over = report.left_over
+        self._inner_domains = report.inner_domains
         self._deployment_seen = report.deployment_seen
         self._domains = domains_of(self._intent, report.zones)
         self._domain_certificates = {certificate.name: certificate for certificate in report.domain_certificates}
@@ -197,7 +199,7 @@ class RemovalSteps:
     def _delete_certificates(self) -> "list[asyncio.Task[None]]":
         """Those that a name leads to; the first one's step also looks for the others, which follow it."""
         first, *more = named = self._certificate_names()
-        besides = OtherCertificates(intent=self._intent, named=named)
+        besides = OtherCertificates(intent=self._intent, named=named, inner_domains=self._inner_domains)
         known = self._domain_certificates
         return [
             asyncio.create_task(self._delete_certificate(first, known.get(first), besides)),

@@ -50,6 +50,16 @@ def test_of_one_parent_domain_only_what_is_for_nothing_else() -> None:
     assert f"it is for {FQDN} too" in found.left[0].message
 
 
+def test_what_is_for_an_inner_parent_domain_stays_with_it() -> None:
+    inner = "eu.t110.omani.homes"
+    host = f"t110.{inner}"
+    listed = [certificate("inner", host, f"*.{host}"), certificate("both", "t110.omani.homes", host)]
+
+    found = besides(listed, [], ONE_DOMAIN, [inner])
+
+    assert (found.taken, [hazard.name for hazard in found.left]) == ([], ["ns/both"])
+
+
 def test_what_is_of_another_deployment_than_the_requests_is_left_and_told() -> None:
     given = EVERYWHERE.changed(owner=Owner(sovereign_fqdn=FQDN, deployment_id="d0"))
 
