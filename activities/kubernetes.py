@@ -74,6 +74,9 @@ class KubernetesActivities:
         if present is None:
             return _gone("there is none" if task.dry_run else "was gone already", task)
         why = certificate_changes.why_left(present, task.owner)
+        if not why and (kept := certificate_scope.kept_as_protected(present, task.protected_fqdns)):
+            left = issuance.status_of(present).changed(change="unchanged")
+            return _report("left alone, see the hazards: it is for a protected name", left, task).changed(hazards=kept)
         if why := why or certificate_changes.why_needed(task.of_domain, task.owner):
             left = issuance.status_of(present).changed(change="unchanged")
             before = "an attempt before has deleted this Sovereign's; by now " if noted else ""

@@ -9,6 +9,7 @@ from sovereign_dns.failures import KubernetesForbidden
 from sovereign_dns.issuance import KubernetesObject
 from sovereign_dns.messages import DomainCertificate
 from sovereign_dns.names import is_at_or_below, relative_to_root
+from sovereign_dns.protected_names import at_stake
 from sovereign_dns.removal import MOST_NAMED, is_zone_in_scope
 from sovereign_dns.removal_intent import RemovalIntent
 
@@ -75,6 +76,14 @@ def _why_left(certificate: KubernetesObject, others: list[str], intent: RemovalI
             "The same removal without deploymentId takes it too"
         )
     return f"it is for {_first(others)} too" if others else None
+
+
+def kept_as_protected(certificate: KubernetesObject, protected_fqdns: Collection[str]) -> list[Hazard]:
+    """Told where a Certificate is for one of the platform's own names, whosever it says that it is."""
+    given = (relative_to_root(str(name).lower()) for name in issuance.status_of(certificate).dns_names)
+    protected = next(filter(None, (at_stake(name, [], protected_fqdns) for name in given)), None)
+    why = f"it is for {protected}, which is protected (CATALYST_PROTECTED_FQDNS), so it is the platform's own"
+    return [_left(certificate, why)] if protected else []
 
 
 def needed_by_nobody(certificate: KubernetesObject, of_domain: DomainCertificate | None, owner: Owner) -> list[Hazard]:

@@ -356,12 +356,14 @@ class DeleteCertificate(Task):
     """A Certificate that shall be gone, where it is this Sovereign's; `of_domain` where it is a parent domain's own.
 
     With `besides`, the Sovereign's others in that namespace are looked for too, and told: their deletion is not done.
+    One that is for any of `protected_fqdns` stays in any case.
     """
 
     name: str
     namespace: str
     of_domain: DomainCertificate | None = None
     besides: OtherCertificates | None = None
+    protected_fqdns: list[str] = []
     dry_run: bool = False
 
 

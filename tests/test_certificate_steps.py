@@ -135,6 +135,23 @@ async def test_a_certificate_of_another_or_of_nobody_is_left_alone(
     assert await present(world) is not None
 
 
+async def test_a_certificate_for_a_protected_name_is_left_and_told(temporal: Client, world: World) -> None:
+    """Though it says that it is the Sovereign's; a wildcard answers for a name one label below it."""
+    platform = f"p{world.unique}.io"
+    annotations = {"sovereign-dns.openova.io/owner": owner(world)["sovereignFQDN"]}
+    await plant(world, dns_names=[f"*.{platform}"], annotations=annotations)
+
+    report = await delete(temporal, world, protectedFQDNs=[f"api.{platform}"])
+
+    assert await present(world) is not None
+    assert (report["certificate"]["change"], report["certificate"]["before"]) == ("unchanged", None)
+    assert [(hazard["kind"], hazard["content"]) for hazard in report["hazards"]] == [
+        ("certificate-left", [f"*.{platform}"])
+    ]
+    assert f"api.{platform}, which is protected" in report["hazards"][0]["message"]
+    assert (await delete(temporal, world, protectedFQDNs=[]))["outcome"].startswith("deleted; ")
+
+
 async def test_a_certificate_that_only_a_label_calls_ours_is_deleted(temporal: Client, world: World) -> None:
     await plant(world, labels={"catalyst.openova.io/sovereign": fqdn(world)})
 

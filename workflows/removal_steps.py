@@ -221,6 +221,7 @@ class RemovalSteps:
                 namespace=self._request.certificate_namespace,
                 of_domain=of_domain,
                 besides=besides,
+                protected_fqdns=self._intent.protected_fqdns,
                 dry_run=self._request.dry_run,
             ),
             CertificateReport,
