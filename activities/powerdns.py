@@ -1,5 +1,7 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
+from collections.abc import Awaitable, Callable
+
 from temporalio import activity
 
 from activities import journal
@@ -25,10 +27,15 @@ from sovereign_dns.messages import (
     ZoneReport,
 )
 from sovereign_dns.records import ZonePlan, plan_zone, summary, wildcards_over
+from sovereign_dns.rrsets import RRset
 
 _TAKE_OVER = (
     'If those names shall be this Sovereign\'s from now on, send "takeover": true; what was there stays in the result.'
 )
+
+
+ReadsAtNames = Callable[[str, list[str]], Awaitable[list[RRset]]]
+"""What a zone holds at some names, or serves."""
 
 
 class PowerDNSActivities:
@@ -141,7 +148,8 @@ class PowerDNSActivities:
         async with in_time(too_late(task.intent.domain)):
             parts = await self._parts_by_zone(task.intent, task.zones_to_come)
             async with self._powerdns.sole_writer(parts):
-                planned = await side_by_side(self._plan(zone, part, task) for zone, part in parts.items())
+                reads = self._rrsets.held  # what is disabled is replaced too, and so must be told
+                planned = await side_by_side(self._plan(zone, part, task, reads) for zone, part in parts.items())
                 plans = [plan for plan, _ in planned]
                 refuse_conflicts(plans, _TAKE_OVER)
                 changes = await self._writes.apply(plans, dry_run=task.dry_run)
@@ -158,7 +166,8 @@ class PowerDNSActivities:
         expected = task.intent.changed(rrsets=[rrset.changed(only_values=True) for rrset in task.intent.rrsets])
         parts = await self._parts_by_zone(expected, [])
         planned = await side_by_side(
-            self._plan(zone, part, task.changed(takeover=True, dry_run=True)) for zone, part in parts.items()
+            self._plan(zone, part, task.changed(takeover=True, dry_run=True), self._rrsets.served)
+            for zone, part in parts.items()
         )
         changes = [change for plan, _ in planned for change in plan.changes]
         wrong = [change for change in changes if change.change != "unchanged"]
@@ -190,11 +199,13 @@ class PowerDNSActivities:
             for zone in dict.fromkeys([host_zone, *zone_of.values()])
         }
 
-    async def _plan(self, zone: str, part: DomainIntent, task: UpsertRecords) -> tuple[ZonePlan, ServedZone]:
+    async def _plan(
+        self, zone: str, part: DomainIntent, task: UpsertRecords, reads: ReadsAtNames
+    ) -> tuple[ZonePlan, ServedZone]:
         owner_names = list(dict.fromkeys(rrset.name for rrset in part.rrsets))
         watched = wildcards_over(part.host, zone) if names.is_at_or_below(part.host, zone) else []
         try:
-            existing = await self._rrsets.served(zone, [*owner_names, *watched, *part.remove_wildcards])
+            existing = await reads(zone, [*owner_names, *watched, *part.remove_wildcards])
             nameservers = await self._powerdns.nameservers(zone)
         except ZoneMissing:
             if not task.dry_run:

@@ -53,8 +53,8 @@ class Life:
     def owner(self) -> Owner:
         return Owner(sovereign_fqdn=self.fqdn, deployment_id=self.deployment)
 
-    async def provision(self, **fields: Any) -> None:
-        """Zones and records."""
+    async def provision(self, **fields: Any) -> RecordsReport:
+        """Zones and records. Returns what became of the records of the last parent domain."""
         body = {"sovereignFQDN": self.fqdn, "deploymentId": self.deployment} | self.asked | fields
         intent = derive_intent(request(**body), NamingRules(nameservers=SERVERS))
         activities = PowerDNSActivities(self.powerdns)
@@ -62,7 +62,8 @@ class Life:
             await Attempts().until_done(activities.create_zone, self.creation(domain.domain, takeover=True))
         for domain in intent.domains:
             upsert = UpsertRecords(owner=intent.owner, intent=domain)
-            await Attempts().until_done(activities.upsert_records, upsert)
+            report = await Attempts().until_done(activities.upsert_records, upsert)
+        return report
 
     def creation(self, zone: str, **fields: Any) -> CreateZone:
         told = CreateZone(owner=self.owner, domain=zone, nameservers=SERVERS, may_create=True)

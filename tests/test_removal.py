@@ -267,6 +267,40 @@ async def test_what_is_disabled_goes_with_its_owner_is_told_and_comes_back(
     assert {change.change for change in again.changes} == {"unchanged"}
 
 
+@pytest.mark.parametrize("besides", [A_FEW, MANY])
+async def test_what_a_provisioning_finds_disabled_is_told_comes_back_and_is_not_taken_from_another(
+    bench: World, powerdns: PowerDNS, parent: str, besides: int
+) -> None:
+    fqdn = f"t1.{parent}"
+    await bench.write(
+        parent,
+        disabled(f"console.{fqdn}", "A", STRANGER, "192.0.2.9", served=1),
+        disabled(f"api.{fqdn}", "A", STRANGER),
+        disabled(f"auth.{fqdn}", "CNAME", f"www.{parent}."),
+    )
+    before = await whole(bench, parent)
+    labels = ["console", "api", "auth", *(f"h{number}" for number in range(besides))]
+    life = Life(powerdns, fqdn, {"subdomains": labels})
+
+    report = await life.provision()
+
+    told = {change.name: (change.change, change.before_disabled) for change in report.changes if change.before_ttl}
+    assert told[f"console.{fqdn}."] == ("replaced", ["192.0.2.9"])
+    assert told[f"api.{fqdn}."] == ("replaced", [STRANGER])
+    assert ("removed", [f"www.{parent}."]) in [
+        (change.change, change.before_disabled) for change in report.changes if change.name == f"auth.{fqdn}."
+    ]
+    restoring = RestoreZoneRecords(owner=life.owner, zone=parent, records=report.changes)
+    await Attempts().attempt(RestoringActivities(powerdns).restore_records, restoring)
+    now = await whole(bench, parent) or {}
+    assert {key: now[key] for key in before or {}} == before
+
+    theirs = disabled(f"console.{fqdn}", "A", STRANGER, owner=f"t2.{parent}")
+    await bench.write(parent, theirs)
+    with pytest.raises(OwnershipConflict, match=rf"console\.{fqdn}\. A .* is disabled, written by Sovereign t2"):
+        await life.provision()
+
+
 def but_for_the_times_of_ours(zone: WholeZone | None) -> WholeZone:
     """An owner's comment that is written again has the time of that."""
     return {

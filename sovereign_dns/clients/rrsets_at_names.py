@@ -41,15 +41,15 @@ class RRsetsAtNames:
         told = await self._by_name(zone, wanted)
         if told is None:
             return await self._picked(zone, wanted)
-        with_disabled = await side_by_side(self._powerdns.search.with_disabled_at(zone, name) for name in wanted)
+        disabled = await self._powerdns.search.with_disabled_at(zone, wanted)
         return [
             rrset
-            for at_name, disabled in zip(told, with_disabled, strict=True)
-            for rrset in _completed(at_name.rrsets, disabled)
+            for name, at_name in zip(wanted, told, strict=True)
+            for rrset in _completed(at_name.rrsets, [one for one in disabled if one.name == name])
         ]
 
     async def served(self, zone: str, at_names: Iterable[str]) -> list[RRset]:
-        """As `held`, without what is disabled: as DNS answers it. Takes half as many calls for a few names."""
+        """As `held`, without what is disabled: as DNS answers it. Takes no search."""
         wanted = list(dict.fromkeys(at_names))
         told = await self._by_name(zone, wanted)
         if told is None:
