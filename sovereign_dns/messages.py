@@ -164,6 +164,10 @@ class RecordsReport(Message):
     zones: list[ServedZone] = []
 
 
+ChangeReport = ZoneReport | RecordsReport | PoolReport | CertificateReport
+"""What comes of a step that may change something."""
+
+
 class VerifyDomain(Task):
     """The names of one parent domain, and the zones that answer for them.
 

@@ -18,6 +18,7 @@ from sovereign_dns.contract import (
     VerificationResult,
     ZoneChange,
 )
+from sovereign_dns.messages import CertificateReport, ChangeReport, PoolReport, RecordsReport, ZoneReport
 from sovereign_dns.registry_wait import owed_by_time
 
 STALLED_AFTER = timedelta(minutes=2)
@@ -200,6 +201,21 @@ class Progress:
         """Adds a pool name that was committed or released, each once."""
         if change not in self._result.pool_names:
             self._result = self._result.changed(pool_names=[*self._result.pool_names, change])
+
+    def add_report(self, report: ChangeReport) -> None:
+        """All that a step has found or done."""
+        match report:
+            case ZoneReport():
+                self.add_zones(report.zones)
+                self.add_records(report.changes)
+            case RecordsReport():
+                self.add_records(report.changes)
+            case PoolReport(change=change):
+                if change is not None:
+                    self.add_pool_name(change)
+            case CertificateReport():
+                self.set_certificate(report.certificate)
+        self.add_hazards(report.hazards)
 
     def attempt_changes(self, changes: list[RecordChange]) -> None:
         """Remembers what was sent and perhaps written: should the run end before it knows, this is what it can say."""

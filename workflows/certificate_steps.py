@@ -62,8 +62,7 @@ class CertificateSteps:
             deadline=deadline,
         )
         if report is not None:
-            self.progress.set_certificate(report.certificate)
-            self.runner.finish("certificate-request", what, report.outcome, dry_run=self.dry_run)
+            self.runner.report("certificate-request", what, report, dry_run=self.dry_run)
 
     async def await_issued(self, what: str, namespace: str, name: str, deadline: timedelta) -> None:
         """The Certificate, issued. Looked for even where asking was given up: it may be there from before.
@@ -82,8 +81,7 @@ class CertificateSteps:
         if report is None:
             self.progress.stop_waiting_for_certificate(namespace, name)
             return
-        self.progress.set_certificate(report.certificate)
-        self.runner.finish("certificate-ready", what, report.outcome)
+        self.runner.report("certificate-ready", what, report)
 
     def keep_evidence(self, late: StepNotDoneError) -> None:
         """What the last attempt saw."""

@@ -14,7 +14,6 @@ with workflow.unsafe.imports_passed_through():
         UpsertRecords,
         ZoneReport,
     )
-    from sovereign_dns.progress import Progress
     from workflows.step_runner import StepRunner
 
 
@@ -25,7 +24,6 @@ class DomainSteps:
     intent: ProvisioningIntent
     takeover: bool
     dry_run: bool
-    progress: Progress
     runner: StepRunner
 
     async def create_zone(self, domain: DomainIntent) -> None:
@@ -46,10 +44,7 @@ class DomainSteps:
             summary=f"zone {domain.domain} in PowerDNS",
         )
         if report is not None:
-            self.progress.add_zones(report.zones)
-            self.progress.add_records(report.changes)
-            self.progress.add_hazards(report.hazards)
-            self.runner.finish("zone-create", domain.domain, report.outcome, dry_run=self.dry_run)
+            self.runner.report("zone-create", domain.domain, report, dry_run=self.dry_run)
 
     async def write_records(self, domain: DomainIntent, *, zones_to_come: list[str]) -> list[ServedZone] | None:
         """The records. Returns the zones that serve them, or None where somebody gave the step up."""
@@ -68,9 +63,7 @@ class DomainSteps:
         )
         if report is None:
             return None
-        self.progress.add_records(report.changes)
-        self.progress.add_hazards(report.hazards)
-        self.runner.finish("records-upsert", domain.domain, report.outcome, dry_run=self.dry_run)
+        self.runner.report("records-upsert", domain.domain, report, dry_run=self.dry_run)
         return report.zones
 
     async def compare_records(self, domain: DomainIntent, deadline: timedelta) -> list[ServedZone]:
@@ -88,7 +81,5 @@ class DomainSteps:
             deadline=deadline,
         )
         assert report is not None  # noqa: S101 (nobody can give it up)
-        self.progress.add_records(report.changes)
-        self.progress.add_hazards(report.hazards)
-        self.runner.finish("records-compare", domain.domain, report.outcome)
+        self.runner.report("records-compare", domain.domain, report)
         return report.zones

@@ -80,9 +80,7 @@ class FixSteps:
             summary=f"{finding.kind} {finding.name} {' and '.join(one.type for one in intent.rrsets)}",
         )
         assert report is not None  # noqa: S101 (nobody can give it up)
-        self._progress.add_records(report.changes)
-        self._progress.add_hazards(report.hazards)
-        self._runner.finish("records-remove", self._zone, report.outcome, dry_run=self._request.dry_run)
+        self._runner.report("records-remove", self._zone, report, dry_run=self._request.dry_run)
 
     async def _prove(self) -> None:
         if self._request.dry_run:

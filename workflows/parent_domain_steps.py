@@ -32,7 +32,7 @@ class ParentDomainSteps:
         self._intent = intent
         self._progress = progress
         self._runner = runner
-        self._steps = DomainSteps(intent, request.takeover, request.dry_run, progress, runner)
+        self._steps = DomainSteps(intent, request.takeover, request.dry_run, runner)
         self._certificate_steps = CertificateSteps(intent.owner, request.takeover, request.dry_run, progress, runner)
         (self._domain,) = intent.domains
         self._certificates: list[HostCertificate] = certificates_of(self._domain)

@@ -28,7 +28,7 @@ class ProvisioningSteps:
         self._intent = intent
         self._progress = progress
         self._runner = runner
-        self._steps = DomainSteps(intent, request.takeover, request.dry_run, progress, runner)
+        self._steps = DomainSteps(intent, request.takeover, request.dry_run, runner)
         self._certificates = CertificateSteps(intent.owner, request.takeover, request.dry_run, progress, runner)
         self._pool_domain = request.pool.domain if request.pool else intent.primary.domain
 
@@ -84,10 +84,7 @@ class ProvisioningSteps:
             summary=f"{pool.subdomain}.{pool.domain} active in PDM",
         )
         if report is not None:
-            self._progress.add_hazards(report.hazards)
-            if report.change is not None:
-                self._progress.add_pool_name(report.change)
-            self._runner.finish("pool-commit", pool.domain, report.outcome, dry_run=self._request.dry_run)
+            self._runner.report("pool-commit", pool.domain, report, dry_run=self._request.dry_run)
 
     async def _publish(self, domain: DomainIntent) -> None:
         """Records, once the name is claimed and every zone that could answer for it is there; then the proof."""

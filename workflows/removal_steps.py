@@ -192,9 +192,7 @@ class RemovalSteps:
             summary=f"{len(zone.rrsets)} rrsets in {what}",
         )
         assert report is not None  # noqa: S101 (nobody can give it up)
-        self._progress.add_records(report.changes)
-        self._progress.add_hazards(report.hazards)
-        self._runner.finish("records-remove", what, report.outcome, dry_run=self._request.dry_run)
+        self._runner.report("records-remove", what, report, dry_run=self._request.dry_run)
 
     def _delete_certificates(self) -> "list[asyncio.Task[None]]":
         """Those that a name leads to; the first one's step also looks for the others, which follow it."""
@@ -232,9 +230,7 @@ class RemovalSteps:
         for found in report.besides:
             self._expect("certificate-delete", found.name)
         self._progress.arrange(_IN_ORDER)
-        self._progress.set_certificate(report.certificate)
-        self._progress.add_hazards(report.hazards)
-        self._runner.finish("certificate-delete", name, report.outcome, dry_run=self._request.dry_run)
+        self._runner.report("certificate-delete", name, report, dry_run=self._request.dry_run)
         if report.besides:
             await all_or_first_failure(
                 [asyncio.create_task(self._delete_certificate(found.name, found.of_domain)) for found in report.besides]
@@ -263,13 +259,10 @@ class RemovalSteps:
             summary=f"{self._pool.subdomain}.{self._pool.domain} free in PDM",
         )
         assert report is not None  # noqa: S101 (nobody can give it up)
-        if report.change is not None:
-            self._progress.add_pool_name(report.change)
-        self._progress.add_hazards(report.hazards)
         self._pool_dns_left_behind = report.dns_left_behind
         if report.active_for_another:
             self._active_for_another = f"{self._pool.subdomain}.{self._pool.domain}"
-        self._runner.finish("pool-release", self._pool.domain, report.outcome, dry_run=self._request.dry_run)
+        self._runner.report("pool-release", self._pool.domain, report, dry_run=self._request.dry_run)
 
     async def _remove_zone(self, zone: FoundZone) -> None:
         """After what it holds, and after the zones below it."""
@@ -301,10 +294,7 @@ class RemovalSteps:
             summary=f"zone {what}, which is there for this Sovereign alone",
         )
         assert report is not None  # noqa: S101 (nobody can give it up)
-        self._progress.add_records(report.changes)
-        self._progress.add_zones(report.zones)
-        self._progress.add_hazards(report.hazards)
-        self._runner.finish("zone-remove", what, report.outcome, dry_run=self._request.dry_run)
+        self._runner.report("zone-remove", what, report, dry_run=self._request.dry_run)
 
     async def _prove_absence(self, domain: DomainRemoval) -> None:
         if self._request.dry_run:

@@ -101,10 +101,7 @@ class RestoringSteps:
             summary=f"zone {zone.domain} in PowerDNS again, with new keys",
         )
         if report is not None:
-            self._progress.add_zones(report.zones)
-            self._progress.add_records(report.changes)
-            self._progress.add_hazards(report.hazards)
-            self._runner.finish("zone-create", zone.domain, report.outcome, dry_run=self._request.dry_run)
+            self._runner.report("zone-create", zone.domain, report, dry_run=self._request.dry_run)
 
     async def _commit_pool_name(self, name: PoolNameToRestore) -> None:
         """The name is claimed before it is published."""
@@ -123,12 +120,8 @@ class RestoringSteps:
             PoolReport,
             summary=f"{name.fqdn} active in PDM again",
         )
-        if report is None:
-            return
-        if report.change is not None:
-            self._progress.add_pool_name(report.change)
-        self._progress.add_hazards(report.hazards)
-        self._runner.finish("pool-commit", name.domain, report.outcome, dry_run=self._request.dry_run)
+        if report is not None:
+            self._runner.report("pool-commit", name.domain, report, dry_run=self._request.dry_run)
 
     async def _restore_records(self, part: RecordsToRestore) -> None:
         """Once everything is there that they need; then the proof."""
@@ -151,9 +144,7 @@ class RestoringSteps:
         )
         if report is None:
             return
-        self._progress.add_records(report.changes)
-        self._progress.add_hazards(report.hazards)
-        self._runner.finish("records-restore", part.zone, report.outcome, dry_run=self._request.dry_run)
+        self._runner.report("records-restore", part.zone, report, dry_run=self._request.dry_run)
         await self._prove(part.zone, report)
 
     async def _prove(self, zone: str, report: RecordsReport) -> None:

@@ -17,7 +17,7 @@ from temporalio.exceptions import (
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import POWERDNS_TASK_QUEUE
-    from sovereign_dns.messages import Task
+    from sovereign_dns.messages import ChangeReport, Task
     from sovereign_dns.progress import AnyStep, Progress
     from sovereign_dns.wire import Message
     from workflows.one_writer import typed_failure_in
@@ -172,6 +172,11 @@ class StepRunner:
     def _skip(self, key: tuple[AnyStep, str]) -> None:
         self._progress.skip(*key, workflow.now(), f"given up: {self._given_up[key]}")
         self._publication.update()
+
+    def report(self, step: AnyStep, domain: str, report: ChangeReport, *, dry_run: bool = False) -> None:
+        """The step has its outcome, and the run's result what it has found or done. Raises as `finish` does."""
+        self._progress.add_report(report)
+        self.finish(step, domain, report.outcome, dry_run=dry_run)
 
     def finish(self, step: AnyStep, domain: str, outcome: str, *, dry_run: bool = False) -> None:
         """The step has its outcome; in a dry run nothing was done, and it counts as skipped.

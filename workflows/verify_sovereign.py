@@ -66,7 +66,7 @@ class VerifySovereign(ShownRun):
         progress: Progress,
         runner: StepRunner,
     ) -> None:
-        steps = DomainSteps(intent, takeover=False, dry_run=True, progress=progress, runner=runner)
+        steps = DomainSteps(intent, takeover=False, dry_run=True, runner=runner)
         try:
             zones = await steps.compare_records(domain, timedelta(seconds=request.verification.deadline_seconds))
         except StepNotDoneError:
