@@ -302,11 +302,17 @@ def over(existing: object, options: dict[str, Any], *, or_new: dict[str, Any] | 
 
 
 def pool_name(fqdn: object, domain: str) -> dict[str, str]:
-    """The name within its pool, however both are spelled; what is no name is left to the contract to refuse."""
+    """The name within its pool, however both are spelled; what is no name is left to the contract to refuse.
+
+    Raises:
+        typer.BadParameter: the name doesn't lie below the pool domain.
+    """
     try:
         normal, pool = names.normalise_fqdn(str(fqdn or "")), names.normalise_fqdn(domain)
     except ValueError:
-        normal, pool = str(fqdn or ""), domain
+        return {"domain": domain, "subdomain": str(fqdn or "")}
+    if normal == pool or not names.is_at_or_below(normal, pool):
+        raise typer.BadParameter(f"{normal} doesn't lie below {pool}, so it can't be a name of that pool (--pool)")
     return {"domain": domain, "subdomain": normal.removesuffix(f".{pool}")}
 
 
