@@ -9,6 +9,7 @@ from sovereign_dns.failures import KubernetesForbidden
 from sovereign_dns.issuance import KubernetesObject
 from sovereign_dns.messages import DomainCertificate
 from sovereign_dns.names import is_at_or_below, relative_to_root
+from sovereign_dns.protected_names import at_stake
 from sovereign_dns.removal import MOST_NAMED, is_zone_in_scope
 from sovereign_dns.removal_intent import RemovalIntent
 
@@ -43,8 +44,7 @@ def besides(listed: Iterable[KubernetesObject], named: Collection[str], intent: 
 
 def bases_of(certificate: KubernetesObject) -> list[str]:
     """The names that it is for; a wildcard counts as what it lies below."""
-    given = (certificate.get("spec") or {}).get("dnsNames") or []
-    return list(dict.fromkeys(relative_to_root(str(name).lower()).removeprefix("*.") for name in given))
+    return list(dict.fromkeys(name.removeprefix("*.") for name in _dns_names(certificate)))
 
 
 def may_serve_others(certificate: KubernetesObject, sovereign_fqdn: str) -> list[str]:
@@ -57,6 +57,8 @@ def _why_left(certificate: KubernetesObject, bases: list[str], intent: RemovalIn
     if issuance.OWNER_ANNOTATION not in annotations:
         return f"only its label names {intent.owner.sovereign_fqdn}, and sovereign-dns has not asked for it"
     deployment, wanted = annotations.get(issuance.DEPLOYMENT_ANNOTATION) or "unknown", intent.owner.deployment_id
+    if protected := _protected_in(certificate, intent.protected_fqdns):
+        return f"it is for {protected} too, which is protected (CATALYST_PROTECTED_FQDNS), so it is the platform's own"
     if wanted and deployment != wanted:
         return (
             f"it is of deployment {deployment}, and the request is about {wanted}: the other may be newer, and in use. "
@@ -64,6 +66,16 @@ def _why_left(certificate: KubernetesObject, bases: list[str], intent: RemovalIn
         )
     others = [base for base in bases if not intent.everywhere and not is_zone_in_scope(base, intent)]
     return f"it is for {_first(others)} too" if others else None
+
+
+def _protected_in(certificate: KubernetesObject, protected_fqdns: Collection[str]) -> str | None:
+    """The first of the platform's own names that it is for, itself or by a wildcard."""
+    return next(filter(None, (at_stake(name, [], protected_fqdns) for name in _dns_names(certificate))), None)
+
+
+def _dns_names(certificate: KubernetesObject) -> list[str]:
+    given = (certificate.get("spec") or {}).get("dnsNames") or []
+    return [relative_to_root(str(name).lower()) for name in given]
 
 
 def needed_by_nobody(certificate: KubernetesObject, of_domain: DomainCertificate | None, owner: Owner) -> list[Hazard]:
