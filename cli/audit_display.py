@@ -81,7 +81,8 @@ def _summary(result: AuditResult) -> Iterator[str]:
         if read.state == "unreadable":
             yield f"unreadable: {read.source}: {read.detail}"
     if result.partial:
-        yield "PARTIAL: what could not be read may know an address, so nothing is called an orphan. The next audit reads it afresh"
+        told = "what could not be read may know an address, so nothing is called an orphan"
+        yield f"PARTIAL: {told}. The next audit reads it afresh"
     yield from (f"note: {note}" for note in result.notes)
     yield from (f"gone: {finding.id} {finding.kind} {finding.name} {finding.type}" for finding in result.gone)
 
