@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sovereign_dns import names
 from sovereign_dns.answer_verdicts import PROBE_PREFIX, Answer
 from sovereign_dns.clients.authoritative import AuthoritativeServers, Server, Unresolved
 from sovereign_dns.contract import ServerVerdict
@@ -43,8 +44,15 @@ def countable(answers: dict[Server, list[Answer]]) -> dict[Server, list[Answer]]
 
 
 def random_name_below(base: str) -> str:
-    """Random, so that no cache and no record can know it."""
-    return f"{PROBE_PREFIX}{secrets.token_hex(6)}.{base}"
+    """Random, so that no cache and no record can know it.
+
+    Where the base is long, as many random digits as DNS has room for; then without the prefix by which such a name is
+    known; and where nothing fits below the base, there is no such name: the base itself.
+    """
+    room = names.MAX_NAME_OCTETS - len(f".{base}")
+    prefix = PROBE_PREFIX if room > len(PROBE_PREFIX) else ""
+    label = f"{prefix}{secrets.token_hex(6)}"[: max(0, room)]
+    return f"{label}.{base}" if label else base
 
 
 def _nobody_to_ask(zone: ServedZone) -> ServerVerdict:

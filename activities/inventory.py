@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 
 from sovereign_dns.audit_contract import AuditRequest, InventorySource, SourceRead
 from sovereign_dns.clients.hetzner import Hetzner
+from sovereign_dns.clients.http import without_promise
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import DEPROVISION_SOVEREIGN, ProvisionResult, sovereign_workflow_id
@@ -217,7 +218,7 @@ async def _read_one(
         if not tell_outages and _passes_soon(failure):
             raise
         _log.warning("inventory not readable", source=source, error_type=failure.error_type, message=str(failure))
-        return _without(source, "unreadable", f"{failure.error_type}: {failure}")
+        return _without(source, "unreadable", f"{failure.error_type}: {without_promise(str(failure))}")
 
 
 def _passes_soon(failure: Failure) -> bool:

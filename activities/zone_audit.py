@@ -10,6 +10,7 @@ from sovereign_dns.audit_contract import AuditRequest, AuditResult, Finding, Sou
 from sovereign_dns.audit_findings import Judge
 from sovereign_dns.audit_ledger import Ledger
 from sovereign_dns.audit_news import Known
+from sovereign_dns.clients.http import without_promise
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.zone_stream import RRsetsOfName, ZoneStream
 from sovereign_dns.concurrency import side_by_side
@@ -94,7 +95,7 @@ class ZoneAudit:
             raise failure
         await self._powerdns.hosted([zone])
         _log.warning("a zone could not be read", zone=zone, reason=str(failure))
-        self._unread[zone] = str(failure)
+        self._unread[zone] = without_promise(str(failure))
 
     async def _look_through(self, zone: str, judge: Judge) -> None:
         """Judges one zone, wholly or not at all."""

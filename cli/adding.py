@@ -34,6 +34,16 @@ Nameservers = Annotated[
 Role = Annotated[str | None, typer.Option("--role", help="primary or org-pool.", show_default="org-pool")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and plan, write nothing.")]
 
+_OPTIONS = {
+    "name": "NAME",
+    "sovereignFQDN": "--sovereign",
+    "registrar.kind": "--registrar",
+    "registrar.credentialsRef": "--credentials",
+    "registrar.glueIP": "--glue-ip",
+    "nameservers": "--nameserver",
+    "role": "--role",
+}
+
 
 def build_addition(
     name: Name = None,
@@ -82,7 +92,7 @@ def build_addition(
     for field, options in parts.items():
         if options:
             body[field] = request.over(body.get(field), options)
-    return request.read_as(AddParentDomainRequest, body)
+    return request.read_as(AddParentDomainRequest, body, _OPTIONS)
 
 
 @request.built_by(build_addition)

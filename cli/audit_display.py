@@ -69,8 +69,9 @@ def _summary(result: AuditResult) -> Iterator[str]:
     if result.scope:
         of += f" ({', '.join(result.scope)} only)"
     yield (
-        f"{len(result.findings):,} findings, {new:,} of them new, {len(result.gone):,} gone since the audit before; "
-        f"{of} with {result.rrsets_total:,} rrsets, at {result.finished_at:%Y-%m-%d %H:%M:%S} UTC"
+        f"{len(result.findings):,} finding{'' if len(result.findings) == 1 else 's'}, {new:,} new, "
+        f"{len(result.gone):,} gone since the audit before; {of} with {result.rrsets_total:,} "
+        f"rrset{'' if result.rrsets_total == 1 else 's'}, at {result.finished_at:%Y-%m-%d %H:%M:%S} UTC"
     )
     if result.left_out:
         yield f"{result.left_out:,} further findings are not shown: mend these first"
@@ -80,7 +81,8 @@ def _summary(result: AuditResult) -> Iterator[str]:
         if read.state == "unreadable":
             yield f"unreadable: {read.source}: {read.detail}"
     if result.partial:
-        yield "PARTIAL: what could not be read may know an address, so nothing is called an orphan"
+        told = "what could not be read may know an address, so nothing is called an orphan"
+        yield f"PARTIAL: {told}. The next audit reads it afresh"
     yield from (f"note: {note}" for note in result.notes)
     yield from (f"gone: {finding.id} {finding.kind} {finding.name} {finding.type}" for finding in result.gone)
 

@@ -43,13 +43,20 @@ Handle = WorkflowHandle[object, AuditResult]
 
 def run(zones: Zones = None, *, inventory: Inventory = None, json: Json = False, markdown: Markdown = False) -> None:
     """Look through the managed zones now. Writes nothing. Exits 0 without findings, 1 with any."""
+    _insist_on_one_form(json, markdown)
     wanted = audit_request(zones or [], inventory or [])
     raise typer.Exit(asyncio.run(_run(wanted, as_json=json, as_markdown_=markdown)))
 
 
 def show(*, json: Json = False, markdown: Markdown = False) -> None:
     """Print the latest audit's result, and what stands from those before. Exits 0 without findings, 1 with any."""
+    _insist_on_one_form(json, markdown)
     raise typer.Exit(asyncio.run(_show(as_json=json, as_markdown_=markdown)))
+
+
+def _insist_on_one_form(json: bool, markdown: bool) -> None:
+    if json and markdown:
+        raise typer.BadParameter("--json and --markdown are two forms of the result: give one of them")
 
 
 def audit_request(zones: list[str], inventory: list[str]) -> AuditRequest:

@@ -98,9 +98,12 @@ def show(everyone: Sequence[Run], shown: Sequence[Run], more: int, terminal: Con
 def _counts(everyone: Sequence[Run]) -> Iterator[str]:
     sovereigns = [run for run in everyone if run.holds_lock]
     others = [run for run in everyone if not run.holds_lock]
-    yield f"{len(sovereigns):,} Sovereigns: {count_by_phase(sovereigns)}" if sovereigns else "no Sovereigns yet"
+    if sovereigns:
+        yield f"{len(sovereigns):,} Sovereign{'' if len(sovereigns) == 1 else 's'}: {count_by_phase(sovereigns)}"
+    else:
+        yield "no Sovereigns yet"
     if others:
-        yield f"{len(others):,} parent domains more: {count_by_phase(others)}"
+        yield f"{len(others):,} parent domain{'' if len(others) == 1 else 's'} more: {count_by_phase(others)}"
 
 
 def _lines(runs: Sequence[Run]) -> Iterator[Text]:

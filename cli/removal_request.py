@@ -91,7 +91,7 @@ def build_domain_removal(
     """
     given = _given(sovereign, ip, ipv6, console_ip, deployment_id, subdomains, certificate_namespace, level)
     body = _over_recorded(given, sovereign, ()) | {"name": name, "deleteCertificates": not keep_certificates}
-    return request.read_as(RemoveParentDomainRequest, body)
+    return request.read_as(RemoveParentDomainRequest, body, {"name": "NAME", "sovereignFQDN": "--sovereign"})
 
 
 def _given(

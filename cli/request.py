@@ -3,7 +3,7 @@
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, TypeVar
@@ -29,6 +29,22 @@ Read = TypeVar("Read", bound=StrictMessage)
 
 DEPLOYMENT_ID = "manual"
 """Of a request that comes from options alone."""
+
+_OPTIONS = {
+    "sovereignFQDN": "FQDN",
+    "loadBalancerIP": "--ip",
+    "loadBalancerIPv6": "--ipv6",
+    "consoleLoadBalancerIP": "--console-ip",
+    "parentDomains.name": "--parent",
+    "deploymentId": "--deployment-id",
+    "pool.domain": "--pool",
+    "subdomains": "--subdomain",
+    "ttl": "--ttl",
+    "certificate.issuer": "--issuer",
+    "removeWildcards": "--remove-wildcard",
+    "verification.level": "--level",
+}
+"""What sets a field of a request on the command line."""
 
 WITHIN_SECONDS = 20
 """Time for one look at every server, and a second one at those that said nothing."""
@@ -233,7 +249,7 @@ def _read_again(before: RecordedRequest, body: dict[str, Any]) -> ProvisionReque
         wanted = ProvisionRequest.model_validate(body)
     except ValidationError as error:
         _insist_that_it_would_serve(before)
-        raise typer.BadParameter(explain(error)) from error
+        raise typer.BadParameter(explain(error, _OPTIONS)) from error
     shown = wanted
     if wanted.pool and wanted.pool.reservation_token:
         shown = wanted.changed(pool=wanted.pool.changed(reservation_token="(not shown)"))  # noqa: S106 (no token)
@@ -261,8 +277,13 @@ def _insist_that_it_would_serve(before: RecordedRequest) -> None:
         ) from error
 
 
-def read_as(kind: type[Read], body: dict[str, Any]) -> Read:
+def read_as(kind: type[Read], body: dict[str, Any], options: Mapping[str, str] | None = None) -> Read:
     """A message of the contract.
+
+    Args:
+        kind: of message.
+        body: its JSON.
+        options: what sets its fields on this command line, where it is not the same as on others.
 
     Raises:
         typer.BadParameter: it isn't one; names the field.
@@ -270,7 +291,7 @@ def read_as(kind: type[Read], body: dict[str, Any]) -> Read:
     try:
         return kind.model_validate(body)
     except ValidationError as error:
-        raise typer.BadParameter(explain(error)) from error
+        raise typer.BadParameter(explain(error, _OPTIONS | dict(options or {}))) from error
 
 
 def built_by(build: Callable[..., Built]) -> Callable[[Callable[Concatenate[Built, ...], None]], Callable[..., None]]:
@@ -302,11 +323,17 @@ def over(existing: object, options: dict[str, Any], *, or_new: dict[str, Any] | 
 
 
 def pool_name(fqdn: object, domain: str) -> dict[str, str]:
-    """The name within its pool, however both are spelled; what is no name is left to the contract to refuse."""
+    """The name within its pool, however both are spelled; what is no name is left to the contract to refuse.
+
+    Raises:
+        typer.BadParameter: the name doesn't lie below the pool domain.
+    """
     try:
         normal, pool = names.normalise_fqdn(str(fqdn or "")), names.normalise_fqdn(domain)
     except ValueError:
-        normal, pool = str(fqdn or ""), domain
+        return {"domain": domain, "subdomain": str(fqdn or "")}
+    if normal == pool or not names.is_at_or_below(normal, pool):
+        raise typer.BadParameter(f"{normal} doesn't lie below {pool}, so it can't be a name of that pool (--pool)")
     return {"domain": domain, "subdomain": normal.removesuffix(f".{pool}")}
 
 

@@ -56,8 +56,7 @@ def _is_in_scope(base: str, intent: RemovalIntent, inner_domains: Iterable[str])
 
 def bases_of(certificate: KubernetesObject) -> list[str]:
     """The names that it is for; a wildcard counts as what it lies below."""
-    given = (certificate.get("spec") or {}).get("dnsNames") or []
-    return list(dict.fromkeys(relative_to_root(str(name).lower()).removeprefix("*.") for name in given))
+    return list(dict.fromkeys(name.removeprefix("*.") for name in _dns_names(certificate)))
 
 
 def may_serve_others(certificate: KubernetesObject, sovereign_fqdn: str) -> list[str]:
@@ -70,6 +69,8 @@ def _why_left(certificate: KubernetesObject, others: list[str], intent: RemovalI
     if issuance.OWNER_ANNOTATION not in annotations:
         return f"only its label names {intent.owner.sovereign_fqdn}, and sovereign-dns has not asked for it"
     deployment, wanted = annotations.get(issuance.DEPLOYMENT_ANNOTATION) or "unknown", intent.owner.deployment_id
+    if why := _why_protected(certificate, intent.protected_fqdns):
+        return why
     if wanted and deployment != wanted:
         return (
             f"it is of deployment {deployment}, and the request is about {wanted}: the other may be newer, and in use. "
@@ -80,10 +81,20 @@ def _why_left(certificate: KubernetesObject, others: list[str], intent: RemovalI
 
 def kept_as_protected(certificate: KubernetesObject, protected_fqdns: Collection[str]) -> list[Hazard]:
     """Told where a Certificate is for one of the platform's own names, whosever it says that it is."""
-    given = (relative_to_root(str(name).lower()) for name in issuance.status_of(certificate).dns_names)
-    protected = next(filter(None, (at_stake(name, [], protected_fqdns) for name in given)), None)
+    why = _why_protected(certificate, protected_fqdns)
+    return [_left(certificate, why)] if why else []
+
+
+def _why_protected(certificate: KubernetesObject, protected_fqdns: Collection[str]) -> str | None:
+    """Where one of the platform's own names is among those that it is for, itself or by a wildcard."""
+    protected = next(filter(None, (at_stake(name, [], protected_fqdns) for name in _dns_names(certificate))), None)
     why = f"it is for {protected}, which is protected (CATALYST_PROTECTED_FQDNS), so it is the platform's own"
-    return [_left(certificate, why)] if protected else []
+    return why if protected else None
+
+
+def _dns_names(certificate: KubernetesObject) -> list[str]:
+    given = (certificate.get("spec") or {}).get("dnsNames") or []
+    return [relative_to_root(str(name).lower()) for name in given]
 
 
 def needed_by_nobody(certificate: KubernetesObject, of_domain: DomainCertificate | None, owner: Owner) -> list[Hazard]:

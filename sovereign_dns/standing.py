@@ -22,13 +22,18 @@ def subject_of(status: ProvisionResult) -> str:
     if is_fix(status):
         removed = [f"{record.name} {record.type}" for record in status.records]
         return " and ".join(removed) or "What an audit found"
-    if removal_of(status) != REMOVE_PARENT_DOMAIN:
-        for step in status.steps:
-            if step.step == "nameservers-set":
-                return f"{status.sovereign_fqdn} under {step.domain}"
-        return status.sovereign_fqdn or "what is no Sovereign's"
-    under = [step.domain for step in status.steps if step.step == "dns-verify"]
-    return " ".join([status.sovereign_fqdn, *(f"under {domain}" for domain in under[:1])])
+    under = _parent_domain_of(status)
+    return f"{status.sovereign_fqdn} under {under}" if under else status.sovereign_fqdn or "what is no Sovereign's"
+
+
+def _parent_domain_of(status: ProvisionResult) -> str | None:
+    """Of a run for one parent domain, or of the part of one that holds the lock: only a provisioning has a pool."""
+    domains = {step.step: step.domain for step in reversed(status.steps)}
+    if removal_of(status) == REMOVE_PARENT_DOMAIN:
+        return domains.get("dns-verify")
+    if "records-upsert" in domains and "pool-commit" not in domains:
+        return domains["records-upsert"]
+    return domains.get("nameservers-set")
 
 
 def standing(status: ProvisionResult) -> str:

@@ -1,5 +1,6 @@
 """How models travel as JSON: camelCase keys as the contract spells them, and how strictly they are read."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError, model_validator
@@ -73,10 +74,13 @@ def _nullable(description: JsonSchemaValue) -> JsonSchemaValue:
     return {"anyOf": [bare, {"type": "null"}]} | {key: item for key, item in description.items() if key in annotations}
 
 
-def explain(error: ValidationError) -> str:
-    """One line for a person: each field that is wrong, by its JSON name, and why; the first ones of many."""
+def explain(error: ValidationError, options: Mapping[str, str] | None = None) -> str:
+    """One line for a person: each field that is wrong, by its JSON name, and why; the first ones of many.
+
+    `options` are what sets a field besides, as people know it; an item of a list has its list's.
+    """
     errors = error.errors(include_url=False, include_input=False)
-    told = [_shortened(_explain_one(dict(item))) for item in errors[:MOST_ERRORS_TOLD]]
+    told = [_shortened(_explain_one(dict(item), options or {})) for item in errors[:MOST_ERRORS_TOLD]]
     more = [f"and {len(errors) - len(told)} more errors"] if len(errors) > len(told) else []
     return "; ".join(told + more)
 
@@ -85,8 +89,10 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]}..."
 
 
-def _explain_one(item: dict[str, Any]) -> str:
+def _explain_one(item: dict[str, Any], options: Mapping[str, str]) -> str:
     field = ".".join(str(part) for part in item["loc"]) or "input"
+    if option := options.get(".".join(part for part in item["loc"] if isinstance(part, str))):
+        field += f" ({option})"
     match item["type"]:
         case "value_error" if not item["loc"]:  # the rule speaks of several fields, and names them itself
             return str(item["msg"]).removeprefix("Value error, ")

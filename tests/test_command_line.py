@@ -79,15 +79,25 @@ async def test_a_degraded_result_exits_1(environment: dict[str, str], world: Wor
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["provision", "t1.omani.works"], "loadBalancerIP: is required"),
+        (["provision", "t1.omani.works"], "loadBalancerIP (--ip): is required"),
         (["provision", "t1.omani.works", "--ip", "nonsense"], "loadBalancerIP"),
         (["provision", "--request", "no-such-file"], "no-such-file"),
+        (["add-domain", "omani.homes", "--ip", LOAD_BALANCER], "sovereignFQDN (--sovereign): is required"),
+        (["add-domain", "--registrar", "ovh"], "registrar.credentialsRef (--credentials): is required"),
+        (["add-domain", "--nameserver", "x_y"], "nameservers.0 (--nameserver): "),
+        (
+            ["deprovision", "otech5.omani.works", "--pool", "omani.work"],
+            "otech5.omani.works doesn't lie below omani.work",
+        ),
+        (["deprovision", "omani.works", "--pool", "omani.works"], "omani.works doesn't lie below omani.works"),
+        (["audit", "show", "--json", "--markdown"], "give one of them"),
+        (["audit", "run", "--json", "--markdown"], "give one of them"),
         (["schema", "Nonsense"], "Nonsense"),
         (["nonsense"], "nonsense"),
     ],
 )
 def test_wrong_usage_exits_2(arguments: list[str], words: str) -> None:
-    ended = CliRunner().invoke(app, arguments)
+    ended = CliRunner().invoke(app, arguments, env={"COLUMNS": "500"})
 
     assert ended.exit_code == 2
     assert words in ended.stderr.replace("\n", " ")

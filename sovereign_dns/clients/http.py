@@ -17,6 +17,14 @@ TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
+_UNTIL_IT_DOES = "It is tried again until it does;"
+_UNTIL_IT_WORKS = "It is tried again until it works."
+
+
+def without_promise(message: str) -> str:
+    """A failure's message for one that is told, and not tried again."""
+    return message.replace(f"{_UNTIL_IT_DOES} look", "Look").replace(_UNTIL_IT_WORKS, "").rstrip()
+
 
 def retry_after_of(response: httpx.Response) -> float | None:
     """In how many seconds the server wants to be asked again, by its header Retry-After."""
@@ -119,7 +127,7 @@ def _told_apart(backend: Backend, url: str, doing: str) -> Iterator[httpx.URL]:
     except httpx.HTTPError as error:
         raise backend.unavailable(
             f"{backend.name} at {_place(parsed)} doesn't answer ({_cause(error)}) while {doing}. "
-            "It is tried again until it does; look whether it runs and can be reached from the worker. "
+            f"{_UNTIL_IT_DOES} look whether it runs and can be reached from the worker. "
             f"Its URL comes from {backend.url.where}.",
             sent=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout),
         ) from error
@@ -140,7 +148,7 @@ def decided(response: httpx.Response, backend: Backend, *, doing: str, shown: st
     if response.status_code >= 500 or response.status_code == 429:
         raise backend.unavailable(
             f"{backend.name} at {at} answered {response.status_code} while {doing}: "
-            f"{excerpt(response) if shown is None else shown}. It is tried again until it works.",
+            f"{excerpt(response) if shown is None else shown}. {_UNTIL_IT_WORKS}",
             retry_after=backend.ask_again_after(response),
         )
     return response

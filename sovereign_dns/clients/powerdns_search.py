@@ -123,9 +123,11 @@ class PowerDNSSearch:
             if len(found) < MOST_FOUND:
                 return found
         # A wildcard's own star would match every name in its reach; `?` matches it, and few others.
-        patterns = [name.replace("*", "?") for name in together]
-        each = await side_by_side(self._ask(one, "record", AS_MANY_AS_THERE_ARE, doing) for one in patterns)
+        each = await side_by_side(self._records(name.replace("*", "?"), doing) for name in together)
         return [item for found in each for item in found]
+
+    async def _records(self, pattern: str, doing: str) -> list[Found]:
+        return await self._ask(pattern, "record", AS_MANY_AS_THERE_ARE, doing)
 
     async def _found_below(self, zone: str, cut: str, kind: Kind, doing: str) -> list[Found]:
         return _in_zone(await self._ask(f"*.{cut}", kind, MOST_FOUND, doing), zone, cut)
@@ -133,7 +135,7 @@ class PowerDNSSearch:
 
 def _is_below(name: str, other: str, zone: str) -> bool:
     """Below a zone's apex is all of it, and below a wildcard nothing."""
-    return name != other and other != zone and "*" not in other and names.is_at_or_below(name, other)
+    return other not in {name, zone} and "*" not in other and names.is_at_or_below(name, other)
 
 
 def _in_zone(found: list[Found], zone: str, cut: str) -> list[Found]:

@@ -73,6 +73,18 @@ def test_what_is_of_another_deployment_than_the_requests_is_left_and_told() -> N
     assert taken(certificate("tls", FQDN), named=[], intent=given.changed(owner=OWNER)) == ["tls"]
 
 
+@pytest.mark.parametrize("platforms", ["console.openova.io", "*.OPENOVA.io."])
+def test_what_is_for_a_protected_name_is_left_and_told_whoever_it_is_annotated_for(platforms: str) -> None:
+    protecting = EVERYWHERE.changed(protected_fqdns=["console.openova.io"])
+
+    found = besides([certificate("tls", FQDN, platforms), certificate("own", FQDN)], [], protecting)
+
+    assert [item["metadata"]["name"] for item in found.taken] == ["own"]
+    (hazard,) = found.left
+    assert (hazard.kind, hazard.name) == ("certificate-left", "ns/tls")
+    assert "console.openova.io, which is protected (CATALYST_PROTECTED_FQDNS)" in hazard.message
+
+
 def test_one_that_only_a_label_calls_the_sovereigns_is_left_and_told() -> None:
     theirs = certificate("sovereign-wildcard-tls", FQDN)
     del theirs["metadata"]["annotations"]

@@ -1,14 +1,15 @@
 """What counts as a proof where a server can't be asked."""
 
+import dns.name
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from activities.absence import AbsenceProof
-from activities.authority_looks import countable
+from activities.authority_looks import countable, random_name_below
 from activities.denials import DenialSurvey
 from activities.dns import DNSActivities
-from sovereign_dns.answer_verdicts import Answer
+from sovereign_dns.answer_verdicts import PROBE_PREFIX, Answer
 from sovereign_dns.clients.authoritative import AuthoritativeServers, Server
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.resolvers import Resolvers
@@ -51,6 +52,17 @@ def test_an_address_without_a_route_is_left_out_only_beside_another_of_its_serve
     counted = countable({ns1_v4: reached, ns1_v6: unroutable, ns3_v6: unroutable})
 
     assert list(counted) == [ns1_v4, ns3_v6]
+
+
+@pytest.mark.parametrize("octets", [20, 234, 235, 246, 247, 251, 252, 253])
+def test_dns_can_hold_the_random_name_below_a_base_of_any_length(octets: int) -> None:
+    base = ".".join(["b" * 63] * 4)[-octets:].removeprefix(".").rjust(octets, "b")
+
+    name = random_name_below(base)
+
+    assert dns.name.from_text(name).is_subdomain(dns.name.from_text(base))
+    assert (name == base) == (octets > 251)
+    assert name.startswith(PROBE_PREFIX) == (octets <= 245)
 
 
 async def test_a_name_server_below_what_is_not_delegated_yet_is_asked_at_the_address_that_was_written() -> None:

@@ -179,6 +179,7 @@ async def test_a_source_that_cannot_be_read_makes_the_inventory_partial(
 
     assert source(inventory, name).state == "unreadable"
     assert str(source(inventory, name).detail).startswith(f"{told}: ")
+    assert "tried again" not in str(source(inventory, name).detail)
     assert inventory.is_partial
     assert not inventory.addresses
     assert not inventory.pool_rows

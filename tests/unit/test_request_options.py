@@ -114,7 +114,7 @@ def test_a_token_without_a_pool_is_refused(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("the-token", encoding="utf-8")
 
-    with pytest.raises(typer.BadParameter, match=r"pool\.domain: is required"):
+    with pytest.raises(typer.BadParameter, match=r"pool\.domain \(--pool\): is required"):
         build_request(FQDN, ip=IP, token_file=token)
 
 

@@ -27,6 +27,14 @@ DOMAIN_ADDITION = [
     StepStatus(step="dns-verify", domain="omani.homes"),
 ]
 
+ADDITION_UNDER_THE_LOCK = [
+    StepStatus(step="zone-create", domain="omani.homes"),
+    StepStatus(step="certificate-request", domain="t110.omani.homes"),
+    StepStatus(step="records-upsert", domain="omani.homes"),
+    StepStatus(step="dns-verify", domain="omani.homes"),
+]
+PROVISIONING = [*ADDITION_UNDER_THE_LOCK, StepStatus(step="pool-commit", domain=PARENT)]
+
 
 def status(phase: Phase, steps: list[StepStatus], **fields: object) -> ProvisionResult:
     return ProvisionResult(deployment_id="", sovereign_fqdn=FQDN, phase=phase, steps=steps).changed(**fields)
@@ -37,6 +45,8 @@ def status(phase: Phase, steps: list[StepStatus], **fields: object) -> Provision
     [
         ([], "complete", f"{FQDN} is complete"),
         (DOMAIN_ADDITION, "complete", f"{FQDN} under omani.homes is complete"),
+        (ADDITION_UNDER_THE_LOCK, "complete", f"{FQDN} under omani.homes is complete"),
+        (PROVISIONING, "complete", f"{FQDN} is complete"),
         (DEPROVISIONING, "complete", f"{FQDN} is deprovisioned: nothing of it was found"),
         (DEPROVISIONING, "planned", f"the removal of {FQDN} is planned: nothing was changed"),
         (DEPROVISIONING, "degraded", f"the removal of {FQDN} is degraded"),
