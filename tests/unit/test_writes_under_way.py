@@ -32,7 +32,7 @@ async def test_a_cancelled_write_ends_before_the_activity_does() -> None:
             await may_answer.wait()
             applied.append("PATCH")
             return httpx.Response(204)
-        listing = request.url.path.endswith("/zones")
+        listing = request.url.path.endswith(("/zones", "/search-data"))
         zone = {"name": "omani.works.", "kind": "Native", "rrsets": []}
         return httpx.Response(200, json=[] if listing else zone)
 
@@ -60,7 +60,7 @@ def answering(calls: list[str]) -> PowerDNS:
         if request.method == "PATCH":
             return httpx.Response(204)
         zone = {"name": "omani.works.", "kind": "Native", "rrsets": []}
-        return httpx.Response(200, json=[] if request.url.path.endswith("/zones") else zone)
+        return httpx.Response(200, json=[] if request.url.path.endswith(("/zones", "/search-data")) else zone)
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     return PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
