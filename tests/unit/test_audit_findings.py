@@ -155,6 +155,22 @@ class TestShadowing:
         assert told(found) == [("shadowing", "warning", f"*.{PARENT}", "A")]
         assert "landing page" in " ".join(found[0].evidence)
 
+    @pytest.mark.parametrize("owner", [None, NEIGHBOUR])
+    def test_a_hosts_own_names_that_another_sovereign_would_answer(self, owner: Owner | None) -> None:
+        neighbours = "77.42.11.99"
+        live = [written(FQDN, "A", LOAD_BALANCER), written("t112.omani.works", "A", neighbours, owner=NEIGHBOUR)]
+        found = audit({PARENT: [*live, rrset(f"*.{FQDN}", "A", neighbours, owner=owner)]})
+        assert told(found) == [("shadowing", "warning", f"*.{FQDN}", "A")]
+        assert found[0].evidence[0] == f"Sovereign {FQDN} is served there"
+
+    def test_a_host_may_share_its_address_or_lead_where_no_sovereign_is(self) -> None:
+        shared, landing = "77.42.11.99", "77.42.200.1"
+        networks = [OwnedNetwork(network=landing, source="networks", label="landing pages")]
+        row = PoolRow(pool=PARENT, subdomain="t112", state="active", load_balancer_ip=shared)
+        wildcards = [rrset(f"*.{FQDN}", "A", landing, shared), rrset("*.t112.omani.works", "A", shared)]
+        live = [written(FQDN, "A", LOAD_BALANCER, shared), written(f"console.{FQDN}", "A", shared)]
+        assert audit({PARENT: [*live, *wildcards]}, Inventory(networks=networks, pool_rows=[row])) == []
+
     @pytest.mark.parametrize("rrtype", ["CNAME", "LUA"])
     def test_wherever_it_leads(self, rrtype: str) -> None:
         found = audit({PARENT: [rrset(f"*.{PARENT}", rrtype, "x.test."), written(FQDN, "A", LOAD_BALANCER)]})
