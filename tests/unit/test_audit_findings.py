@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sovereign_dns.audit_contract import Finding, InventorySource, SourceRead
 from sovereign_dns.audit_findings import Judge
 from sovereign_dns.contract import Comment, Owner
+from sovereign_dns.fix_intent import why_not_removable
 from sovereign_dns.inventory import GoneSovereign, Inventory, OwnedAddress, OwnedNetwork, PoolRow
 from sovereign_dns.rrsets import RRset, RRsetWrite, owner_comment
 from sovereign_dns.zone_survey import Survey
@@ -268,6 +269,13 @@ class TestDanglingDelegations:
     def test_to_the_zones_own_name_servers_which_are_not_the_expected_ones(self) -> None:
         own = [rrset(PARENT, "SOA", "x"), rrset(PARENT, "NS", "a.dns.test.")]
         assert told(audit({PARENT: [*own, rrset(FQDN, "NS", "a.dns.test.")]})) == [("dangling", "warning", FQDN, "NS")]
+
+    def test_in_part_to_somebody_elses_is_told_and_not_to_be_removed(self) -> None:
+        """The zone may be hosted there; without the delegation it would be gone."""
+        (found,) = audit({PARENT: [rrset(FQDN, "NS", OURS[0], THEIRS), rrset(FQDN, "DS", KEY)]})
+        assert (found.kind, found.type) == ("dangling", "NS")
+        assert why_not_removable(found) is not None
+        assert found.mend == f"take {OURS[0]} out of the NS records of {FQDN} by hand, or create the zone"
 
     def test_to_somebody_elses_is_none(self) -> None:
         assert audit({PARENT: [rrset(FQDN, "NS", THEIRS), rrset(FQDN, "DS", KEY)]}) == []
