@@ -140,7 +140,8 @@ async def _status() -> int:
         return 0
     result = latest.result
     terminal.print(
-        f"last result: {len(result.findings):,} findings{' (partial inventory)' if result.partial else ''}, at "
+        f"last result: {len(result.findings):,} finding{'' if len(result.findings) == 1 else 's'}"
+        f"{' (partial inventory)' if result.partial else ''}, at "
         f"{clock(result.finished_at, datetime.now(UTC))}, by the run {latest.workflow_id}: sovereign-dns audit show",
         markup=False,
     )

@@ -75,12 +75,18 @@ def listed(values: list[str]) -> str:
 
 
 def _is_own(rrset: RRset, below: str, survey: Survey) -> bool:
-    """Whether it is the wildcard of a Sovereign's own host, written by it or, for a pool name, by PDM."""
+    """Whether it is the wildcard of a Sovereign's own host, written by it or, for a pool name, by PDM.
+
+    One without an owner is not where it leads to a stranger, or to another Sovereign.
+    """
     sovereign = survey.hosts.get(below)
     if sovereign is None:
         return False
-    owner = rrset.owner
-    return not nobodys(rrset, survey) if owner is None else owner.sovereign_fqdn == sovereign
+    if rrset.owner is not None:
+        return rrset.owner.sovereign_fqdn == sovereign
+    addresses = [canonical_content(rrset.type, content) for content in rrset.served if rrset.type in {"A", "AAAA"}]
+    elsewhere = any(survey.is_known_to_be_anothers(address, below, sovereign) for address in addresses)
+    return not (elsewhere or nobodys(rrset, survey))
 
 
 def _whose(rrset: RRset, survey: Survey) -> list[str]:

@@ -40,9 +40,11 @@ def dangling_cut(
         child_ds: the DS records of the hosted zone's keys; None where they are not known.
     """
     found: list[Found] = []
-    leads_here = cut.ns is not None and any(server.lower() in our_nameservers for server in cut.ns.served)
-    hosted = cut.name in survey.zones
+    here = [server for server in cut.ns.served if server.lower() in our_nameservers] if cut.ns else []
+    leads_here, hosted = bool(here), cut.name in survey.zones
     if cut.ns is not None and leads_here and not hosted:
+        if len(here) < len(cut.ns.served):  # others may well answer, by the DS too
+            return [_to_no_zone_in_part(cut.ns, here)]
         found.append(_to_no_zone(cut.ns))
     if cut.ds is None:
         return found
@@ -66,6 +68,22 @@ def _to_no_zone(ns: RRset) -> Found:
             "zone, or remove the delegation"
         ),
         evidence=[f"PowerDNS hosts no zone {ns.name}"],
+    )
+
+
+def _to_no_zone_in_part(ns: RRset, here: list[str]) -> Found:
+    others = [server for server in ns.served if server not in here]
+    return Found(
+        kind="dangling",
+        severity="warning",
+        rrset=ns,
+        message=(
+            f"{ns.name} is delegated to {listed(here)}, which are our own name servers, and no such zone is hosted "
+            f"here: they refuse it, and whoever may create zones here can answer in its place. {listed(others)} may "
+            "well answer for it, so the delegation is not to be removed"
+        ),
+        evidence=[f"PowerDNS hosts no zone {ns.name}"],
+        by_hand=f"take {listed(here)} out of the NS records of {ns.name} by hand, or create the zone",
     )
 
 

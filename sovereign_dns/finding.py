@@ -20,7 +20,10 @@ UNSEEN = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True)
 class Found:
-    """What is wrong with one rrset. `again` is the Sovereign whose provisioning mends it; else it is removed."""
+    """What is wrong with one rrset.
+
+    `again` is the Sovereign whose provisioning mends it, and `by_hand` what a person has to do; else it is removed.
+    """
 
     kind: FindingKind
     severity: Severity
@@ -28,6 +31,7 @@ class Found:
     message: str
     evidence: list[str] = field(default_factory=list)
     again: str | None = None
+    by_hand: str | None = None
 
 
 def finding_id(kind: FindingKind, zone: str, name: str, rrtype: str) -> str:
@@ -42,6 +46,8 @@ def as_finding(zone: str, found: Found) -> Finding:
     whole = sum(map(len, rrset.served)) <= LONGEST_CONTENT
     if found.again is not None:
         mend = f"sovereign-dns provision --again {found.again}"
+    elif found.by_hand is not None:
+        mend = found.by_hand
     elif whole:
         mend = f"sovereign-dns audit fix {id_}"
     else:

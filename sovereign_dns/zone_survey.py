@@ -27,7 +27,7 @@ class Survey:
     zones: set[str]
     inventory: Inventory
     owners: set[str] = field(default_factory=set)
-    addresses: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, set[str]] = field(default_factory=dict)
     hosts: dict[str, str] = field(default_factory=dict)
     nameservers: dict[str, frozenset[str]] = field(default_factory=dict)
     made_by_us: set[str] = field(default_factory=set)
@@ -62,12 +62,20 @@ class Survey:
             self.hosts[host] = fqdn
         if rrset.is_as_written is not False:  # else somebody else has put it there, under the Sovereign's name
             for content in rrset.served:
-                self.addresses.setdefault(canonical_content(rrset.type, content), fqdn)
+                self.addresses.setdefault(canonical_content(rrset.type, content), set()).add(fqdn)
 
     def owner_of_address(self, address: str) -> str | None:
         """Whose an address is, in words; None where nobody is known to have it."""
-        owner = self.addresses.get(address)
-        return f"Sovereign {owner}" if owner else self.inventory.owner_of(address)
+        owners = self.addresses.get(address)
+        return f"Sovereign {min(owners)}" if owners else self.inventory.owner_of(address)
+
+    def is_known_to_be_anothers(self, address: str, host: str, sovereign_fqdn: str) -> bool:
+        """Whether an address is other Sovereigns' alone, by comments, where the one's at this host are known too."""
+        row = self.inventory.pool_row(host)
+        if sovereign_fqdn not in self.owners or (row is not None and row.load_balancer_ip == address):
+            return False
+        owners = self.addresses.get(address, set())
+        return bool(owners) and sovereign_fqdn not in owners
 
     def zone_that_answers(self, name: str) -> str | None:
         """The hosted zone whose records for a name are served."""
@@ -79,6 +87,8 @@ class Survey:
         for host in self.hosts:
             for ancestor in names.lineage(host)[1:]:
                 found.setdefault(ancestor, f"Sovereigns live below it, such as {host}")
+        for host, fqdn in self.hosts.items():
+            found.setdefault(host, f"Sovereign {fqdn} is served there")
         for pool in self.inventory.pools:
             found[pool] = f"PDM hands out names below it, as pool {pool}"
             for ancestor in names.lineage(pool)[1:]:

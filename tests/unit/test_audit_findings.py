@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sovereign_dns.audit_contract import Finding, InventorySource, SourceRead
 from sovereign_dns.audit_findings import Judge
 from sovereign_dns.contract import Comment, Owner
+from sovereign_dns.fix_intent import why_not_removable
 from sovereign_dns.inventory import GoneSovereign, Inventory, OwnedAddress, OwnedNetwork, PoolRow
 from sovereign_dns.rrsets import RRset, RRsetWrite, owner_comment
 from sovereign_dns.zone_survey import Survey
@@ -155,6 +156,22 @@ class TestShadowing:
         assert told(found) == [("shadowing", "warning", f"*.{PARENT}", "A")]
         assert "landing page" in " ".join(found[0].evidence)
 
+    @pytest.mark.parametrize("owner", [None, NEIGHBOUR])
+    def test_a_hosts_own_names_that_another_sovereign_would_answer(self, owner: Owner | None) -> None:
+        neighbours = "77.42.11.99"
+        live = [written(FQDN, "A", LOAD_BALANCER), written("t112.omani.works", "A", neighbours, owner=NEIGHBOUR)]
+        found = audit({PARENT: [*live, rrset(f"*.{FQDN}", "A", neighbours, owner=owner)]})
+        assert told(found) == [("shadowing", "warning", f"*.{FQDN}", "A")]
+        assert found[0].evidence[0] == f"Sovereign {FQDN} is served there"
+
+    def test_a_host_may_share_its_address_or_lead_where_no_sovereign_is(self) -> None:
+        shared, landing = "77.42.11.99", "77.42.200.1"
+        networks = [OwnedNetwork(network=landing, source="networks", label="landing pages")]
+        row = PoolRow(pool=PARENT, subdomain="t112", state="active", load_balancer_ip=shared)
+        wildcards = [rrset(f"*.{FQDN}", "A", landing, shared), rrset("*.t112.omani.works", "A", shared)]
+        live = [written(FQDN, "A", LOAD_BALANCER, shared), written(f"console.{FQDN}", "A", shared)]
+        assert audit({PARENT: [*live, *wildcards]}, Inventory(networks=networks, pool_rows=[row])) == []
+
     @pytest.mark.parametrize("rrtype", ["CNAME", "LUA"])
     def test_wherever_it_leads(self, rrtype: str) -> None:
         found = audit({PARENT: [rrset(f"*.{PARENT}", rrtype, "x.test."), written(FQDN, "A", LOAD_BALANCER)]})
@@ -252,6 +269,13 @@ class TestDanglingDelegations:
     def test_to_the_zones_own_name_servers_which_are_not_the_expected_ones(self) -> None:
         own = [rrset(PARENT, "SOA", "x"), rrset(PARENT, "NS", "a.dns.test.")]
         assert told(audit({PARENT: [*own, rrset(FQDN, "NS", "a.dns.test.")]})) == [("dangling", "warning", FQDN, "NS")]
+
+    def test_in_part_to_somebody_elses_is_told_and_not_to_be_removed(self) -> None:
+        """The zone may be hosted there; without the delegation it would be gone."""
+        (found,) = audit({PARENT: [rrset(FQDN, "NS", OURS[0], THEIRS), rrset(FQDN, "DS", KEY)]})
+        assert (found.kind, found.type) == ("dangling", "NS")
+        assert why_not_removable(found) is not None
+        assert found.mend == f"take {OURS[0]} out of the NS records of {FQDN} by hand, or create the zone"
 
     def test_to_somebody_elses_is_none(self) -> None:
         assert audit({PARENT: [rrset(FQDN, "NS", THEIRS), rrset(FQDN, "DS", KEY)]}) == []
