@@ -130,6 +130,17 @@ async def test_what_the_workflow_writes_is_right_until_somebody_else_changes_it(
     assert told(await audit(powerdns)) == [("drift", "warning", f"{writes[0].name}.", "A")]
 
 
+async def test_zones_with_odd_names_do_not_make_it_blind(installation: Installation, powerdns: PowerDNS) -> None:
+    for zone in ("", "internal", "0/25.2.0.192.in-addr.arpa"):
+        installation.create_zone(zone)
+    installation.create_zone(PARENT, rrset(f"*.{PARENT}", "A", STRANGER))
+
+    result = await audit(powerdns)
+
+    assert told(result) == [("orphan", "critical", f"*.{PARENT}.", "A")]
+    assert (result.partial, result.zones_total) == (False, 4)
+
+
 async def test_everything_planted_is_found_and_nothing_else_in_bounded_memory(installation: Installation) -> None:
     small, big = planted(100), planted(2_500)
     write(small, installation.api, installation.database)

@@ -32,6 +32,9 @@ from sovereign_dns.wire import Message
 
 Parsed = TypeVar("Parsed")
 
+_ROOT_ID = "=2E"
+"""As PowerDNS spells the root zone's id."""
+
 READS_IN_FLIGHT = 6
 """PowerDNS closes every API connection after its answer and queues about ten: beyond, a SYN is lost and costs 1 s
 (measured on 4.7.3; from 6 in flight the rate no longer rises)."""
@@ -392,8 +395,8 @@ def zone_missing(zone: str, doing: str) -> ZoneMissing:
 
 
 def zone_path(zone: str) -> str:
-    """Where the API has a zone."""
-    return f"/zones/{urllib.parse.quote(names.absolute(zone), safe='')}"
+    """Where the API has a zone. The root's dot alone would be taken for a step within the path."""
+    return f"/zones/{urllib.parse.quote(names.absolute(zone), safe='') if zone else _ROOT_ID}"
 
 
 def _apex_nameservers(zone: str, nameservers: Sequence[str], owner: Owner | None) -> dict[str, object]:
