@@ -136,7 +136,10 @@ async def test_a_late_request_never_takes_a_newer_deployment_offline(temporal: C
     assert (status["phase"], status["records"]) == ("failed", [])
 
 
-async def test_a_pool_name_that_a_newer_deployment_has_claimed_is_not_released(temporal: Client, world: World) -> None:
+@pytest.mark.parametrize("releases", [True, False])
+async def test_a_pool_name_that_a_newer_deployment_has_claimed_is_not_released_nor_emptied(
+    temporal: Client, world: World, releases: bool
+) -> None:
     """Its records are yet to be written: what stands there is PDM's, which names nobody, at the same address."""
     fqdn = f"otech1.{world.parent}"
     await world.create_zone(world.parent)
@@ -147,7 +150,7 @@ async def test_a_pool_name_that_a_newer_deployment_has_claimed_is_not_released(t
     before = await content_of(world, fqdn)
     request = removal_of(world, fqdn, deploymentId="d1", pool=pool, loadBalancerIP=LOAD_BALANCER)
 
-    failure = await failure_of(await start_removal(temporal, request))
+    failure = await failure_of(await start_removal(temporal, request | {"releasePool": releases}))
 
     assert failure.type == "OwnershipConflict"
     assert "deployment d2" in failure.message

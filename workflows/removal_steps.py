@@ -124,7 +124,7 @@ class RemovalSteps:
             FindRecords(
                 owner=self._intent.owner,
                 intent=self._intent,
-                pool_domain=self._pool.domain if self._pool and self._releases_pool_name else None,
+                pool_domain=self._pool.domain if self._pool else None,
             ),
             FoundReport,
             summary=f"what {fqdn} has in PowerDNS",
