@@ -263,6 +263,7 @@ class FindRecords(Task):
 
     intent: RemovalIntent
     pool_domain: str | None = None
+    keeps_pool_name: bool = False
 
 
 class RRsetToRemove(Message):

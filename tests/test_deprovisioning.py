@@ -170,7 +170,14 @@ async def test_a_pool_name_goes_with_the_deployment_that_followed_the_one_that_c
         await provision(temporal, request | {"takeover": True})
     assert [row["createdBy"].split("/")[1] for row in await pool_rows(world)] == ["d1"]
 
-    result = await deprovision(temporal, removal_of(world, fqdn, deploymentId="d2", pool=pool))
+    request = removal_of(world, fqdn, deploymentId="d2", pool=pool, loadBalancerIP=LOAD_BALANCER)
+    for _ in ("it goes", "nothing is left"):
+        kept = await deprovision(temporal, request | {"releasePool": False})
+        assert kept["phase"] == "complete", kept["steps"]
+    assert len(await pool_rows(world)) == 1
+    await provision(temporal, world.request(fqdn, deploymentId="d2", pool=pool, verification=AUTHORITATIVE))
+
+    result = await deprovision(temporal, request)
 
     assert result["phase"] == "complete", result["steps"]
     assert await pool_rows(world) == []
