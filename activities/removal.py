@@ -85,9 +85,10 @@ class RemovalActivities:
         present = await self._present(at_names)
         _refuse_other_deployments(intent, present)
         deployment_seen = any(has_records_of_deployment(rrsets, intent.owner) for rrsets in present.values())
-        if task.pool_domain is not None and intent.owner.deployment_id and not deployment_seen:
-            await self._refuse_claim_of_another_deployment(task.pool_domain, intent.owner)
         found = {zone: found_in(zone, rrsets, asked_for.get(zone, set()), intent) for zone, rrsets in present.items()}
+        at_stake = not task.keeps_pool_name or any(zone.rrsets for zone in found.values())
+        if task.pool_domain is not None and intent.owner.deployment_id and not deployment_seen and at_stake:
+            await self._refuse_claim_of_another_deployment(task.pool_domain, intent.owner)
         if told := why_shared(found.values(), intent):
             raise InvalidInput(told)
         inner = of_inner_domains(found.values(), intent)

@@ -259,10 +259,11 @@ class LockReport(Message):
 
 
 class FindRecords(Task):
-    """A Sovereign whose rrsets and zones are looked for. `pool_domain` is where its name shall be released."""
+    """A Sovereign whose rrsets and zones are looked for. `pool_domain` is where its name is claimed."""
 
     intent: RemovalIntent
     pool_domain: str | None = None
+    keeps_pool_name: bool = False
 
 
 class RRsetToRemove(Message):

@@ -136,7 +136,10 @@ async def test_a_late_request_never_takes_a_newer_deployment_offline(temporal: C
     assert (status["phase"], status["records"]) == ("failed", [])
 
 
-async def test_a_pool_name_that_a_newer_deployment_has_claimed_is_not_released(temporal: Client, world: World) -> None:
+@pytest.mark.parametrize("releases", [True, False])
+async def test_a_pool_name_that_a_newer_deployment_has_claimed_is_not_released_nor_emptied(
+    temporal: Client, world: World, releases: bool
+) -> None:
     """Its records are yet to be written: what stands there is PDM's, which names nobody, at the same address."""
     fqdn = f"otech1.{world.parent}"
     await world.create_zone(world.parent)
@@ -147,7 +150,7 @@ async def test_a_pool_name_that_a_newer_deployment_has_claimed_is_not_released(t
     before = await content_of(world, fqdn)
     request = removal_of(world, fqdn, deploymentId="d1", pool=pool, loadBalancerIP=LOAD_BALANCER)
 
-    failure = await failure_of(await start_removal(temporal, request))
+    failure = await failure_of(await start_removal(temporal, request | {"releasePool": releases}))
 
     assert failure.type == "OwnershipConflict"
     assert "deployment d2" in failure.message
@@ -167,7 +170,14 @@ async def test_a_pool_name_goes_with_the_deployment_that_followed_the_one_that_c
         await provision(temporal, request | {"takeover": True})
     assert [row["createdBy"].split("/")[1] for row in await pool_rows(world)] == ["d1"]
 
-    result = await deprovision(temporal, removal_of(world, fqdn, deploymentId="d2", pool=pool))
+    request = removal_of(world, fqdn, deploymentId="d2", pool=pool, loadBalancerIP=LOAD_BALANCER)
+    for _ in ("it goes", "nothing is left"):
+        kept = await deprovision(temporal, request | {"releasePool": False})
+        assert kept["phase"] == "complete", kept["steps"]
+    assert len(await pool_rows(world)) == 1
+    await provision(temporal, world.request(fqdn, deploymentId="d2", pool=pool, verification=AUTHORITATIVE))
+
+    result = await deprovision(temporal, request)
 
     assert result["phase"] == "complete", result["steps"]
     assert await pool_rows(world) == []

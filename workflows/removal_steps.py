@@ -124,7 +124,8 @@ class RemovalSteps:
             FindRecords(
                 owner=self._intent.owner,
                 intent=self._intent,
-                pool_domain=self._pool.domain if self._pool and self._releases_pool_name else None,
+                pool_domain=self._pool.domain if self._pool else None,
+                keeps_pool_name=not self._releases_pool_name,
             ),
             FoundReport,
             summary=f"what {fqdn} has in PowerDNS",
