@@ -50,8 +50,22 @@ async def _fix(finding_id: str, *, yes: bool, dry_run: bool, as_json: bool) -> i
     if why := why_not_removable(finding):
         terminal.print(why, markup=False)
         return 1
-    if not (yes or dry_run or _agreed(finding)):
+    asks = not (yes or dry_run)
+    if asks and not _agreed(finding):
         return 1
+    if code := await _found_once_more(client, finding, asks=asks):
+        return code
+    request = FixFindingRequest(finding=finding, togetherWith=together, dryRun=dry_run)
+    code = await _start_and_show(client, request, as_json=as_json)
+    if code == 0 and not (dry_run or as_json):
+        for line in _what_is_gone(finding, known):
+            display.console().print(line, markup=False)
+    return code
+
+
+async def _found_once_more(client: Client, finding: Finding, *, asks: bool) -> int:
+    """0 where it still is a finding, or may be one, and is to be removed all the same."""
+    terminal = display.console(stderr=True)
     try:
         latest = await _looked_at_again(client, finding)
     except WorkflowFailureError as error:
@@ -61,12 +75,9 @@ async def _fix(finding_id: str, *, yes: bool, dry_run: bool, as_json: bool) -> i
     if why := _why_not_now(finding, latest):
         terminal.print(why, markup=False)
         return 1
-    request = FixFindingRequest(finding=finding, togetherWith=together, dryRun=dry_run)
-    code = await _start_and_show(client, request, as_json=as_json)
-    if code == 0 and not (dry_run or as_json):
-        for line in _what_is_gone(finding, known):
-            display.console().print(line, markup=False)
-    return code
+    if asks and _is_unknown(finding, latest) and not _agreed(finding, "all the same"):
+        return 1
+    return 0
 
 
 async def _looked_at_again(client: Client, finding: Finding) -> AuditResult:
@@ -78,13 +89,17 @@ async def _looked_at_again(client: Client, finding: Finding) -> AuditResult:
     zone, terminal = finding.zone.rstrip("."), display.console(stderr=True)
     terminal.print(f"looking at zone {zone} once more before anything is removed", markup=False)
     latest = await audited(client, audit_request([zone], []))
-    if finding.id in {standing.id for standing in latest.standing}:
+    if _is_unknown(finding, latest):
         terminal.print(
             f"whether {finding.id} is still a {finding.kind} is not known, since not all of the inventory can be read; "
             "its record is removed only where it is as it was found",
             markup=False,
         )
     return latest
+
+
+def _is_unknown(finding: Finding, latest: AuditResult) -> bool:
+    return finding.id in {standing.id for standing in latest.standing}
 
 
 def _why_not_now(finding: Finding, latest: AuditResult) -> str | None:
@@ -120,9 +135,9 @@ def _at_the_same_cut(finding: Finding, known: Mapping[str, Finding]) -> list[Fin
     ]
 
 
-def _agreed(finding: Finding) -> bool:
+def _agreed(finding: Finding, though: str = "") -> bool:
     return agreeing.agreed(
-        f"Remove {finding.name} {finding.type} from zone {finding.zone}?",
+        " ".join(filter(None, [f"Remove {finding.name} {finding.type} from zone {finding.zone}", though])) + "?",
         unattended="nothing was removed: there is no terminal to ask at. To remove it: "
         f"sovereign-dns audit fix {finding.id} --yes",
         declined="nothing was removed",

@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from devstack.hetzner_simulator import HetznerSimulator
 from devstack.ports import free_port
+from tests.command_line import answered_at_a_terminal, environment_of
 from tests.eventually import eventually
 from tests.namespaces import OwnNamespace
 from tests.runs import Handle, waiting_for
@@ -61,7 +62,11 @@ def source(result: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 async def test_an_inventory_says_what_is_ours_and_what_of_it_could_not_be_read(
-    own_namespace: OwnNamespace, world: World, hetzner: HetznerSimulator, tmp_path: Path
+    own_namespace: OwnNamespace,
+    world: World,
+    hetzner: HetznerSimulator,
+    tmp_path: Path,
+    stack_description: dict[str, str],
 ) -> None:
     client = await own_namespace.create()
     token_file = tmp_path / "token"
@@ -115,6 +120,12 @@ async def test_an_inventory_says_what_is_ours_and_what_of_it_could_not_be_read(
         assert "HetznerUnauthorized" in source(refused, "hetzner")["detail"]
         assert "orphan" not in kinds(refused)
         assert "hetzner" in kinds(refused)["unreadable"]
+        (orphan,) = (found for found in first["findings"] if found["name"] == f"gone.{zone}.")
+        code, _, told = await answered_at_a_terminal(
+            environment_of(client, stack_description), "y\nn", "audit", "fix", orphan["id"]
+        )
+        assert (code, f"Remove gone.{zone}. A from zone {zone}. all the same?" in told) == (1, True), told
+        assert await world.rrset(zone, f"gone.{zone}", "A") is not None
         token_file.write_text(TOKEN, encoding="utf-8")
         await fault(kind="rate-limit", seconds=600, times=20)
         limited: dict[str, Any] = await (await begun(client, zone, 3)).result()
