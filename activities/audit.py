@@ -5,10 +5,10 @@ from temporalio import activity
 from activities.earlier_audits import audit_before
 from activities.zone_audit import ZoneAudit
 from sovereign_dns.audit_ledger import beside
+from sovereign_dns.audit_messages import AUDIT, AuditReport, LookThroughZones
 from sovereign_dns.audit_news import complete_at, known_from
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.inventory import InventoryReader
-from sovereign_dns.messages import AUDIT, AuditReport, LookThroughZones
 
 ATTEMPTS_FOR_THE_WHOLE_INVENTORY = 4
 """So often a source that is away for now is asked, over some seconds, before the audit makes do without it."""

@@ -7,7 +7,8 @@ from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import Hazard
 from sovereign_dns.failures import CertManagerMissing, KubernetesForbidden
 from sovereign_dns.issuance import KubernetesObject
-from sovereign_dns.messages import DomainCertificate, FoundCertificate, OtherCertificates
+from sovereign_dns.lifecycle_messages import OtherCertificates
+from sovereign_dns.messages import DomainCertificate, FoundCertificate
 from sovereign_dns.wire import Message
 
 

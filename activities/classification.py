@@ -15,7 +15,8 @@ from activities import journal
 from activities.attempt_time import waited_for
 from activities.journal import Journal
 from sovereign_dns.failures import Failure, Kind
-from sovereign_dns.messages import DecideIntent, DecideRemoval, DecideRestoring, Task
+from sovereign_dns.lifecycle_messages import DecideRemoval, DecideRestoring
+from sovereign_dns.messages import DecideIntent, Task
 from sovereign_dns.pacing import pause_after
 
 NEEDS_A_HAND_RETRY = timedelta(seconds=60)

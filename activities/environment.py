@@ -2,18 +2,11 @@
 
 from temporalio import activity
 
+from sovereign_dns.audit_messages import DECIDE_FIX, DecideFix
 from sovereign_dns.fix_intent import FixIntent, derive_fix
 from sovereign_dns.intent import NamingRules, ProvisioningIntent, derive_intent
-from sovereign_dns.messages import (
-    DECIDE_FIX,
-    DECIDE_INTENT,
-    DECIDE_REMOVAL,
-    DECIDE_RESTORING,
-    DecideFix,
-    DecideIntent,
-    DecideRemoval,
-    DecideRestoring,
-)
+from sovereign_dns.lifecycle_messages import DECIDE_REMOVAL, DECIDE_RESTORING, DecideRemoval, DecideRestoring
+from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
 from sovereign_dns.removal_intent import RemovalIntent, derive_removal
 from sovereign_dns.restoring_intent import RestoringIntent, derive_restoring
 

@@ -14,13 +14,13 @@ from sovereign_dns.certificate_changes import over_all_attempts
 from sovereign_dns.clients.certificates import Certificates
 from sovereign_dns.contract import CertificateStatus
 from sovereign_dns.failures import CertManagerMissing, KubernetesUnavailable, NotYetIssued
+from sovereign_dns.lifecycle_messages import DeleteCertificate
 from sovereign_dns.messages import (
     CERTIFICATE_SEEN,
     AwaitCertificate,
     CertificateReport,
     CertificateSeen,
     ChangesAttempted,
-    DeleteCertificate,
     RequestCertificate,
 )
 

@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from sovereign_dns.contract import Owner
 from sovereign_dns.failures import LockHeld, OwnershipConflict, TemporalUnavailable
-from sovereign_dns.messages import AwaitLock, LockReport
+from sovereign_dns.lifecycle_messages import AwaitLock, LockReport
 
 ENDS_WITHIN_SECONDS = 5
 """How long an attempt waits for a cancelled run to end, before it says that it has not."""

@@ -9,7 +9,8 @@ from sovereign_dns import pool_release
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.contract import Hazard, PoolNameChange
 from sovereign_dns.failures import PDMUnavailable
-from sovereign_dns.messages import ChangesAttempted, CommitPoolName, PoolReport, ReleasePoolName
+from sovereign_dns.lifecycle_messages import ReleasePoolName
+from sovereign_dns.messages import ChangesAttempted, CommitPoolName, PoolReport
 from sovereign_dns.pool_names import Allocation, Claim, Claimed
 from sovereign_dns.pool_release import Released
 

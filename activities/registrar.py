@@ -9,7 +9,7 @@ from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.public_dns import PublicDNS
 from sovereign_dns.clients.registrars import Registrars
 from sovereign_dns.failures import RegistrarNotConfigured, ZoneMissing
-from sovereign_dns.messages import NameserversReport, SetNameservers
+from sovereign_dns.lifecycle_messages import NameserversReport, SetNameservers
 from sovereign_dns.registrar_credentials import RegistrarCredentials
 
 _NOT_FOLLOWED = (

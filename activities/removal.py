@@ -23,16 +23,8 @@ from sovereign_dns.failures import (
 )
 from sovereign_dns.intent import MOST_RRSETS
 from sovereign_dns.kept_for_platform import kept_as_protected
-from sovereign_dns.messages import (
-    DomainCertificate,
-    FindRecords,
-    FoundReport,
-    FoundZone,
-    RecordsReport,
-    RemoveRecords,
-    RemoveZone,
-    ZoneReport,
-)
+from sovereign_dns.lifecycle_messages import FindRecords, FoundReport, FoundZone, RemoveRecords, RemoveZone
+from sovereign_dns.messages import DomainCertificate, RecordsReport, ZoneReport
 from sovereign_dns.names import relative_to_root
 from sovereign_dns.nested_parents import of_inner_domains, why_shared
 from sovereign_dns.pool_names import Allocation

@@ -11,7 +11,8 @@ from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.contract import RecordChange
 from sovereign_dns.failures import ZoneMissing
-from sovereign_dns.messages import RecordsReport, RestoreZoneRecords, ServedZone
+from sovereign_dns.lifecycle_messages import RestoreZoneRecords
+from sovereign_dns.messages import RecordsReport, ServedZone
 from sovereign_dns.records import ZonePlan, summary
 from sovereign_dns.restoring import plan_restoring
 

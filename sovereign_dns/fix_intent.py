@@ -7,7 +7,7 @@ from sovereign_dns.audit_contract import Finding, FindingKind, FixFindingRequest
 from sovereign_dns.contract import Owner, sovereign_workflow_id
 from sovereign_dns.failures import InvalidInput, ProtectedName
 from sovereign_dns.intent import NamingRules
-from sovereign_dns.messages import RRsetToRemove
+from sovereign_dns.lifecycle_messages import RRsetToRemove
 from sovereign_dns.names import relative_to_root
 from sovereign_dns.protected_names import at_stake
 from sovereign_dns.removal_intent import RemovalIntent

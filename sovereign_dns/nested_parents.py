@@ -6,7 +6,7 @@ What a Sovereign's parent domains are, nobody has written down: a zone of its ow
 from collections.abc import Iterable
 
 from sovereign_dns import names
-from sovereign_dns.messages import FoundZone
+from sovereign_dns.lifecycle_messages import FoundZone
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
 
 

@@ -6,7 +6,8 @@ PDM releases whatever name it is told to, whosever it is, and takes no condition
 from enum import Enum
 
 from sovereign_dns.contract import Hazard, Owner, PoolNameChange
-from sovereign_dns.messages import PoolReport, ReleasePoolName
+from sovereign_dns.lifecycle_messages import ReleasePoolName
+from sovereign_dns.messages import PoolReport
 from sovereign_dns.pool_names import Allocation
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sovereign_dns import names
 from sovereign_dns.contract import Hazard, Owner, RecordChange
-from sovereign_dns.messages import FoundZone, RRsetToRemove
+from sovereign_dns.lifecycle_messages import FoundZone, RRsetToRemove
 from sovereign_dns.protected_names import at_stake
 from sovereign_dns.records import ZonePlan, change_of, plan_removal
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from sovereign_dns import names
 from sovereign_dns.contract import Hazard
-from sovereign_dns.messages import DomainCertificate, FoundZone
+from sovereign_dns.lifecycle_messages import FoundZone
+from sovereign_dns.messages import DomainCertificate
 from sovereign_dns.parent_domains import own_certificate_name
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
 

@@ -11,18 +11,9 @@ from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import Owner
 from sovereign_dns.intent import NamingRules, derive_intent
+from sovereign_dns.lifecycle_messages import FindRecords, FoundReport, FoundZone, RemoveRecords, RemoveZone
 from sovereign_dns.lifecycle_requests import DeprovisionRequest
-from sovereign_dns.messages import (
-    CreateZone,
-    FindRecords,
-    FoundReport,
-    FoundZone,
-    RecordsReport,
-    RemoveRecords,
-    RemoveZone,
-    UpsertRecords,
-    ZoneReport,
-)
+from sovereign_dns.messages import CreateZone, RecordsReport, UpsertRecords, ZoneReport
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.removal_intent import RemovalIntent, derive_removal
 from sovereign_dns.secrets import Secret

@@ -17,7 +17,8 @@ from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.contract import Owner, ZoneChange
 from sovereign_dns.failures import FindingChanged, OwnershipConflict, PowerDNSUnavailable
 from sovereign_dns.intent import NamingRules
-from sovereign_dns.messages import RecordsReport, RemoveRecords, RestoreZoneRecords, RRsetToRemove
+from sovereign_dns.lifecycle_messages import RemoveRecords, RestoreZoneRecords, RRsetToRemove
+from sovereign_dns.messages import RecordsReport
 from sovereign_dns.rrsets import RRset
 from tests.attempts import Attempts
 from tests.lossy_api import LossyApi

@@ -8,8 +8,8 @@ from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.audit_contract import AUDIT_ZONES, AuditRequest, AuditResult
+    from sovereign_dns.audit_messages import AUDIT, AUDIT_IN_MEMO, AuditReport, LookThroughZones
     from sovereign_dns.audit_report import as_markdown, in_short
-    from sovereign_dns.messages import AUDIT, AUDIT_IN_MEMO, AuditReport, LookThroughZones
     from workflows.step_runner import HEARTBEAT_TIMEOUT, PATIENT, as_workflow_failure
 
 ATTEMPT_TIMEOUT = timedelta(hours=1)

@@ -7,20 +7,13 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.audit_contract import FixFindingRequest
+    from sovereign_dns.audit_messages import DECIDE_FIX, DecideFix
     from sovereign_dns.contract import ProvisionRequest
     from sovereign_dns.fix_intent import FixIntent
     from sovereign_dns.intent import ProvisioningIntent
+    from sovereign_dns.lifecycle_messages import DECIDE_REMOVAL, DECIDE_RESTORING, DecideRemoval, DecideRestoring
     from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest, RestoreRequest
-    from sovereign_dns.messages import (
-        DECIDE_FIX,
-        DECIDE_INTENT,
-        DECIDE_REMOVAL,
-        DECIDE_RESTORING,
-        DecideFix,
-        DecideIntent,
-        DecideRemoval,
-        DecideRestoring,
-    )
+    from sovereign_dns.messages import DECIDE_INTENT, DecideIntent
     from sovereign_dns.removal_intent import RemovalIntent
     from sovereign_dns.restoring_intent import RestoringIntent
     from sovereign_dns.wire import Message

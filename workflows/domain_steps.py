@@ -7,13 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.intent import DomainIntent, ProvisioningIntent
-    from sovereign_dns.messages import (
-        CreateZone,
-        RecordsReport,
-        ServedZone,
-        UpsertRecords,
-        ZoneReport,
-    )
+    from sovereign_dns.messages import CreateZone, RecordsReport, ServedZone, UpsertRecords, ZoneReport
     from workflows.step_runner import StepRunner
 
 

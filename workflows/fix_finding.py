@@ -7,7 +7,8 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.audit_contract import FIX_FINDING, FixFindingRequest
     from sovereign_dns.contract import ProvisionResult, VerificationRequest
     from sovereign_dns.fix_intent import NOBODY, FixIntent, fix_lock_id
-    from sovereign_dns.messages import RecordsReport, RemoveRecords
+    from sovereign_dns.lifecycle_messages import RemoveRecords
+    from sovereign_dns.messages import RecordsReport
     from sovereign_dns.names import relative_to_root
     from sovereign_dns.progress import Progress
     from workflows.absence import prove_absence

@@ -9,8 +9,9 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import ProvisionResult, VerificationRequest
     from sovereign_dns.intent import ProvisioningIntent
+    from sovereign_dns.lifecycle_messages import NameserversReport, SetNameservers
     from sovereign_dns.lifecycle_requests import AddParentDomainRequest
-    from sovereign_dns.messages import NameserversReport, ServedZone, SetNameservers
+    from sovereign_dns.messages import ServedZone
     from sovereign_dns.parent_domains import HostCertificate, certificates_of, glue_if_ours
     from sovereign_dns.progress import Progress
     from workflows.certificate_steps import CertificateSteps, wanted_certificate

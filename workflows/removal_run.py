@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import ProvisionResult, sovereign_workflow_id
+    from sovereign_dns.lifecycle_messages import AwaitLock, LockReport
     from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
-    from sovereign_dns.messages import AwaitLock, LockReport
     from sovereign_dns.progress import Progress
     from workflows.decision import decide_removal
     from workflows.one_writer import run_under_lock_by_force

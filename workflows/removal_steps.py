@@ -7,22 +7,18 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from sovereign_dns.absence import absence_of
     from sovereign_dns.contract import Step
-    from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
-    from sovereign_dns.messages import (
-        CertificateReport,
+    from sovereign_dns.lifecycle_messages import (
         DeleteCertificate,
-        DomainCertificate,
         FindRecords,
         FoundReport,
         FoundZone,
         OtherCertificates,
-        PoolReport,
-        RecordsReport,
         ReleasePoolName,
         RemoveRecords,
         RemoveZone,
-        ZoneReport,
     )
+    from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
+    from sovereign_dns.messages import CertificateReport, DomainCertificate, PoolReport, RecordsReport, ZoneReport
     from sovereign_dns.progress import AnyStep, Progress
     from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
     from sovereign_dns.removal_scope import absent_names, domains_of, why_no_pool_name, zones_below

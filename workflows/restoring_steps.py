@@ -11,15 +11,9 @@ with workflow.unsafe.imports_passed_through():
     from sovereign_dns.contract import VerificationRequest
     from sovereign_dns.intent import DomainIntent
     from sovereign_dns.issuance import WantedCertificate
+    from sovereign_dns.lifecycle_messages import RestoreZoneRecords
     from sovereign_dns.lifecycle_requests import RestoreRequest
-    from sovereign_dns.messages import (
-        CommitPoolName,
-        CreateZone,
-        PoolReport,
-        RecordsReport,
-        RestoreZoneRecords,
-        ZoneReport,
-    )
+    from sovereign_dns.messages import CommitPoolName, CreateZone, PoolReport, RecordsReport, ZoneReport
     from sovereign_dns.progress import Progress
     from sovereign_dns.restoring import answers_after
     from sovereign_dns.restoring_intent import (

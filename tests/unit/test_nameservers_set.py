@@ -15,7 +15,7 @@ from sovereign_dns.clients.registrars import Registrars
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import Owner
 from sovereign_dns.failures import ZoneMissing
-from sovereign_dns.messages import NameserversReport, SetNameservers
+from sovereign_dns.lifecycle_messages import NameserversReport, SetNameservers
 from sovereign_dns.registrar_credentials import RegistrarCredentials
 from tests.attempts import Attempts
 

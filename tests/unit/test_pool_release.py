@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sovereign_dns.contract import Owner, PoolNameChange
-from sovereign_dns.messages import ReleasePoolName
+from sovereign_dns.lifecycle_messages import ReleasePoolName
 from sovereign_dns.pool_names import Allocation
 from sovereign_dns.pool_release import Released, done, holder_of, left_to
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from sovereign_dns.contract import Comment, Owner
 from sovereign_dns.intent import NamingRules
 from sovereign_dns.kept_for_platform import kept_as_protected
+from sovereign_dns.lifecycle_messages import RRsetToRemove
 from sovereign_dns.lifecycle_requests import DeprovisionRequest, RemoveParentDomainRequest
-from sovereign_dns.messages import RRsetToRemove
 from sovereign_dns.removal import (
     changed_since,
     cuts_delegated_for,

@@ -5,16 +5,9 @@ import pytest
 from sovereign_dns.absence import absence_of
 from sovereign_dns.contract import Comment, ProvisionResult, RecordChange
 from sovereign_dns.intent import NamingRules
+from sovereign_dns.lifecycle_messages import FoundReport, FoundZone, RestoreZoneRecords, RRsetToRemove
 from sovereign_dns.lifecycle_requests import RestoreRequest
-from sovereign_dns.messages import (
-    FoundReport,
-    FoundZone,
-    RecordsReport,
-    RestoreZoneRecords,
-    RRsetToRemove,
-    ServedZone,
-    VerifyDomain,
-)
+from sovereign_dns.messages import RecordsReport, ServedZone, VerifyDomain
 from sovereign_dns.removal import MOST_BYTES_TOLD, first_portion, plan_removals
 from sovereign_dns.restoring import answers_after, plan_restoring
 from sovereign_dns.restoring_intent import derive_restoring

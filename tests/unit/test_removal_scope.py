@@ -3,7 +3,7 @@
 import pytest
 
 from sovereign_dns.contract import Hazard, Owner
-from sovereign_dns.messages import FoundZone, RRsetToRemove
+from sovereign_dns.lifecycle_messages import FoundZone, RRsetToRemove
 from sovereign_dns.removal_intent import DomainRemoval, RemovalIntent
 from sovereign_dns.removal_scope import absent_names, domain_certificates, domains_of, why_no_pool_name, zones_below
 from tests.unit.builders import FQDN, PARENT, STRANGER

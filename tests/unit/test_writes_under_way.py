@@ -14,7 +14,8 @@ from activities.powerdns import PowerDNSActivities
 from sovereign_dns.clients import powerdns
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.failures import PowerDNSUnavailable
-from sovereign_dns.messages import FindRecords, UpsertRecords
+from sovereign_dns.lifecycle_messages import FindRecords
+from sovereign_dns.messages import UpsertRecords
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
 from tests.eventually import eventually
