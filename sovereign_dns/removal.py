@@ -21,6 +21,11 @@ _HOLDS_A_ZONE = frozenset({"SOA", "NS", "DS"})
 
 MOST_NAMED = 5
 
+ANOTHER_DEPLOYMENT = (
+    "It may be newer, and in use. If the Sovereign shall go whatever deployment it is of, send no deploymentId."
+)
+"""What a removal says beside the deployment that it has found."""
+
 MOST_BYTES_TOLD = 1_000_000
 """Of the rrsets that one run removes, as its result tells them: all that they held, so that they can be put back.
 
@@ -300,3 +305,9 @@ def removal_summary(changes: Iterable[RecordChange], *, planned: bool = False) -
     """The count in one line."""
     count = sum(change.change == "removed" for change in changes)
     return f"dry run: {count} would be removed" if planned else f"{count} removed"
+
+
+def first_named(told: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(told) - MOST_NAMED
+    return "; ".join(told[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")

@@ -65,7 +65,9 @@ class LossyApi:
             else:
                 await asyncio.sleep(self.reads_take_seconds)
             answer = await self._answer_to(request)
-            if concerned:
+            if concerned and not answer.startswith(
+                b"HTTP/1.1 5"
+            ):  # a busy SQLite: nothing was done, and it comes again
                 self.done.set()
                 await self.may_answer.wait()
                 if self.lose:
