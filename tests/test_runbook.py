@@ -89,12 +89,12 @@ async def test_every_temporal_line_of_the_runbook_does_what_it_says(temporal: Cl
 
     before = await last_attempt_of(handle, records)
     await operator.types("temporal activity reset", "--activity-id records-upsert/")
-    await eventually(attempted_anew_since(handle, records, before))
+    await eventually(attempted_anew_since(handle, records, before), within_seconds=120)
 
     assert (await waiting_for(handle, records)).startswith("ZoneWrongKind: ")
     before = await last_attempt_of(handle, records)
     await operator.types("temporal activity reset", "--query")
-    await eventually(attempted_anew_since(handle, records, before))
+    await eventually(attempted_anew_since(handle, records, before), within_seconds=120)
 
     async def is_moved() -> bool:
         return (await pending(handle, records)).activity_options.task_queue.name == "sovereign-dns"
