@@ -159,8 +159,11 @@ class Ledger:
         if standing:
             about = "have no room here, or were not looked for" if told.left_out else "were not looked for"
             told.notes.append(f"{len(standing)} findings of audits before this one {about}: they stand as they were.")
+        gone_shown = _that_fit(sorted(gone, key=rank), MOST_BYTES_OF_GONE)
+        if unshown := len(gone) - len(gone_shown):
+            told.notes.append(f"{unshown} more findings are gone than have room here.")
         return told.changed(
-            gone=_that_fit(sorted(gone, key=rank), MOST_BYTES_OF_GONE),
+            gone=gone_shown,
             standing=_that_fit(sorted(standing, key=rank), MOST_BYTES_OF_STANDING),
         )
 

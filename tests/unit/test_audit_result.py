@@ -63,6 +63,12 @@ def test_a_second_audit_tells_new_same_and_gone() -> None:
     assert in_short(second) == "2 warning; 1 new, 1 gone"
 
 
+def test_what_is_gone_is_counted_where_it_has_no_room() -> None:
+    second = result_of(known=known_from(result_of(*(finding(f"n{number}") for number in range(900)))))
+    assert 0 < len(second.gone) < 900
+    assert f"{900 - len(second.gone)} more findings are gone than have room here." in as_markdown(second)
+
+
 def test_the_most_severe_come_first() -> None:
     found = [finding("n", severity="notice"), finding("w"), finding("c", severity="critical")]
     assert [one.severity for one in result_of(*found).findings] == ["critical", "warning", "notice"]
