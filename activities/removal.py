@@ -21,7 +21,7 @@ from sovereign_dns.names import relative_to_root
 from sovereign_dns.removal import ANOTHER_DEPLOYMENT, changed_since, first_named, plan_removals, removal_summary
 from sovereign_dns.removal_intent import RemovalIntent
 from sovereign_dns.rrsets import RRset
-from sovereign_dns.zone_removal import ZoneRemoval, ZoneSeen, ZoneWish, plan_zone_removal
+from sovereign_dns.zone_removal import ZoneRemoval, ZoneSeen, plan_zone_removal
 
 
 class RemovalActivities:
@@ -65,7 +65,7 @@ class RemovalActivities:
         async with in_time(too_late(zone)), self._powerdns.sole_writer([zone, *([parent_zone] if parent_zone else [])]):
             seen = await self._see_zone(zone, parent_zone, task)
             claimed = task.leftover_of_pool and await self._is_claimed(zone)
-            removal = plan_zone_removal(seen, _wish(task), claimed_since=claimed)
+            removal = plan_zone_removal(seen, task, claimed_since=claimed)
             removed = _removed(seen) if removal.removed else None
             plans = [plan for plan in (removal.delegation, removal.lost_with_it) if plan is not None]
             changes = await self._writes.apply(plans, dry_run=task.dry_run, then_remove=removed)
@@ -128,18 +128,6 @@ def _too_late_to_find(intent: RemovalIntent) -> PowerDNSUnavailable:
         f"{intent.owner.sovereign_fqdn} has. Nothing was removed. Tried again; look whether it is overloaded, or its "
         "database hangs",
         sent=False,
-    )
-
-
-def _wish(task: RemoveZone) -> ZoneWish:
-    return ZoneWish(
-        owner=task.owner,
-        without_parent=task.without_parent,
-        leftover_of_pool=task.leftover_of_pool,
-        nameservers=task.nameservers,
-        keys=task.keys,
-        addresses=task.addresses,
-        dry_run=task.dry_run,
     )
 
 

@@ -8,6 +8,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from cli import following
 from cli.following import NoSuchRunError
 from cli.recorded import input_of
+from sovereign_dns.audit_contract import FIX_FINDING
 from sovereign_dns.contract import (
     ADD_PARENT_DOMAIN,
     DEPROVISION_SOVEREIGN,
@@ -19,8 +20,6 @@ from sovereign_dns.contract import (
 )
 from sovereign_dns.notes_left import with_notes
 from sovereign_dns.restoring import is_anything_lost, lost_in
-
-FIX_FINDING = "FixFinding"
 
 WRITING = {
     PROVISION_SOVEREIGN,

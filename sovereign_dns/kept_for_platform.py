@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from sovereign_dns import names
 from sovereign_dns.contract import Hazard, Owner
 from sovereign_dns.protected_names import at_stake
-from sovereign_dns.removal import DELEGATION_TYPES, is_of, is_record_of, is_zone_in_scope
+from sovereign_dns.removal import DELEGATION_TYPES, is_of, is_record_of, is_zone_in_scope, record_kept
 from sovereign_dns.removal_intent import RemovalIntent
 from sovereign_dns.rrsets import RRset
 
@@ -31,16 +31,11 @@ def _marks_zone(rrset: RRset, intent: RemovalIntent) -> bool:
 
 
 def _record_kept(zone: str, rrset: RRset, protected: str, owner: Owner) -> Hazard:
-    return Hazard(
-        kind="kept-for-another",
-        zone=names.absolute(zone),
-        name=names.absolute(rrset.name),
-        content=rrset.served,
-        message=(
-            f"{rrset.name} {rrset.type} ({', '.join(rrset.served) or 'disabled'}) was left, although it is noted as "
-            f"{owner.sovereign_fqdn}'s, or leads to its addresses: {_platforms_own(protected)}, and may hang on it. If "
-            "the record is really to go, remove it by hand."
-        ),
+    return record_kept(
+        zone,
+        rrset,
+        f"was left, although it is noted as {owner.sovereign_fqdn}'s, or leads to its addresses: "
+        f"{_platforms_own(protected)}, and may hang on it. If the record is really to go, remove it by hand.",
     )
 
 

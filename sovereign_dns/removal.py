@@ -220,17 +220,24 @@ def left_without_owner(present: Iterable[RRset], asked_for: Collection[str], int
     ]
 
 
-def _kept_for(zone: str, rrset: RRset, holder: Owner, owner: Owner) -> Hazard:
+def record_kept(zone: str, rrset: RRset, why: str) -> Hazard:
+    """What was left; `why` follows the rrset in the message."""
     return Hazard(
         kind="kept-for-another",
         zone=names.absolute(zone),
         name=names.absolute(rrset.name),
         content=rrset.served,
-        message=(
-            f"{rrset.name} {rrset.type} ({', '.join(rrset.served) or 'disabled'}) belongs to Sovereign "
-            f"{holder.sovereign_fqdn} (deployment {holder.deployment_id}) and was left to it, though it is one of the "
-            f"names of {owner.sovereign_fqdn}. If nobody needs it any more, deprovision {holder.sovereign_fqdn}."
-        ),
+        message=f"{rrset.name} {rrset.type} ({', '.join(rrset.served) or 'disabled'}) {why}",
+    )
+
+
+def _kept_for(zone: str, rrset: RRset, holder: Owner, owner: Owner) -> Hazard:
+    return record_kept(
+        zone,
+        rrset,
+        f"belongs to Sovereign {holder.sovereign_fqdn} (deployment {holder.deployment_id}) and was left to it, though "
+        f"it is one of the names of {owner.sovereign_fqdn}. If nobody needs it any more, deprovision "
+        f"{holder.sovereign_fqdn}.",
     )
 
 

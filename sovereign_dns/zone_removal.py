@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from sovereign_dns import names
 from sovereign_dns.contract import Hazard, Owner
+from sovereign_dns.lifecycle_messages import RemoveZone
 from sovereign_dns.records import ZonePlan, plan_removal
 from sovereign_dns.removal import DELEGATION_TYPES, MOST_NAMED, is_of, leads_only_to
 from sovereign_dns.rrsets import RRset
@@ -47,18 +48,6 @@ class ZoneSeen(Message):
         return next((rrset.owner for rrset in self.apex if rrset.type == "NS" and rrset.owner), None)
 
 
-class ZoneWish(Message):
-    """What a request allows: see `RemoveZone`."""
-
-    owner: Owner
-    without_parent: bool = False
-    leftover_of_pool: bool = False
-    nameservers: list[str] = []
-    keys: list[str] = []
-    addresses: list[str] = []
-    dry_run: bool = False
-
-
 class ZoneRemoval(Message):
     """Whether the zone goes, what goes in the zone above it, and what goes with it. `kept` says why it stays."""
 
@@ -69,7 +58,7 @@ class ZoneRemoval(Message):
     hazards: list[Hazard] = []
 
 
-def plan_zone_removal(seen: ZoneSeen, wish: ZoneWish, *, claimed_since: bool = False) -> ZoneRemoval:
+def plan_zone_removal(seen: ZoneSeen, wish: RemoveZone, *, claimed_since: bool = False) -> ZoneRemoval:
     """Decides about a zone; one that is gone may have left its delegation.
 
     `claimed_since`: it was a released pool name's, which PDM holds again: with its delegation it is the new holder's.
@@ -102,7 +91,7 @@ def _contents(seen: ZoneSeen) -> list[RRset]:
     return [rrset for rrset in seen.apex if rrset.type not in {"SOA", "NS"}] + seen.below
 
 
-def _held_for_others(seen: ZoneSeen, wish: ZoneWish) -> list[RRset]:
+def _held_for_others(seen: ZoneSeen, wish: RemoveZone) -> list[RRset]:
     """What would be lost with the zone. Before a dry run nothing of the Sovereign's own was removed."""
     return [
         rrset
@@ -112,7 +101,7 @@ def _held_for_others(seen: ZoneSeen, wish: ZoneWish) -> list[RRset]:
     ]
 
 
-def _is_pdms(rrset: RRset, zone: str, wish: ZoneWish) -> bool:
+def _is_pdms(rrset: RRset, zone: str, wish: RemoveZone) -> bool:
     """Whether PDM, which made the zone, wrote it: had it been able to, it would have deleted it."""
     return (
         wish.leftover_of_pool
@@ -122,7 +111,7 @@ def _is_pdms(rrset: RRset, zone: str, wish: ZoneWish) -> bool:
     )
 
 
-def _why_it_stays(seen: ZoneSeen, wish: ZoneWish, left: Sequence[RRset]) -> str | None:
+def _why_it_stays(seen: ZoneSeen, wish: RemoveZone, left: Sequence[RRset]) -> str | None:
     fqdn, maker = wish.owner.sovereign_fqdn, seen.made_for
     if left:
         named = list(dict.fromkeys(f"{rrset.name} {rrset.type}" for rrset in left))
@@ -147,7 +136,7 @@ def _why_it_stays(seen: ZoneSeen, wish: ZoneWish, left: Sequence[RRset]) -> str 
     return None
 
 
-def _may_go(rrset: RRset, wish: ZoneWish) -> bool:
+def _may_go(rrset: RRset, wish: RemoveZone) -> bool:
     return is_of(rrset, wish.owner.sovereign_fqdn) or (wish.leftover_of_pool and rrset.owner is None)
 
 
@@ -158,7 +147,7 @@ def _leading_here(seen: ZoneSeen) -> list[RRset]:
     return delegation if ns is None or _same(ns.served, seen.nameservers) else []
 
 
-def _delegation_of_a_zone_that_is_gone(seen: ZoneSeen, wish: ZoneWish) -> list[RRset]:
+def _delegation_of_a_zone_that_is_gone(seen: ZoneSeen, wish: RemoveZone) -> list[RRset]:
     """The Sovereign's own, as it was written; or PDM's, which deletes the zone first, and may have failed then."""
     delegation = [rrset for rrset in seen.at_the_cut if rrset.type in DELEGATION_TYPES and rrset.name == seen.zone]
     ns = next((rrset for rrset in delegation if rrset.type == "NS"), None)

@@ -25,7 +25,7 @@ class PreloadedWorker(WorkerProcess):
     @property
     def pid(self) -> int | None:
         """Not known: a test that asks for it takes a worker that is started from nothing."""
-        raise NotImplementedError
+        raise RuntimeError("a forked worker's pid is not known here: take start_fresh_worker")
 
 
 def worker_in(description: dict[str, str], namespace: str, kind: type[WorkerProcess], **settings: str) -> WorkerProcess:

@@ -3,8 +3,9 @@
 import pytest
 
 from sovereign_dns.contract import Comment, Owner
+from sovereign_dns.lifecycle_messages import RemoveZone
 from sovereign_dns.rrsets import RRset, owner_comment, written_digest
-from sovereign_dns.zone_removal import ZoneRemoval, ZoneSeen, ZoneWish, plan_zone_removal
+from sovereign_dns.zone_removal import ZoneRemoval, ZoneSeen, plan_zone_removal
 from tests.unit.builders import FQDN, LOAD_BALANCER, NEIGHBOUR, OWNER, PARENT, STRANGER, rrset
 
 SERVERS = ("ns1.openova.io.", "ns2.openova.io.")
@@ -26,7 +27,7 @@ def by_pdm(*below: RRset, **fields: object) -> ZoneSeen:
 
 
 def planned(seen: ZoneSeen, **wish: object) -> ZoneRemoval:
-    return plan_zone_removal(seen, ZoneWish.model_validate({"owner": OWNER} | wish))
+    return plan_zone_removal(seen, RemoveZone.model_validate({"owner": OWNER, "zone": seen.zone} | wish))
 
 
 def gone_above(removal: ZoneRemoval) -> list[str]:
