@@ -151,8 +151,8 @@ def measure() -> Report:
         about=(
             f"An audit of all zones of one PowerDNS, one of them with {FEW} rrsets and with {MANY:,}, among which "
             f"{len(big.zones.expected)} findings of every kind are planted among near misses. It is compared with one "
-            "`GET` of each zone whose answer is thrown away: the least that any audit costs. Memory is the peak of all that Python "
-            "allocates for the audit (`tracemalloc`, in an audit of its own, since it slows it down)."
+            "`GET` of each zone whose answer is thrown away: the least that any audit costs. Memory is the peak of all "
+            "that Python allocates for the audit (`tracemalloc`, in an audit of its own, since it slows it down)."
         ),
         tables=[Table("One audit", _COLUMNS, [_row(one) for one in (small, big)])],
         goals=[],
