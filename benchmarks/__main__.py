@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EXAMPLES.format(
-            benchmarks="\n".join(f"  {name:9} {module}" for name, module in BENCHMARKS.items()),
+            benchmarks="\n".join(f"  {name:9} {benchmark.about}" for name, benchmark in BENCHMARKS.items()),
             alone="\n".join(f"  {name:9} {alone.about}" for name, alone in _ALONE.items()),
         ),
     )
@@ -108,7 +108,7 @@ def measure(names: Sequence[str], runs: int, *, write: bool, command: str) -> in
             console.rule(name if runs == 1 else f"{name}, run {number + 1} of {runs}")
             started = time.monotonic()
             try:
-                report = run_apart.run(BENCHMARKS[name])
+                report = run_apart.run(BENCHMARKS[name].module)
             except (CheckFailedError, run_apart.NotRunError) as error:
                 failures.append(_in_words(name, error))
                 console.print(escape(failures[-1]))

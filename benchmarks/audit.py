@@ -29,6 +29,7 @@ API_KEY = "bench"
 FEW = 500
 MANY = 50_000
 ROUNDS = 3
+TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,21 @@ class Measured:
 
 @dataclass(frozen=True)
 class Played:
-    """What was planted, and what audits of it came to; seconds of each audit, and of reading all zones before it."""
+    """What was planted, the audits of it, and the seconds that reading all zones took before each of them.
+
+    Attributes:
+        traced: one more audit, for its memory.
+    """
 
     zones: Planted
-    measured: Measured
-    audits: list[float]
+    audits: list[Measured]
     reads: list[float]
+    traced: Measured
 
     @property
     def seconds(self) -> float:
         """Of an audit."""
-        return statistics.median(self.audits)
+        return statistics.median(audit.seconds for audit in self.audits)
 
     @property
     def seconds_to_read(self) -> float:
@@ -72,24 +77,42 @@ class Played:
     @property
     def missed(self) -> set[Told]:
         """Planted, and not found."""
-        return set(self.zones.expected) - set(self.measured.found)
+        return {told for audit in self._all for told in set(self.zones.expected) - set(audit.found)}
 
     @property
     def invented(self) -> set[Told]:
         """Found, and never planted."""
-        return set(self.measured.found) - set(self.zones.expected)
+        return {told for audit in self._all for told in set(audit.found) - set(self.zones.expected)}
+
+    @property
+    def _all(self) -> list[Measured]:
+        return [*self.audits, self.traced]
 
 
 async def audited(api_url: str, zones: Planted, known: Known | None = None) -> Measured:
     """An audit of all zones for its time, and one more for all that Python allocates for it, which slows it down."""
     unhindered = await _audit(api_url, zones, known or {})
+    traced = await _traced(api_url, zones, known or {})
+    return replace(unhindered, result=traced.result, peak_bytes=traced.peak_bytes)
+
+
+async def _traced(api_url: str, zones: Planted, known: Known) -> Measured:
     tracemalloc.start()
     try:
-        hindered = await _audit(api_url, zones, known or {})
+        hindered = await _audit(api_url, zones, known)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    return replace(unhindered, result=hindered.result, peak_bytes=peak)
+    return replace(hindered, peak_bytes=peak)
+
+
+async def _traced_to_its_end(api_url: str, zones: Planted) -> Measured:
+    """PowerDNS hangs up on who takes nothing for five seconds, as an audit may that is slowed down so."""
+    for _ in range(TRIES):
+        traced = await _traced(api_url, zones, {})
+        if not any(kind == "unreadable" for kind, _, _ in traced.found):
+            break
+    return traced
 
 
 async def _audit(api_url: str, zones: Planted, known: Known) -> Measured:
@@ -117,8 +140,8 @@ def played(rrsets: int, rounds: int = 1) -> Played:
                 reads, audits = [], []
                 for _ in range(rounds):
                     reads.append(_seconds_to_read(api, zones))
-                    audits.append(asyncio.run(_audit(server.api_url, zones, {})).seconds)
-            return Played(zones, asyncio.run(audited(server.api_url, zones)), audits, reads)
+                    audits.append(asyncio.run(_audit(server.api_url, zones, {})))
+            return Played(zones, audits, reads, asyncio.run(_traced_to_its_end(server.api_url, zones)))
         finally:
             server.stop()
 
@@ -141,10 +164,10 @@ def measure() -> Report:
     for one in (small, big):
         if one.missed or one.invented:
             raise CheckFailedError(
-                f"of {len(one.zones.expected)} planted findings, an audit missed {len(one.missed)} "
+                f"of {len(one.zones.expected)} planted findings, audits missed {len(one.missed)} "
                 f"({sorted(one.missed)[:3]} …) and invented {sorted(one.invented)[:3]}"
             )
-    grown = big.measured.result.rrsets_total / small.measured.result.rrsets_total
+    grown = big.traced.result.rrsets_total / small.traced.result.rrsets_total
     return Report(
         number="B8",
         title=f"audit of {MANY:,} rrsets",
@@ -160,9 +183,12 @@ def measure() -> Report:
         ratios={
             f"audit / reading the zones, {MANY:,} rrsets": big.seconds / big.seconds_to_read,
             f"audit's time, {MANY:,} / {FEW} rrsets ({grown:.0f} × as many)": big.seconds / small.seconds,
-            f"audit's peak memory, {MANY:,} / {FEW} rrsets": big.measured.peak_bytes / small.measured.peak_bytes,
+            f"audit's peak memory, {MANY:,} / {FEW} rrsets": big.traced.peak_bytes / small.traced.peak_bytes,
         },
-        samples={f"audit of {MANY} rrsets": big.audits, f"audit of {FEW} rrsets": small.audits},
+        samples={
+            f"audit of {MANY} rrsets": [audit.seconds for audit in big.audits],
+            f"audit of {FEW} rrsets": [audit.seconds for audit in small.audits],
+        },
     )
 
 
@@ -170,7 +196,7 @@ _COLUMNS = ["rrsets", "zones", "findings", "audit s", "reading s", "audit / read
 
 
 def _row(one: Played) -> list[str]:
-    result = one.measured.result
+    result = one.traced.result
     return [
         f"{result.rrsets_total:,}",
         str(result.zones_total),
@@ -178,8 +204,8 @@ def _row(one: Played) -> list[str]:
         f"{one.seconds:.2f}",
         f"{one.seconds_to_read:.2f}",
         f"{one.seconds / one.seconds_to_read:.1f}",
-        f"{one.measured.peak_bytes / 1e6:.1f}",
-        f"{one.measured.payload_bytes / 1e3:.0f}",
+        f"{one.traced.peak_bytes / 1e6:.1f}",
+        f"{one.traced.payload_bytes / 1e3:.0f}",
     ]
 
 
@@ -204,7 +230,7 @@ def show(options: argparse.Namespace) -> bool:
     right = True
     for rrsets in (FEW, options.rrsets):
         one = played(rrsets)
-        console.print(in_words(one.measured))
+        console.print(in_words(replace(one.traced, seconds=one.seconds)))
         console.print(
             f"  planted {len(one.zones.expected)}, missed {sorted(one.missed)}, invented {sorted(one.invented)}"
         )

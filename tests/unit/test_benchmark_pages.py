@@ -9,7 +9,7 @@ from benchmarks import __main__ as bench
 from benchmarks import measured, page, run_apart
 from benchmarks.measured import Measured, OtherMachineError, Run
 from benchmarks.plots import draw
-from benchmarks.registry import BENCHMARKS
+from benchmarks.registry import BENCHMARKS, Benchmark
 from benchmarks.report import Goal, Plot, Report, Table
 
 PLOT = Plot("growth", "Time by size", "rrsets", "ms", {"ours": [(100, 1), (1000, 2)]}, log_x=True)
@@ -128,7 +128,7 @@ def benchmark_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def measure(monkeypatch: pytest.MonkeyPatch, **modules: str) -> int:
     for name, module in modules.items():
-        monkeypatch.setitem(BENCHMARKS, name, module)
+        monkeypatch.setitem(BENCHMARKS, name, Benchmark(module, "given"))
     return bench.measure(list(modules), 1, write=True, command="make bench")
 
 
