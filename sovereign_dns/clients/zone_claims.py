@@ -37,8 +37,8 @@ class _Claim:
 class ZoneClaims:
     """The claims of one process, first come, first served.
 
-    Writers of other processes are not kept out: PowerDNS answers 500 to all but one of those that meet, and the next
-    attempt reads again.
+    Writers of other processes are not kept out: a run is its Sovereign's lock, and two Sovereigns of the same names are
+    a conflict that the next run of either finds.
     """
 
     def __init__(self) -> None:

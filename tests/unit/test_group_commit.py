@@ -275,6 +275,56 @@ async def test_a_turn_that_never_comes_is_told_to_all_who_wait_for_it() -> None:
     assert [str(outcome) for outcome in await ends(*waiting)] == ["no turn"] * 3
 
 
+def met() -> PowerDNSUnavailable:
+    """PowerDNS' 500 to a write: perhaps another worker's was quicker."""
+    failure = PowerDNSUnavailable("answered 500", status=500)
+    failure.may_have_met = True
+    return failure
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "SHORTEST_PAUSE_SECONDS", 0)
+
+
+async def test_what_met_another_workers_write_is_sent_again_with_all_that_came_since(no_pauses: None) -> None:
+    failures = [met()]
+    zone = Zone(lambda _: failures.pop() if failures else None)
+    zone.may_answer.clear()
+    first = zone.commit("t0")
+    await a_moment()
+    second = zone.commit("t1")
+    await a_moment()
+    zone.may_answer.set()
+
+    assert await ends(first, second) == [None, None]
+    assert zone.patches == [["t0"], ["t0", "t1"]]
+
+
+async def test_who_is_cancelled_after_a_meeting_is_not_sent_again(no_pauses: None) -> None:
+    failures = [met()]
+    zone = Zone(lambda _: failures.pop() if failures else None)
+    zone.may_answer.clear()
+    cancelled, other = zone.commit("t0"), zone.commit("t1")
+    await a_moment()
+    cancelled.cancel()
+    await a_moment()
+    zone.may_answer.set()
+
+    assert [type(outcome) for outcome in await ends(cancelled, other)] == [asyncio.CancelledError, type(None)]
+    assert zone.held == ["t1"]
+
+
+async def test_a_500_that_never_ends_is_an_outage_and_its_culprit_alone_in_the_end(no_pauses: None) -> None:
+    zone = Zone(lambda names: met() if "t13" in names else None)
+    names = [f"t{number}" for number in range(30)]
+
+    await attempts(zone, names)
+
+    assert sorted(zone.held) == sorted(set(names) - {"t13"})
+    assert zone.patches[-1] == ["t13"]
+
+
 async def test_a_bug_reaches_all_who_wait_and_the_next_change_is_written() -> None:
     faults: list[Exception] = [KeyError("a bug")]
     zone = Zone(lambda _: faults.pop() if faults else None)
