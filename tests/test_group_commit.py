@@ -16,6 +16,7 @@ from sovereign_dns.contract import Owner
 from sovereign_dns.failures import OwnershipConflict, PowerDNSUnavailable, ZoneRejected
 from sovereign_dns.messages import RecordsReport, UpsertRecords
 from sovereign_dns.rrsets import RRsetWrite
+from tests.eventually import eventually
 from tests.powerdns_bench import client_of, own_powerdns, world_of
 from tests.unit.builders import intent
 from tests.world import LOAD_BALANCER, STRANGER, World, names_of
@@ -151,10 +152,13 @@ async def test_who_is_cancelled_while_it_waits_for_its_turn_is_not_written_and_t
     world: World, client: PowerDNS
 ) -> None:
     names = [f"t{number}.{world.parent}" for number in range(3)]
+
+    async def it_waits() -> int:
+        return client.writes_waiting
+
     async with client.turn_to_write("holding the others back"):
         waiting = [asyncio.create_task(client.group_commit.commit(world.parent, change_of(name))) for name in names]
-        while not client.writes_waiting:
-            await asyncio.sleep(0)
+        await eventually(it_waits)
         waiting[1].cancel()
 
     ended = await outcomes(*waiting)

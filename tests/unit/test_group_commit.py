@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -159,7 +160,7 @@ async def test_a_change_that_powerdns_itself_fails_on_is_alone_in_the_end_and_al
     assert sorted(zone.held) == sorted(set(names) - {"t13"})
     assert zone.patches[-1] == ["t13"]
     in_the_culprits = [len(patch) for patch in zone.patches if "t13" in patch]
-    assert all(later <= max(earlier // 2, 1) for earlier, later in zip(in_the_culprits, in_the_culprits[1:]))
+    assert all(later <= max(earlier // 2, 1) for earlier, later in pairwise(in_the_culprits))
 
 
 async def test_who_has_failed_is_not_sent_with_who_has_not() -> None:
