@@ -6,7 +6,8 @@ servers that close a connection after their answer, as PowerDNS does.
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -26,9 +27,11 @@ class Calls:
     failed: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
+    by_method: Counter[str] = field(default_factory=Counter)
 
-    def begin(self) -> None:
+    def begin(self, method: str) -> None:
         """A call is on its way."""
+        self.by_method[method] += 1
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
 
@@ -71,7 +74,7 @@ class CountingProxy:
     async def _pass_on(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         with contextlib.closing(answers), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             request = await _request(client)
-            self.calls.begin()
+            self.calls.begin(request.partition(b" ")[0].decode())
             well = False
             try:
                 answer = await self._answer_to(request, client)
