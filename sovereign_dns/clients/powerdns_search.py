@@ -96,6 +96,11 @@ class PowerDNSSearch:
                 return as_rrsets(held, [])
             most = min(most * 20, AS_MANY_AS_THERE_ARE)  # all of it was of other zones, above or below
 
+    async def finds_fewer_below(self, zone: str, most: int) -> bool:
+        """Whether so many records are not below a zone's apex, in whatever zone; of a guess's worth, as it says above."""
+        found = await self._ask(f"*.{zone}", "record", most, f"looking whether zone {zone} is a small one")
+        return len(found) < most
+
     async def rrsets_below(self, zone: str, cut: str) -> list[RRset]:
         """What the zone holds below a name, with its owners: the first `MOST_FOUND` records."""
         doing = f"looking what zone {zone} holds below {cut}"
