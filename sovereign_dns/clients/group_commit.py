@@ -25,8 +25,8 @@ from sovereign_dns.failures import Failure, Outage, ZoneRejected
 from sovereign_dns.rrsets import RRsetWrite
 
 MOST_BYTES = 1_000_000
-"""Of a PATCH's body: half of what PowerDNS takes by default (`webserver-max-bodysize`). In a zone of 14,000 rrsets it is
-answered in 0.3 s, whether it replaces 3,500 rrsets or deletes 13,000 (measured on a busy machine)."""
+"""Of a PATCH's body: half of what PowerDNS takes by default (`webserver-max-bodysize`). In a zone of 14,000 rrsets it
+is answered in 0.3 s, whether it replaces 3,500 rrsets or deletes 13,000 (measured on a busy machine)."""
 
 SHORTEST_PAUSE_SECONDS = 0.1
 """After the first 500: another worker's PATCH of a zone of 14,000 rrsets takes about as long (measured)."""
