@@ -1,7 +1,5 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
-from collections.abc import Awaitable, Callable
-
 from temporalio import activity
 
 from activities import journal
@@ -11,8 +9,8 @@ from activities.telling import tell, tell_of_attempt
 from activities.zone_writes import ZoneWrites, insist_on_writable, refuse_conflicts, too_late
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
-from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
-from sovereign_dns.concurrency import side_by_side
+from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames, ZoneAtNames
+from sovereign_dns.concurrency import both, side_by_side
 from sovereign_dns.contract import Hazard, RecordChange, ZoneChange
 from sovereign_dns.delegation import harms_of_a_new_cut, hidden_by_a_new_cut, hidden_hazards, plan_delegation
 from sovereign_dns.failures import Outage, OwnershipConflict, ProtectedName, ZoneMissing
@@ -27,15 +25,10 @@ from sovereign_dns.messages import (
     ZoneReport,
 )
 from sovereign_dns.records import ZonePlan, plan_zone, summary, wildcards_over
-from sovereign_dns.rrsets import RRset
 
 _TAKE_OVER = (
     'If those names shall be this Sovereign\'s from now on, send "takeover": true; what was there stays in the result.'
 )
-
-
-ReadsAtNames = Callable[[str, list[str]], Awaitable[list[RRset]]]
-"""What a zone holds at some names, or serves."""
 
 
 class PowerDNSActivities:
@@ -53,7 +46,7 @@ class PowerDNSActivities:
             return await self._create_zone(task)
 
     async def _create_zone(self, task: CreateZone) -> ZoneReport:
-        zone = await self._powerdns.zone(task.domain)
+        zone, parent_zone = await both(self._powerdns.zone(task.domain), self._zone_above(task.domain))
         if zone is not None:
             insist_on_writable(zone)
         if zone is None and not task.may_create:
@@ -61,7 +54,6 @@ class PowerDNSActivities:
                 f"parentDomains: {task.domain} holds a protected name (CATALYST_PROTECTED_FQDNS) and is no zone in "
                 "PowerDNS; no request may create it"
             )
-        parent_zone = await self._zone_above(task.domain)
         hazards = journal.notes(Hazard)  # an earlier attempt may have created the zone
         if zone is None and parent_zone is not None:
             hazards = await self._hidden_below(task, parent_zone)
@@ -98,8 +90,8 @@ class PowerDNSActivities:
         noted = [zone for zone in journal.notes(ZoneChange) if zone.change == "created"]
         if not noted:
             return []
-        apex = await self._powerdns.rrsets(task.domain, [task.domain], "NS")
-        return noted if any(rrset.owner == task.owner for rrset in apex) else []
+        apex = await self._rrsets.served(task.domain, [task.domain])
+        return noted if any(rrset.type == "NS" and rrset.owner == task.owner for rrset in apex) else []
 
     async def _zone_above(self, domain: str) -> str | None:
         above = names.parent_of(domain)
@@ -110,7 +102,7 @@ class PowerDNSActivities:
         """What the zone that is to be created will hide. Refused where that does harm, unless it is taken over."""
         at_the_cut, below = await side_by_side(
             [
-                self._powerdns.rrsets(parent_zone, [task.domain]),
+                self._rrsets.served(parent_zone, [task.domain]),
                 self._powerdns.search.rrsets_below(parent_zone, task.domain),
             ]
         )
@@ -131,11 +123,11 @@ class PowerDNSActivities:
 
     async def _delegate(self, task: CreateZone, parent_zone: str) -> list[RecordChange]:
         """Writes what the hosted zone above lacks of the delegation, on every run: an earlier one may have died."""
-        nameservers, keys = await side_by_side(
-            [self._powerdns.nameservers(task.domain), self._powerdns.ds_records(task.domain)]
-        )
         async with self._powerdns.claims.held({parent_zone: [task.domain]}):
-            present = await self._powerdns.rrsets(parent_zone, [task.domain])
+            (nameservers, keys), present = await both(
+                both(self._rrsets.nameservers(task.domain), self._powerdns.ds_records(task.domain)),
+                self._rrsets.served(parent_zone, [task.domain]),
+            )
             plan = plan_delegation(
                 parent_zone, task.domain, nameservers, keys, present, task.owner, takeover=task.takeover
             )
@@ -148,8 +140,7 @@ class PowerDNSActivities:
         async with in_time(too_late(task.intent.domain)):
             parts = await self._parts_by_zone(task.intent, task.zones_to_come)
             async with self._powerdns.claims.held({zone: _written_names(part) for zone, part in parts.items()}):
-                reads = self._rrsets.held  # what is disabled is replaced too, and so must be told
-                planned = await side_by_side(self._plan(zone, part, task, reads) for zone, part in parts.items())
+                planned = await side_by_side(self._plan(zone, part, task) for zone, part in parts.items())
                 plans = [plan for plan, _ in planned]
                 refuse_conflicts(plans, _TAKE_OVER)
                 changes = await self._writes.apply(plans, dry_run=task.dry_run)
@@ -166,7 +157,7 @@ class PowerDNSActivities:
         expected = task.intent.changed(rrsets=[rrset.changed(only_values=True) for rrset in task.intent.rrsets])
         parts = await self._parts_by_zone(expected, [])
         planned = await side_by_side(
-            self._plan(zone, part, task.changed(takeover=True, dry_run=True), self._rrsets.served)
+            self._plan(zone, part, task.changed(takeover=True, dry_run=True), only_served=True)
             for zone, part in parts.items()
         )
         changes = [change for plan, _ in planned for change in plan.changes]
@@ -187,8 +178,9 @@ class PowerDNSActivities:
         itself counts as hosted: the step before made it so, or, in a dry run, would have.
         """
         owner_names = [rrset.name for rrset in intent.rrsets] + intent.remove_wildcards
-        candidates = {ancestor for name in owner_names for ancestor in names.lineage(name, intent.domain)}
-        hosted = await self._powerdns.hosted(c for c in candidates if "*" not in c) | {intent.domain, *zones_to_come}
+        known = {intent.domain, *zones_to_come}
+        candidates = {ancestor for name in owner_names for ancestor in names.lineage(name, intent.domain)} - known
+        hosted = known | await self._powerdns.hosted_for(intent.host, (c for c in candidates if "*" not in c))
         zone_of = {name: names.longest_hosted_suffix(name, hosted) or intent.domain for name in owner_names}
         host_zone = names.longest_hosted_suffix(intent.host, hosted) or intent.domain
         return {
@@ -200,19 +192,20 @@ class PowerDNSActivities:
         }
 
     async def _plan(
-        self, zone: str, part: DomainIntent, task: UpsertRecords, reads: ReadsAtNames
+        self, zone: str, part: DomainIntent, task: UpsertRecords, *, only_served: bool = False
     ) -> tuple[ZonePlan, ServedZone]:
+        """What is disabled is replaced too, and so must be told, unless it is `only_served` that counts."""
         owner_names = list(dict.fromkeys(rrset.name for rrset in part.rrsets))
         watched = wildcards_over(part.host, zone) if names.is_at_or_below(part.host, zone) else []
         try:
-            existing = await reads(zone, [*owner_names, *watched, *part.remove_wildcards])
-            nameservers = await self._powerdns.nameservers(zone)
+            seen = await self._rrsets.look(zone, [*owner_names, *part.remove_wildcards], watched=watched)
         except ZoneMissing:
             if not task.dry_run:
                 raise
-            existing, nameservers = [], []
+            seen = ZoneAtNames(rrsets=[], nameservers=[])
+        existing = seen.served if only_served else seen.rrsets
         plan = plan_zone(zone, part, existing, task.owner, takeover=task.takeover)
-        return plan, ServedZone(zone=zone, nameservers=nameservers, names=owner_names)
+        return plan, ServedZone(zone=zone, nameservers=seen.nameservers, names=owner_names)
 
 
 def _written_names(part: DomainIntent) -> list[str]:

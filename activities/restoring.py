@@ -8,7 +8,7 @@ from activities.attempt_time import in_time
 from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS
-from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
+from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames, ZoneAtNames
 from sovereign_dns.contract import RecordChange
 from sovereign_dns.failures import ZoneMissing
 from sovereign_dns.lifecycle_messages import RestoreZoneRecords
@@ -44,22 +44,21 @@ class RestoringActivities:
 
     async def _plan(self, task: RestoreZoneRecords, at_names: list[str]) -> tuple[ZonePlan, ServedZone]:
         try:
-            existing = await self._rrsets.held(task.zone, at_names)
-            nameservers = await self._powerdns.nameservers(task.zone)
+            seen = await self._rrsets.look(task.zone, at_names)
         except ZoneMissing:
             if not task.dry_run:
                 raise
-            existing, nameservers = [], []  # a real run would have made the zone by now
+            seen = ZoneAtNames(rrsets=[], nameservers=[])  # a real run would have made the zone by now
         plan = plan_restoring(
             task.zone,
             task.records,
-            existing,
+            seen.rrsets,
             task.owner.sovereign_fqdn,
             zones_below=await self._zones_below(task.zone, task.records),
             pool_address=task.pool_address,
             takeover=task.takeover,
         )
-        return plan, ServedZone(zone=task.zone, nameservers=nameservers, names=at_names)
+        return plan, ServedZone(zone=task.zone, nameservers=seen.nameservers, names=at_names)
 
     async def _zones_below(self, zone: str, records: Iterable[RecordChange]) -> set[str]:
         """Those that would answer in this one's place for a name that is put back into it."""

@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 
 
 async def side_by_side(calls: Iterable[Coroutine[Any, Any, Result]], *, at_once: int | None = None) -> list[Result]:
@@ -21,6 +22,12 @@ async def side_by_side(calls: Iterable[Coroutine[Any, Any, Result]], *, at_once:
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+async def both(first: Coroutine[Any, Any, Result], second: Coroutine[Any, Any, Other]) -> tuple[Result, Other]:
+    """Two calls `side_by_side`, of whatever types."""
+    results: list[Any] = await side_by_side([first, second])
+    return results[0], results[1]
 
 
 async def _in_turn(turns: asyncio.Semaphore, call: Coroutine[Any, Any, Result]) -> Result:

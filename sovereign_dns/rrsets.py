@@ -89,6 +89,12 @@ def _owner_in(comment: Comment) -> Owner | None:
     return Owner(sovereign_fqdn=matched["fqdn"], deployment_id=matched["deployment"])
 
 
+def says_what_was_written(comment: Comment) -> bool:
+    """Whether it is an owner's comment with a digest, which nobody but us would write: whatever its account may be."""
+    matched = _OWNER_COMMENT.fullmatch(comment.content)
+    return matched is not None and matched["written"] is not None
+
+
 def owner_comment(owner: Owner, digest: str | None = None) -> Comment:
     """The comment that says whose an rrset is; `RRsetWrite` adds the digest of what is written."""
     written = f" written={digest}" if digest else ""

@@ -1,7 +1,8 @@
 """PowerDNS' REST API (https://doc.powerdns.com/authoritative/http-api/), as far as we need it.
 
-Zones are asked for by name, unless by many names, and their metadata without rrsets. A read of rrsets by name grows
-with the comments of the zone, and `streamed`, for `zone_stream`, with the zone: `rrsets_at_names` decides between them.
+Zones are asked for by name, unless by many names, and their metadata without rrsets. What a `search` for rrsets tells
+grows with what is found; a read by name with the comments of the zone, and `streamed`, for `zone_stream`, with the
+zone: `rrsets_at_names` decides between them.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from sovereign_dns import names
 from sovereign_dns.clients import http
 from sovereign_dns.clients.group_commit import GroupCommit
 from sovereign_dns.clients.powerdns_search import Found, PowerDNSSearch
+from sovereign_dns.clients.shared_reads import Sending, SharedReads
 from sovereign_dns.clients.turns import NoTurnError, Turns
 from sovereign_dns.clients.zone_claims import ZoneClaims
 from sovereign_dns.concurrency import side_by_side
@@ -133,6 +135,7 @@ class PowerDNS:
             mend_unauthorized=lambda: api_key.how_to_mend("API key"),
         )
         self._reads = Turns(READS_IN_FLIGHT, longest_standstill=LONGEST_STANDSTILL_OF_READS_SECONDS)
+        self._shared_reads = SharedReads[httpx.Response]()
         self._writes = Turns(writes_at_once, longest_standstill=LONGEST_STANDSTILL_OF_WRITES_SECONDS)
         self._one_stream = asyncio.Lock()
         self.search = PowerDNSSearch(self._found)
@@ -167,6 +170,15 @@ class PowerDNS:
                 "again; look whether PowerDNS is overloaded, or its database hangs",
                 sent=False,
             ) from None
+
+    async def hosted_for(self, host: str, candidates: Iterable[str]) -> set[str]:
+        """As `hosted`, for a host, names below it and names above it: one search for those at and below it."""
+        wanted = set(candidates)
+        below = {name for name in wanted if names.is_at_or_below(name, host)}
+        if len(below) < 2:  # to ask for the one is cheaper, however many zones there are
+            return await self.hosted(wanted)
+        found = await side_by_side([self.search.zones_at_or_below(host), self.hosted(wanted - below)])
+        return wanted.intersection(set[str]().union(*found))
 
     async def hosted(self, candidates: Iterable[str]) -> set[str]:
         """Those of the names that are zones here. For many of them, all zones are listed."""
@@ -238,34 +250,14 @@ class PowerDNS:
             case _:
                 raise self._unexpected(response, doing)
 
-    async def rrsets(self, zone: str, at_names: Iterable[str], rrtype: str | None = None) -> list[RRset]:
-        """What is served at these names of the zone, read side by side: for a few names (`RRsetsAtNames`).
-
-        Raises:
-            ZoneMissing: the zone is not hosted here.
-        """
-        wanted = list(dict.fromkeys(at_names))
-        found = await side_by_side(self.at_name(zone, name, rrtype) for name in wanted)
-        return [rrset for at_name in found for rrset in at_name.rrsets if rrset.records]
-
-    async def nameservers(self, zone: str) -> list[str]:
-        """The zone's own NS set, names with their dots.
-
-        Raises:
-            ZoneMissing: the zone is not hosted here.
-        """
-        apex = await self.rrsets(zone, [zone], "NS")
-        return [content for rrset in apex if rrset.type == "NS" for content in rrset.served]
-
-    async def at_name(self, zone: str, name: str, rrtype: str | None = None) -> AtName:
-        """What PowerDNS tells when it is asked for one name.
+    async def at_name(self, zone: str, name: str) -> AtName:
+        """What PowerDNS tells when it is asked for one name: besides, all comments of the zone (`RRsetsAtNames`).
 
         Raises:
             ZoneMissing: the zone is not hosted here.
         """
         doing = f"reading {name} in zone {zone}"
-        filters = {"rrset_name": names.absolute(name)} | ({"rrset_type": rrtype} if rrtype else {})
-        response = await self._read(zone_path(zone), doing=doing, **filters)
+        response = await self._read(zone_path(zone), doing=doing, rrset_name=names.absolute(name))
         if response.status_code in {404, 422}:
             raise zone_missing(zone, doing)
         told = self._parsed(TypeAdapter(_ZoneContent), response, doing=doing).rrsets
@@ -333,8 +325,14 @@ class PowerDNS:
             yield response
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
-        async with self._turn(self._reads, doing):
-            return await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
+        """Shared by all who want to read the same at the same time: what many runs ask for waits as one."""
+
+        async def send(sending: Sending) -> httpx.Response:
+            async with self._turn(self._reads, doing):
+                sending()
+                return await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
+
+        return await self._shared_reads.read((path, *sorted(params.items())), send)
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
         return await http.call(

@@ -1,7 +1,7 @@
 """What PowerDNS' search finds: over all zones, by name or by comment, where the API itself lists only whole zones."""
 
-from collections.abc import Awaitable, Callable, Collection
-from typing import Annotated, Literal
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
@@ -20,13 +20,14 @@ ENOUGH_TO_TELL = 50
 
 
 class Found(Message):
-    """One record or comment that the search has found."""
+    """One zone, record or comment that the search has found. Early versions don't tell a comment's type."""
 
     name: str
     type: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
     content: str = ""
     disabled: bool = False
     ttl: int = 0
+    zone: str = ""
     zone_id: str = ""
 
 
@@ -38,13 +39,17 @@ class NotedRRset(Message):
     type: str
 
 
-Kind = Literal["record", "comment"]
-Ask = Callable[[str, Kind, int, str], Awaitable[list[Found]]]
+Kind = Literal["zone", "record", "comment"]
+Ask = Callable[[str, Kind, int, str], Coroutine[Any, Any, list[Found]]]
 """Asks PowerDNS for a pattern, a kind of object, and at most so many; the last says what for."""
 
 
 class PowerDNSSearch:
-    """The API's `/search-data`. A pattern holds `*` and `?`; it matches names and contents alike."""
+    """The API's `/search-data`. A pattern holds `*` and `?`; it matches names and contents alike.
+
+    PowerDNS takes as many rows as it is allowed to, and then leaves empty non-terminals out (read in its source, and
+    measured on 4.7.3): an answer of records that is shorter than asked for may yet be cut off.
+    """
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
@@ -70,7 +75,7 @@ class PowerDNSSearch:
         while True:
             found = await self._ask(f"*.{domain}", "comment", most, doing)
             below = [item for item in found if item.name.lower().endswith(f".{names.absolute(domain)}")]
-            owners = {rrset.owner.sovereign_fqdn for rrset in _as_rrsets(below, below) if rrset.owner}
+            owners = {rrset.owner.sovereign_fqdn for rrset in as_rrsets(below, below) if rrset.owner}
             if others := sorted(owners - {sovereign_fqdn}):
                 return others
             if len(found) < most:
@@ -88,54 +93,88 @@ class PowerDNSSearch:
             found = await self._ask(f"*.{zone}", "record", most, doing)
             held = _in_zone(found, zone, zone)
             if held or len(found) < most:
-                return _as_rrsets(held, [])
+                return as_rrsets(held, [])
             most = min(most * 20, AS_MANY_AS_THERE_ARE)  # all of it was of other zones, above or below
+
+    async def finds_fewer_below(self, zone: str, most: int) -> bool:
+        """Whether so many records are not below a zone's apex, in whatever zone; of a guess's worth, as it says above."""
+        found = await self._ask(f"*.{zone}", "record", most, f"looking whether zone {zone} is a small one")
+        return len(found) < most
 
     async def rrsets_below(self, zone: str, cut: str) -> list[RRset]:
         """What the zone holds below a name, with its owners: the first `MOST_FOUND` records."""
         doing = f"looking what zone {zone} holds below {cut}"
         kinds: tuple[Kind, ...] = ("record", "comment")
         records, comments = await side_by_side(self._found_below(zone, cut, kind, doing) for kind in kinds)
-        return _as_rrsets(records, comments)
+        return as_rrsets(records, comments)
 
-    async def with_disabled_at(self, zone: str, at_names: Collection[str]) -> list[RRset]:
-        """The rrsets that hold anything disabled, which reads by name leave out; without their comments.
+    async def at_names(
+        self, zone: str, at_names: Collection[str], kind: Kind, *, where: Collection[str] | None = None
+    ) -> list[Found]:
+        """The records or comments that the zone holds at these names; or, of these names, only at those in `where`.
 
-        One search for all names at and below one of them: it takes as long as for one.
+        Takes one search for each name that lies below no other of them, and one more for all below it; of them those
+        that may find anything in `where`. A search takes as long as any other, and its answer grows with what is at
+        and below its name, in all zones.
         """
-        tops = [name for name in at_names if not any(_is_below(name, other, zone) for other in at_names)]
-        found = await side_by_side(self._at_or_below(zone, top, at_names) for top in tops)
-        wanted = {names.absolute(name) for name in at_names}
-        held = {  # a record is found by its content as well, so perhaps by several searches
+        at = set(at_names if where is None else where)
+        doing = f"looking what zone {zone} holds at {len(at)} names"
+        found = await side_by_side(
+            self._ask(pattern, kind, AS_MANY_AS_THERE_ARE, doing)
+            for pattern, covered in _patterns(zone, at_names).items()
+            if not at.isdisjoint(covered)
+        )
+        held = {
             (item.name, item.type, item.content): item
-            for items in found
-            for item in items
-            if item.type and item.zone_id == names.absolute(zone) and item.name.lower() in wanted
+            for item in (item.changed(name=item.name.lower()) for items in found for item in items)
+            if item.zone == names.absolute(zone) and names.relative_to_root(item.name) in at
         }
-        return [rrset for rrset in _as_rrsets(list(held.values()), []) if rrset.disabled]
+        return list(held.values())
 
-    async def _at_or_below(self, zone: str, top: str, at_names: Collection[str]) -> list[Found]:
-        """What is found at those of the names which are `top` or lie below it, and perhaps elsewhere."""
-        doing = f"looking what zone {zone} holds disabled at {top}"
-        together = [name for name in at_names if name == top or _is_below(name, top, zone)]
-        if len(together) > 1:
-            found = await self._ask(f"*{top}", "record", MOST_FOUND, doing)
-            if len(found) < MOST_FOUND:
-                return found
-        # A wildcard's own star would match every name in its reach; `?` matches it, and few others.
-        each = await side_by_side(self._records(name.replace("*", "?"), doing) for name in together)
-        return [item for found in each for item in found]
-
-    async def _records(self, pattern: str, doing: str) -> list[Found]:
-        return await self._ask(pattern, "record", AS_MANY_AS_THERE_ARE, doing)
+    async def zones_at_or_below(self, name: str) -> set[str]:
+        """The hosted zones there. One search; of zones, a short answer is whole."""
+        doing = f"looking for zones at and below {name}"
+        found = await self._ask(f"*{name}", "zone", ENOUGH_TO_TELL, doing)
+        if len(found) == ENOUGH_TO_TELL:  # perhaps of names that only end alike
+            patterns = (name, f"*.{name}")
+            each = await side_by_side(self._ask(one, "zone", AS_MANY_AS_THERE_ARE, doing) for one in patterns)
+            found = [item for items in each for item in items]
+        zones = {names.relative_to_root(item.name.lower()) for item in found}
+        return {zone for zone in zones if names.is_at_or_below(zone, name)}
 
     async def _found_below(self, zone: str, cut: str, kind: Kind, doing: str) -> list[Found]:
         return _in_zone(await self._ask(f"*.{cut}", kind, MOST_FOUND, doing), zone, cut)
 
 
-def _is_below(name: str, other: str, zone: str) -> bool:
-    """Below a zone's apex is all of it, and below a wildcard nothing."""
-    return other not in {name, zone} and "*" not in other and names.is_at_or_below(name, other)
+def tops_of(zone: str, at_names: Iterable[str]) -> dict[str, list[str]]:
+    """The names that lie below no other of them, each with those that do: they are searched for together.
+
+    Below a zone's apex is all of it, and below a wildcard nothing.
+    """
+    wanted = dict.fromkeys(at_names)
+    tops: dict[str, list[str]] = {}
+    for name in wanted:
+        above = names.lineage(name, zone)[1:]
+        top = next((one for one in reversed(above) if one in wanted and one != zone and "*" not in one), None)
+        if top is None:
+            tops.setdefault(name, [])
+        else:
+            tops.setdefault(top, []).append(name)
+    return tops
+
+
+def _patterns(zone: str, at_names: Iterable[str]) -> dict[str, list[str]]:
+    """What finds all that is at these names, each with the names that it finds.
+
+    Never `*<name>`: of a short name, a large part of the zone ends alike. And a wildcard's own star would match every
+    name in its reach; `?` matches it, and few others.
+    """
+    patterns: dict[str, list[str]] = {}
+    for top, below in tops_of(zone, at_names).items():
+        patterns.setdefault(top.replace("*", "?"), []).append(top)
+        if below:
+            patterns[f"*.{top}"] = below
+    return patterns
 
 
 def _in_zone(found: list[Found], zone: str, cut: str) -> list[Found]:
@@ -143,30 +182,30 @@ def _in_zone(found: list[Found], zone: str, cut: str) -> list[Found]:
     return [
         item
         for item in found
-        if item.type  # an empty non-terminal has none
-        and item.zone_id == names.absolute(zone)
-        and item.name.lower().endswith(f".{names.absolute(cut)}")
+        if item.zone == names.absolute(zone) and item.name.lower().endswith(f".{names.absolute(cut)}")
     ]
 
 
-def _as_rrsets(records: list[Found], comments: list[Found]) -> list[RRset]:
+def as_rrsets(records: Iterable[Found], comments: Iterable[Found]) -> list[RRset]:
+    """What was found, put together. A comment counts as ours: whose account it is of, the search doesn't tell."""
     noted: dict[tuple[str, str], list[Comment]] = {}
     for comment in comments:
         noted.setdefault((comment.name, comment.type), []).append(
-            Comment(content=comment.content, account=COMMENT_ACCOUNT)  # the search doesn't tell the account
+            Comment(content=comment.content, account=COMMENT_ACCOUNT)
         )
-    contents: dict[tuple[str, str], list[Record]] = {}
-    ttls = {(record.name, record.type): record.ttl for record in records}
+    by_rrset: dict[tuple[str, str], list[Found]] = {}
     for record in records:
-        held = Record(content=record.content, disabled=record.disabled)
-        contents.setdefault((record.name, record.type), []).append(held)
+        by_rrset.setdefault((record.name, record.type), []).append(record)
     return [
         RRset(
             name=names.relative_to_root(name),
             type=type_,
-            ttl=ttls[name, type_],
-            records=held,
+            ttl=min(record.ttl for record in held),  # as PowerDNS tells it
+            records=[
+                Record(content=record.content, disabled=record.disabled)
+                for record in sorted(held, key=lambda record: record.content)
+            ],
             comments=noted.get((name, type_), []),
         )
-        for (name, type_), held in contents.items()
+        for (name, type_), held in by_rrset.items()
     ]

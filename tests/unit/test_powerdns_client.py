@@ -32,7 +32,7 @@ def change(client: PowerDNS) -> Awaitable[object]:
 
 
 def read(client: PowerDNS) -> Awaitable[object]:
-    return client.rrsets("omani.works", ["a.omani.works"])
+    return client.at_name("omani.works", "a.omani.works")
 
 
 @pytest.mark.parametrize(
@@ -78,15 +78,16 @@ async def test_comments_of_other_names_that_the_filter_lets_through_are_no_rrset
         ]
     }
 
-    found = await answering(200, json=listed).rrsets("omani.works", ["a.omani.works"])
+    found = await answering(200, json=listed).at_name("omani.works", "a.omani.works")
 
-    assert [(rrset.name, rrset.served) for rrset in found] == [("a.omani.works", ["77.42.11.95"])]
+    assert [(rrset.name, rrset.served) for rrset in found.rrsets] == [("a.omani.works", ["77.42.11.95"])]
+    assert found.comments_of_others == 1
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, {}), (400, {"error": "busy"}), (408, {"rrsets": []})])
 async def test_an_error_never_reads_as_an_empty_zone(status: int, body: dict[str, object]) -> None:
     with pytest.raises(PowerDNSUnavailable):
-        await answering(status, json=body).rrsets("omani.works", ["a.omani.works"])
+        await answering(status, json=body).at_name("omani.works", "a.omani.works")
 
 
 @pytest.mark.parametrize(("candidates", "calls"), [(3, 3), (500, 1)])

@@ -1,4 +1,4 @@
-"""What a zone holds at some names: by name or out of the whole zone, whichever is quicker, and never half of it."""
+"""What a zone holds at some names: by search, by name or out of the whole zone, and never half of it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from sovereign_dns.clients.powerdns import PowerDNS
-from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
+from sovereign_dns.clients.rrsets_at_names import SMALL, RRsetsAtNames
 from sovereign_dns.failures import PowerDNSUnavailable, ZoneMissing
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
@@ -17,6 +17,7 @@ from tests.unit.builders import LOAD_BALANCER, PARENT
 from tests.unit.test_zone_stream import SOA, Pieces, api_rrset, body
 
 MANY = 60
+OURS = f"sovereign=t1.{PARENT} deployment=d1 written=0123456789abcdef"
 
 
 def name(number: int) -> str:
@@ -24,13 +25,24 @@ def name(number: int) -> str:
 
 
 class Server:
-    """A PowerDNS with one zone, which answers a read by name with the comments of other names besides."""
+    """A PowerDNS with one zone, which answers a read by name with the comments of other names besides.
 
-    def __init__(self, *, comments: int = 0, zone: httpx.Response | None = None, hosted: bool = True) -> None:
+    `searched` is whether its backend can be searched: then everything asked for is found, with this comment.
+    """
+
+    def __init__(
+        self,
+        *,
+        comments: int = 0,
+        zone: httpx.Response | None = None,
+        hosted: bool = True,
+        searched: bool = True,
+        comment: str = OURS,
+    ) -> None:
         self.asked: list[str] = []
         self._zone = zone
         self._comments = [api_rrset(f"c{number}") | {"records": []} for number in range(comments)]
-        self._hosted = hosted
+        self._hosted, self._searched, self._comment = hosted, searched, comment
 
     def client(self) -> PowerDNS:
         client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
@@ -41,7 +53,7 @@ class Server:
         kind = "search" if request.url.path.endswith("/search-data") else "name" if by_name else "zone"
         self.asked.append("metadata" if "rrsets" in request.url.params else kind)
         if kind == "search":
-            return httpx.Response(200, json=[])
+            return httpx.Response(200, json=self._found(**request.url.params) if self._hosted else [])
         if not self._hosted:
             return httpx.Response(404, text="Not Found")
         if by_name:
@@ -53,6 +65,14 @@ class Server:
             200, content=body(*(api_rrset(f"n{number}") for number in reversed(range(MANY)))), request=request
         )
 
+    def _found(self, q: str, object_type: str, **_: str) -> list[dict[str, Any]]:
+        if not self._searched:
+            return []
+        rrtype = "SOA" if q == PARENT else "A"
+        content = LOAD_BALANCER if object_type == "record" else self._comment
+        found = {"name": f"{q}.", "type": rrtype, "ttl": 60, "content": content, "zone": f"{PARENT}."}
+        return [found] * (SMALL if q == f"*.{PARENT}" else 1)
+
 
 async def read(server: Server, names: int) -> list[str]:
     found = await RRsetsAtNames(server.client()).served(PARENT, [name(number) for number in range(names)])
@@ -60,22 +80,52 @@ async def read(server: Server, names: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    ("names", "asked"),
+    [
+        pytest.param(2, ["search"] * 3 + ["search"] * 2, id="each name, the apex, and the comments of what is there"),
+        pytest.param(MANY, ["zone"], id="many scattered names"),
+    ],
+)
+async def test_names_are_searched_for_unless_they_are_many(names: int, asked: list[str]) -> None:
+    server = Server(comments=20_000)
+
+    assert await read(server, names) == [name(number) for number in range(names)]
+    assert server.asked == asked
+
+
+@pytest.mark.parametrize(
     ("names", "comments", "asked"),
     [
         pytest.param(1, 20_000, ["name"], id="the one name is read in any case"),
-        pytest.param(14, 100, ["name"] * 14, id="a Sovereign in a small zone"),
+        pytest.param(14, 100, ["name"] * 14, id="a small zone"),
         pytest.param(14, 2_000, ["name", "zone"], id="each further read would tell as many comments"),
-        pytest.param(50, 0, ["name"] * 50, id="a zone without comments"),
-        pytest.param(MANY, 0, ["zone"], id="many names in any zone"),
     ],
 )
-async def test_what_is_read_is_the_least(names: int, comments: int, asked: list[str]) -> None:
-    server = Server(comments=comments)
+async def test_where_comments_may_be_of_others_the_names_are_read_for_their_accounts(
+    names: int, comments: int, asked: list[str]
+) -> None:
+    server = Server(comments=comments, comment="asked for by Ada")
 
-    found = await read(server, names)
+    found = await RRsetsAtNames(server.client()).held(PARENT, [name(number) for number in range(names)])
 
-    assert server.asked == asked
-    assert found == [name(number) for number in range(names)]
+    assert [one for one in server.asked if one != "search"] == asked
+    assert [(rrset.name, rrset.comments[0].account) for rrset in found] == [
+        (name(number), "ada") for number in range(names)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "comments", "asked"),
+    [
+        pytest.param(3, 100, ["name"] * 4, id="a small zone"),
+        pytest.param(3, 20_000, ["name", "zone"], id="each further read would tell as many comments"),
+    ],
+)
+async def test_a_backend_that_can_not_be_searched_is_read_by_name(names: int, comments: int, asked: list[str]) -> None:
+    server = Server(comments=comments, searched=False)
+
+    assert await read(server, names) == [name(number) for number in range(names)]
+    assert [one for one in server.asked if one != "search"] == asked
 
 
 @pytest.mark.parametrize("names", [2, MANY])
