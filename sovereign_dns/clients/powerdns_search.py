@@ -97,7 +97,7 @@ class PowerDNSSearch:
             most = min(most * 20, AS_MANY_AS_THERE_ARE)  # all of it was of other zones, above or below
 
     async def finds_fewer_below(self, zone: str, most: int) -> bool:
-        """Whether so many records are not below a zone's apex, in whatever zone; of a guess's worth, as it says above."""
+        """Whether fewer records than that are below a zone's apex, in whatever zone: no more than a good guess."""
         found = await self._ask(f"*.{zone}", "record", most, f"looking whether zone {zone} is a small one")
         return len(found) < most
 
