@@ -120,7 +120,7 @@ async def _at_rest_and_under_load(worker: WorkerProcess, stack: Stack, starts: l
     pid = _pid(worker)
     await asyncio.sleep(SETTLING_SECONDS)
     idle = Memory.of(pid)
-    threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+    threads = len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 (a kernel's list, which blocks nobody)
     idle_cpu = await _idle_cpu(worker, pid)
     client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
     watching = asyncio.create_task(_watch(pid))
@@ -220,6 +220,6 @@ def _report(measured: Measured) -> Report:
         ],
         checked=[
             "Temporal itself saw the worker poll for each kind of task, at every start and while it was idle",
-            f"afterwards it provisioned {AT_ONCE} Sovereigns at once: each complete, with exactly its 14 records created",
+            f"afterwards it provisioned {AT_ONCE} Sovereigns at once: each complete, its 14 records created",
         ],
     )
