@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import dns.message
-import dns.rdatatype
-
 Note = Callable[[bytes], None]
 
 
@@ -21,7 +18,7 @@ class Call:
 
     Attributes:
         server: whom it was sent to.
-        what: the method and the path's class, or the question.
+        what: the method and the path's class, or that it is a question.
         began: when its first octets came.
         ended: when the last ones of its answer had come.
     """
@@ -115,40 +112,39 @@ class DNSRelay:
         host, port = address.rsplit(":", 1)
         self._behind = host, int(port)
         self._calls = calls
-        self._asking: set[asyncio.Task[object]] = set()
+        self._waiting: dict[bytes, tuple[Call, tuple[str, int]]] = {}
 
     async def __aenter__(self) -> Self:
         self._listening = await asyncio.start_server(self._relay_tcp, "127.0.0.1", 0)
-        place = self._listening.sockets[0].getsockname()
+        host, port = self._listening.sockets[0].getsockname()
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: _Questions(self), local_addr=place)
-        self.address = f"{place[0]}:{place[1]}"
+        self._clients, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._asked), (host, port))
+        self._servers, _ = await loop.create_datagram_endpoint(
+            lambda: _Datagrams(self._answered), remote_addr=self._behind
+        )
+        self.address = f"{host}:{port}"
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._listening.close()
-        self._transport.close()
+        self._clients.close()
+        self._servers.close()
 
-    def pass_on(self, query: bytes, client: tuple[str, int]) -> None:
-        """One question over UDP, from a socket of its own."""
-        call = self._noted(query)
+    def _asked(self, query: bytes, client: tuple[str, int]) -> None:
+        self._waiting[_id_and_question(query)] = self._noted(), client
+        self._servers.sendto(query)
 
-        def answered(answer: bytes) -> None:
+    def _answered(self, answer: bytes, _: tuple[str, int]) -> None:
+        if waiting := self._waiting.pop(_id_and_question(answer), None):
+            call, client = waiting
+            self._clients.sendto(answer, client)
             call.ended = time.time()
-            self._transport.sendto(answer, client)
 
-        loop = asyncio.get_running_loop()
-        asking = loop.create_datagram_endpoint(lambda: _OneQuestion(query, answered), remote_addr=self._behind)
-        task = asyncio.create_task(asking)
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
-
-    def _noted(self, query: bytes) -> Call:
-        question = dns.message.from_wire(query).question[0]
+    def _noted(self) -> Call:
         now = time.time()
-        call = Call(self._server, f"{question.name} {dns.rdatatype.to_text(question.rdtype)}", now, now)
+        call = Call(self._server, "questions", now, now)
         self._calls.append(call)
         return call
 
@@ -156,9 +152,8 @@ class DNSRelay:
         server, requests = await asyncio.open_connection(*self._behind)
         asked: list[Call] = []
 
-        def note(data: bytes) -> None:
-            if len(data) > 2:
-                asked.append(self._noted(data[2:]))
+        def note(_: bytes) -> None:
+            asked.append(self._noted())
 
         def answered(_: bytes) -> None:
             asked[-1].ended = time.time()
@@ -167,23 +162,17 @@ class DNSRelay:
             await asyncio.gather(_copy(client, requests, note), _copy(server, answers, answered))
 
 
-class _Questions(asyncio.DatagramProtocol):
-    def __init__(self, relay: DNSRelay) -> None:
-        self._relay = relay
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, received: Callable[[bytes, tuple[str, int]], None]) -> None:
+        self._received = received
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._relay.pass_on(data, addr)
+        self._received(data, addr)
 
 
-class _OneQuestion(asyncio.DatagramProtocol):
-    def __init__(self, query: bytes, answered: Note) -> None:
-        self._query = query
-        self._answered = answered
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        self._transport = transport
-        transport.sendto(self._query)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 (as asyncio calls it)
-        self._answered(data)
-        self._transport.close()
+def _id_and_question(message: bytes) -> bytes:
+    """By which an answer is known (RFC 1035 §4.1): the question's name is never compressed."""
+    end = 12
+    while end < len(message) and message[end]:
+        end += message[end] + 1
+    return message[:2] + message[12 : end + 5]

@@ -49,16 +49,21 @@ class TracedRun:
     steps: list[Task]
 
     @property
+    def proved(self) -> float:
+        """When nothing was left but to wait for the certificate."""
+        return max(step.ended for step in self.steps if step.what.split("/")[0] != "certificate-ready")
+
+    @property
     def covered(self) -> float:
         """The share of the run's time in which a task was in its queue, or under way."""
         spans = [(task.scheduled, task.ended) for task in (*self.workflow_tasks, *self.steps)]
         return total(spans) / (self.ended - self.began)
 
 
-def total(spans: Iterable[tuple[float, float]]) -> float:
-    """For how long at least one of the spans lasts."""
+def total(spans: Iterable[tuple[float, float]], end: float = float("inf")) -> float:
+    """For how long at least one of the spans lasts, up to the end."""
     seconds, until = 0.0, float("-inf")
-    for began, ended in sorted(spans):
+    for began, ended in sorted((min(began, end), min(ended, end)) for began, ended in spans):
         seconds += max(0.0, ended - max(began, until))
         until = max(until, ended)
     return seconds
