@@ -44,8 +44,8 @@ def measure() -> Report:
     return _report(run)
 
 
-def show() -> None:
-    """Traces one run, draws it, and prints it as a table."""
+def show() -> bool:
+    """Traces one run, draws it, and prints it as a table. A trace that is not sound raises."""
     console = Console(width=120)
     for table in measure().tables:
         shown = ShownTable(title=table.title, title_justify="left")
@@ -55,6 +55,7 @@ def show() -> None:
             shown.add_row(*row)
         console.print(shown)
     console.print(f"drawn: {PICTURE.relative_to(PROJECT)}")
+    return True
 
 
 def trace() -> TracedRun:
