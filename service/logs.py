@@ -37,7 +37,7 @@ def configure(level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
-    for chatty in ("httpx", "httpcore", "httpx2", "httpcore2", "aiohttp.access"):
+    for chatty in ("httpx", "httpcore", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Each failed attempt would be told twice, the second time with a stack trace that nobody needs:
     # `activities.classification` says what failed, for whom, and in which step.
