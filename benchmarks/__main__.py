@@ -3,6 +3,8 @@
 `make bench ARGS=stampede`: many Sovereigns wait for a PowerDNS that is away, and it comes back.
 
 `make bench ARGS=audit`: an audit of a zone with 50,000 rrsets and 40 findings among them.
+
+`make bench ARGS=simulate`: what fleets of any size need, from measured unit costs.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks import audit, stampede
+from benchmarks.simulation import page
 from benchmarks.verification_round import ROUND_TRIP_SECONDS, SERVERS, ask_round, distant_resolvers
 from devstack.ports import Ports
 from devstack.stack import Stack
@@ -112,11 +115,14 @@ def main() -> int:
     measurements = parser.add_subparsers(dest="measurement")
     stampede.add_arguments(measurements.add_parser("stampede", help=stampede.__doc__))
     audit.add_arguments(measurements.add_parser("audit", help=audit.__doc__))
+    page.add_arguments(measurements.add_parser("simulate", help=page.__doc__))
     arguments = parser.parse_args()
     if arguments.measurement == "stampede":
         return 0 if stampede.show(stampede.scenes(arguments)) else 1
     if arguments.measurement == "audit":
         return 0 if audit.show(arguments) else 1
+    if arguments.measurement == "simulate":
+        return 0 if page.show(arguments) else 1
     _latencies(arguments.count)
     return 0
 

@@ -20,7 +20,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks import audit
-from benchmarks.planted_zones import POOL, Planted, Row, planted, write
+from benchmarks.planted_zones import POOL, Planted, planted, write
 from benchmarks.report import CheckFailedError, Report, Table
 from benchmarks.stampede import RATE
 from devstack.child_process import ChildProcess
@@ -133,7 +133,7 @@ def _powerdns(size: int) -> Samples:
 
 def _calls(api: httpx.Client, size: int) -> Samples:
     def search(turn: int) -> None:
-        query = {"q": f"*s{turn % 7}.{POOL}", "object_type": "all", "max": 1000}
+        query: dict[str, str | int] = {"q": f"*s{turn % 7}.{POOL}", "object_type": "all", "max": 1000}
         answer = api.get("/search-data", params=query)
         if sum(found["object_type"] == "record" for found in answer.json()) < PER_SOVEREIGN:
             raise CheckFailedError(f"a search of {size} rrsets found too little: {answer.text[:200]}")
@@ -216,14 +216,7 @@ def _kind(method: str, path: str) -> str:
 async def _provisionings() -> Samples:
     with tempfile.TemporaryDirectory() as state, _stack(Path(state)) as stack:
         client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
-        key = (Path(state) / "secrets" / "powerdns-api-key").read_text(encoding="utf-8").strip()
-        base = f"{stack.powerdns.api_url}/api/v1/servers/localhost"
-        with httpx.Client(base_url=base, headers={"X-API-Key": key}, timeout=60) as api:
-            for number in range(10):
-                body = {"name": f"z{number}.works.", "kind": "Native", "nameservers": ["ns1.openova.io."]}
-                api.post("/zones", json=body | {"dnssec": True}).raise_for_status()
-            write(_one_zone(ROUNDS_DATABASE), api, stack.powerdns.folder() / "pdns.sqlite3")
-            api.put(f"/zones/{POOL}./rectify").raise_for_status()
+        _plant(stack)
         await _run(client, [f"warm{number}.z{number}.works" for number in range(10)])
         samples = await _rounds(client, stack)
         for number, crowd in enumerate(CROWDS):
@@ -233,12 +226,26 @@ async def _provisionings() -> Samples:
         return samples
 
 
+def _plant(stack: Stack) -> None:
+    """Ten empty zones, and one with many Sovereigns."""
+    base = f"{stack.powerdns.api_url}/api/v1/servers/localhost"
+    with httpx.Client(base_url=base, headers={"X-API-Key": _key(stack)}, timeout=60) as api:
+        for number in range(10):
+            body = {"name": f"z{number}.works.", "kind": "Native", "nameservers": ["ns1.openova.io."]}
+            api.post("/zones", json=body | {"dnssec": True}).raise_for_status()
+        write(_one_zone(ROUNDS_DATABASE), api, stack.powerdns.folder() / "pdns.sqlite3")
+        api.put(f"/zones/{POOL}./rectify").raise_for_status()
+
+
+def _key(stack: Stack) -> str:
+    return Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
+
+
 @contextmanager
 def _stack(state: Path) -> Iterator[Stack]:
     ports = Ports.free()
     stack = Stack(state, ports, simulators=False, settings={RATE: str(UNPACED)})
-    key = (state / "secrets" / "powerdns-api-key").read_text(encoding="utf-8").strip()
-    stack.powerdns = _Telling(stack.state, ports.powerdns_dns, ports.powerdns_api, key)
+    stack.powerdns = _Telling(stack.state, ports.powerdns_dns, ports.powerdns_api, _key(stack))
     os.environ.update(stack.environment())
     with stack:
         yield stack
@@ -315,9 +322,8 @@ def _cpu(process: ChildProcess) -> float:
 
 def _questions(stack: Stack) -> float:
     """DNS questions that PowerDNS has got."""
-    key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
     url = f"{stack.powerdns.api_url}/api/v1/servers/localhost/statistics"
-    statistics_ = httpx.get(url, headers={"X-API-Key": key}).json()
+    statistics_ = httpx.get(url, headers={"X-API-Key": _key(stack)}).json()
     wanted = {"udp-queries", "tcp-queries"}
     return sum(float(item["value"]) for item in statistics_ if item["name"] in wanted)
 
@@ -326,7 +332,7 @@ def _persistence(stack: Stack) -> float:
     """Operations on Temporal's database."""
     command = stack.temporal.command()
     port = command[command.index("--metrics-port") + 1]
-    page: str = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()  # noqa: S310 (ours)
+    page: str = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
     lines = [line for line in page.splitlines() if line.startswith("persistence_requests")]
     if not lines:
         raise CheckFailedError("Temporal's metrics count no operations on its database")

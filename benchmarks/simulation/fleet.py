@@ -1,19 +1,29 @@
 """A fleet that provisions: every Sovereign as a process that passes through the queues that the real one meets."""
 
 import heapq
+import json
 import random
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import simpy
 
 from benchmarks.simulation.measured import Measured
-from benchmarks.unit_costs import PER_SOVEREIGN, ROUNDS_DATABASE
+from benchmarks.unit_costs import PER_SOVEREIGN, ROUNDS_DATABASE, batch
+from sovereign_dns.settings import Settings
+from worker import POWERDNS_ACTIVITIES_AT_ONCE
 
 PARTS = 4
 """A Sovereign's CPU comes in so many parts, between its waits: before and after each step on PowerDNS, and at the end.
 Assumed to be equal; what all of them take together does not depend on it."""
+
+MOST_BYTES = 1_000_000
+"""Of one PATCH's body, as group commit bounds it."""
+
+MOST_RRSETS = MOST_BYTES * PER_SOVEREIGN // len(json.dumps(batch("size", 1)))
+
+PACE: float = Settings.model_fields["sovereign_dns_powerdns_activities_per_second"].default
 
 Waits = Generator[simpy.Event, object, None]
 
@@ -53,9 +63,9 @@ class Fleet:
     powerdns_cores: int = 4
     writers: int = 1
     group_commit: bool = True
-    most_rrsets: int = 1_400
-    slots: int = 8
-    paced_per_second: float = 20
+    most_rrsets: int = MOST_RRSETS
+    slots: int = POWERDNS_ACTIVITIES_AT_ONCE
+    paced_per_second: float = PACE
     searches: float = 3
     questions: int = PER_SOVEREIGN + 1
     questions_per_second: float | None = None
@@ -70,7 +80,7 @@ class Played:
     written_after: list[float] = field(default_factory=list)
     ended_after: list[float] = field(default_factory=list)
     patches: list[tuple[int, float, float, int]] = field(default_factory=list)
-    busy: Counter[str] = field(default_factory=Counter)
+    busy: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Seconds that each kind of place was busy or, of what is paced, would have to take."""
     places: dict[str, int] = field(default_factory=dict)
 
@@ -85,7 +95,7 @@ class Played:
 
 
 class Places:
-    """Places that serve in the order of arrival. A client knows at once when it will be served: no event but its end."""
+    """Places that serve in the order of arrival: at its arrival a client knows when it will have been served."""
 
     def __init__(self, env: simpy.Environment, number: int) -> None:
         self._env = env

@@ -21,34 +21,31 @@ class NotMeasuredError(Exception):
     """A figure that the model needs was never measured; the message says which one, and how to measure it."""
 
 
-def quantile(values: Sequence[float], at: float) -> float:
-    """The value below which that part of the measured ones lies; between two of them, the line through both."""
-    ordered = sorted(values)
+def quantile(ordered: Sequence[float], at: float) -> float:
+    """The value below which that part of the measured ones lies; between two of them, the line through both.
+
+    They come in their order, the smallest first.
+    """
     place = at * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-@dataclass(frozen=True)
 class BySize:
     """Seconds by a size. Between measured sizes, and beyond the biggest, a line; below the smallest, the smallest's."""
 
-    points: Mapping[int, Sequence[float]]
-
-    @property
-    def measured_to(self) -> int:
-        """The biggest size that was measured: beyond it everything is drawn along the last line."""
-        return max(self.points)
+    def __init__(self, points: Mapping[int, Sequence[float]]) -> None:
+        self._sizes = sorted(points)
+        self._ordered = [sorted(points[size]) for size in self._sizes]
 
     def draw(self, size: float, at: float) -> float:
         """The seconds at this size, at one quantile of what was measured at the sizes beside it."""
-        sizes = sorted(self.points)
-        if len(sizes) == 1 or size <= sizes[0]:
-            return quantile(self.points[sizes[0]], at)
-        right = min(bisect_right(sizes, size), len(sizes) - 1)
-        low, high = sizes[right - 1], sizes[right]
-        at_low, at_high = quantile(self.points[low], at), quantile(self.points[high], at)
+        if len(self._sizes) == 1 or size <= self._sizes[0]:
+            return quantile(self._ordered[0], at)
+        right = min(bisect_right(self._sizes, size), len(self._sizes) - 1)
+        low, high = self._sizes[right - 1], self._sizes[right]
+        at_low, at_high = quantile(self._ordered[right - 1], at), quantile(self._ordered[right], at)
         # Noise must not make the bigger size the cheaper one.
         return at_low + max(at_high - at_low, 0.0) * (size - low) / (high - low)
 
@@ -61,6 +58,9 @@ class PatchTimes:
 
     def draw(self, zone_rrsets: float, rrsets: float, at: float) -> float:
         """As `BySize`, in both directions."""
+        smallest = min(self.by_batch)
+        if rrsets <= smallest:
+            return self.by_batch[smallest].draw(zone_rrsets, at)
         across = {batch: [by_zone.draw(zone_rrsets, at)] for batch, by_zone in self.by_batch.items()}
         return BySize(across).draw(rrsets, at)
 
