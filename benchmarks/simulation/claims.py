@@ -62,7 +62,7 @@ def _validation(measured: Measured) -> tuple[Table, list[Goal]]:
             crowd.rrsets_before,
             shared_cores=CORES_HERE,
             paced_per_second=UNPACED,
-            searches=measured.count("search requests per Sovereign"),
+            searches=measured.scans,
         )
         played = [checked(fleet, measured, seed) for seed in SEEDS]
         predicted = sorted(p.seconds for p in played)[len(played) // 2]
@@ -102,7 +102,7 @@ def _one_zone(measured: Measured) -> tuple[list[Table], list[Plot]]:
         alone = checked(replace(free, group_commit=False), measured)
         together = checked(free, measured)
         children = checked(replace(free, zones=n), measured)
-        today = checked(replace(Fleet(n, 1, written_before=True), searches=_searches(measured)), measured)
+        today = checked(replace(Fleet(n, 1, written_before=True), searches=measured.scans), measured)
         rectify = measured.patch.draw(n * PER_SOVEREIGN, PER_SOVEREIGN, 0.5)
         each = children.busy["PowerDNS' writer"] / n
         rows.append(
@@ -161,17 +161,13 @@ def _writing(played: Played) -> float:
     return max(end for _, _, end, _ in played.patches) - min(start for _, start, _, _ in played.patches)
 
 
-def _searches(measured: Measured) -> float:
-    return measured.count("search requests per Sovereign")
-
-
 def _fleet(measured: Measured) -> Table:
     """A rerun of all, in child zones; each row removes what has bound the one before."""
     now = Fleet(
         sovereigns=ALL,
         zones=ALL,
         written_before=True,
-        searches=_searches(measured),
+        searches=measured.scans,
         questions=QUESTIONS,
         questions_per_second=limits.GOOGLE.figure,
     )

@@ -93,6 +93,11 @@ class Measured:
         return statistics.median(self.samples.get(name) or [0.0])
 
     @property
+    def scans(self) -> float:
+        """How many searches of one Sovereign look through the whole database: all but those among the zones' names."""
+        return sum(self.count(f"{kind} search requests per Sovereign") for kind in ("record", "comment", "all"))
+
+    @property
     def patch(self) -> PatchTimes:
         """What PATCHes take."""
         by_batch = {}
@@ -107,7 +112,7 @@ class Measured:
 
     @property
     def search(self) -> BySize:
-        """What a search takes, by all rrsets of the server's database."""
+        """What a search among all records takes, by all rrsets of the server's database."""
         return BySize({size: self.of(search_key(size)) for size in ZONE_SIZES})
 
 

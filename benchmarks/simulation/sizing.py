@@ -50,9 +50,15 @@ def _unit_costs(measured: Measured) -> Table:
         ["Temporal's CPU (embedded server, SQLite)", _ms(measured.median("Temporal CPU per Sovereign")), "measured"],
         ["PowerDNS' CPU", _ms(measured.median("PowerDNS CPU per Sovereign")), "measured"],
         [
-            "requests to PowerDNS: PATCHes, searches, other reads",
-            ", ".join(
-                rounded(measured.count(f"{kind} requests per Sovereign")) for kind in ("PATCH", "search", "read")
+            "requests to PowerDNS: PATCHes; searches among records and comments; among zones; other reads",
+            "; ".join(
+                rounded(figure)
+                for figure in (
+                    measured.count("PATCH requests per Sovereign"),
+                    measured.scans,
+                    measured.count("zone search requests per Sovereign"),
+                    measured.count("other GET requests per Sovereign"),
+                )
             ),
             "measured",
         ],
@@ -133,7 +139,7 @@ def bottlenecks(measured: Measured, sovereigns: int) -> list[Bottleneck]:
     """How long each place takes a rerun of all in the smallest installation, each alone; the slowest first."""
     rrsets = sovereigns * PER_SOVEREIGN
     worker, temporal = (measured.median(f"{name} CPU per Sovereign") for name in ("worker", "Temporal"))
-    searches = measured.count("search requests per Sovereign")
+    searches = measured.scans
     search = measured.search.draw(rrsets, 0.5)
     together = SMALLEST.most_rrsets
     patch = measured.patch.draw(rrsets, min(rrsets, together), 0.5)
@@ -208,7 +214,7 @@ def _within_an_hour(measured: Measured) -> Table:
 
 def _servers(measured: Measured, sovereigns: int) -> int:
     """The fewest PowerDNS whose cores do the searches of their share of all in time."""
-    searches = measured.count("search requests per Sovereign")
+    searches = measured.scans
     servers = 1
     while servers < sovereigns:
         share = sovereigns / servers
