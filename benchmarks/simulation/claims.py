@@ -15,7 +15,7 @@ CORES_HERE = 2
 ALLOWED_ERROR = 0.35
 """By which a prediction may miss a measured case."""
 
-ONE_ZONE = (10, 100, 1_000, 3_000, 10_000, 30_000)
+ONE_ZONE = (10, 100, 1_000, 3_000, 10_000)
 MINUTES = (1, 10)
 ALL = 100_000
 

@@ -14,8 +14,8 @@ from benchmarks.unit_costs import PER_SOVEREIGN, ROUNDS_DATABASE, batch
 from sovereign_dns.settings import Settings
 from worker import POWERDNS_ACTIVITIES_AT_ONCE
 
-PARTS = 4
-"""A Sovereign's CPU comes in so many parts, between its waits: before and after each step on PowerDNS, and at the end.
+PARTS = 3
+"""A Sovereign's CPU comes in so many parts, between its waits: before each step on PowerDNS, and after its proof.
 Assumed to be equal; what all of them take together does not depend on it."""
 
 MOST_BYTES = 1_000_000
@@ -177,7 +177,6 @@ class Simulation:
         yield from self._think(worker, *cpu)
         yield from self._step_on_powerdns(worker, zone, writes=True)
         self.played.written_after.append(self._env.now)
-        yield from self._think(worker, *cpu)
         if self._fleet.questions_per_second:
             seconds = self._fleet.questions / self._fleet.questions_per_second
             yield self._serve("resolvers' limit", self._resolvers, seconds)
