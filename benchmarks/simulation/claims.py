@@ -1,0 +1,194 @@
+"""What the simulation is asked: whether it predicts what was measured, and then what nobody can measure here."""
+
+from dataclasses import replace
+
+from benchmarks.report import Goal, Plot, Report, Table
+from benchmarks.simulation import limits
+from benchmarks.simulation.fleet import Fleet, Played, play
+from benchmarks.simulation.measured import Measured, rounded, span
+from benchmarks.simulation.sizing import QUESTIONS
+from benchmarks.unit_costs import CROWDS, PER_SOVEREIGN, UNPACED
+
+CORES_HERE = 2
+"""Of the machine on which the crowds were measured."""
+
+ALLOWED_ERROR = 0.35
+"""By which a prediction may miss a measured case."""
+
+ONE_ZONE = (10, 100, 1_000, 3_000, 10_000)
+MINUTES = (1, 10)
+ALL = 100_000
+
+SEEDS = (1, 2, 3)
+
+
+def simulate(measured: Measured) -> Report:
+    """Validates the model, and has it check the two claims."""
+    validated, goals = _validation(measured)
+    one_zone, plots = _one_zone(measured)
+    fleet = _fleet(measured)
+    return Report(
+        number="simulation",
+        title="Fleets that nobody can measure here",
+        about="Every Sovereign passes the queues that the real one meets; the times are drawn from measured ones.",
+        tables=[validated, *one_zone, fleet],
+        goals=goals,
+        checked=["every Sovereign ends", "no two PATCHes of a zone overlap"],
+        plots=plots,
+    )
+
+
+def checked(fleet: Fleet, measured: Measured, seed: int = 1) -> Played:
+    """A play whose own result is checked."""
+    played = play(fleet, measured, seed)
+    if len(played.ended_after) != fleet.sovereigns or len(played.written_after) != fleet.sovereigns:
+        raise AssertionError(f"{len(played.ended_after)} of {fleet.sovereigns} Sovereigns have ended")
+    ends: dict[int, float] = {}
+    for zone, start, end, _ in sorted(played.patches, key=lambda patch: patch[1]):
+        if start < ends.get(zone, 0.0):
+            raise AssertionError(f"two PATCHes of zone {zone} overlap at {start}")
+        ends[zone] = end
+    return played
+
+
+def _validation(measured: Measured) -> tuple[Table, list[Goal]]:
+    rows, goals = [], []
+    for crowd in CROWDS:
+        if not (samples := measured.samples.get(crowd.key)):
+            continue
+        fleet = Fleet(
+            crowd.sovereigns,
+            crowd.zones,
+            crowd.rrsets_before,
+            shared_cores=CORES_HERE,
+            paced_per_second=UNPACED,
+            searches=measured.scans,
+        )
+        played = [checked(fleet, measured, seed) for seed in SEEDS]
+        predicted = sorted(p.seconds for p in played)[len(played) // 2]
+        real = samples[-1]
+        error = predicted / real - 1
+        where = f"{crowd.zones} zones" if crowd.zones > 1 else f"one zone of {crowd.rrsets_before:,} rrsets"
+        case = f"{crowd.sovereigns} at once into {where}"
+        rows.append([case, span(real), span(predicted), f"{error:+.0%}", played[0].bound_by])
+        goals.append(
+            Goal(
+                text=f"predicts {case} within {ALLOWED_ERROR:.0%}",
+                figure=f"{error:+.0%}",
+                met=abs(error) <= ALLOWED_ERROR,
+                reason="" if abs(error) <= ALLOWED_ERROR else "what the model leaves out counts here",
+            )
+        )
+    title = "The model against what was measured: seconds until all are complete, one worker, all on one machine"
+    return Table(title, ["case", "measured", "predicted", "error", "bound by"], rows), goals
+
+
+def _one_zone(measured: Measured) -> tuple[list[Table], list[Plot]]:
+    """Only the writes: as many workers as it takes, and nothing paced."""
+    rows, series = [], {"one after the other": [], "group commit": [], "child zones": []}  # type: ignore[var-annotated]
+    most = dict.fromkeys(MINUTES, 0)
+    for n in ONE_ZONE:
+        free = Fleet(
+            sovereigns=n,
+            zones=1,
+            written_before=True,
+            workers=n,
+            temporal_cores=n,
+            powerdns_cores=n,
+            paced_per_second=1e6,
+            searches=0,
+            slots=1,
+        )
+        alone = checked(replace(free, group_commit=False), measured)
+        together = checked(free, measured)
+        children = checked(replace(free, zones=n), measured)
+        today = checked(replace(Fleet(n, 1, written_before=True), searches=measured.scans), measured)
+        rectify = measured.patch.draw(n * PER_SOVEREIGN, PER_SOVEREIGN, 0.5)
+        each = children.busy["PowerDNS' writer"] / n
+        rows.append(
+            [
+                f"{n:,}",
+                f"{n * PER_SOVEREIGN:,}",
+                span(rectify),
+                span(_writing(alone)),
+                rounded(_writing(alone) / (rectify * n)),
+                span(_writing(together)),
+                f"{len(together.patches):,}",
+                rounded(_writing(together) / (rectify * len(together.patches))),
+                span(_writing(children)),
+                span(each),
+                f"{span(max(today.written_after))}, {len(today.patches):,} PATCHes; {today.bound_by}",
+            ]
+        )
+        for name, played in zip(series, (alone, together, children), strict=True):
+            series[name].append((float(n), _writing(played)))
+        for minutes in MINUTES:
+            if _writing(together) <= 60 * minutes:
+                most[minutes] = n
+    columns = [
+        "Sovereigns",
+        "rrsets in the zone",
+        "one rectify",
+        "one PATCH after the other",
+        "… ÷ (rectify × Sovereigns)",
+        "group commit",
+        "its PATCHes",
+        "… ÷ (rectify × PATCHes)",
+        "child zones",
+        "… each write",
+        "one worker, as it is set by default",
+    ]
+    title = "All Sovereigns of one zone are written anew after an outage"
+    said = Table(
+        "How many Sovereigns one zone may hold, so that group commit writes all of them in time (of those simulated)",
+        ["within", "Sovereigns"],
+        [[f"{minutes} min", f"{most[minutes]:,}"] for minutes in MINUTES],
+    )
+    plot = Plot(
+        name="scaling-one-zone",
+        title="Until all Sovereigns of one zone are written (simulated)",
+        x="Sovereigns",
+        y="seconds",
+        series=series,
+        log_x=True,
+        log_y=True,
+    )
+    return [Table(title, columns, rows), said], [plot]
+
+
+def _writing(played: Played) -> float:
+    """From the first PATCH's start to the last one's end."""
+    return max(end for _, _, end, _ in played.patches) - min(start for _, start, _, _ in played.patches)
+
+
+def _fleet(measured: Measured) -> Table:
+    """A rerun of all, in child zones; each row removes what has bound the one before."""
+    now = Fleet(
+        sovereigns=ALL,
+        zones=ALL,
+        written_before=True,
+        searches=measured.scans,
+        questions=QUESTIONS,
+        questions_per_second=limits.GOOGLE.figure,
+    )
+    scenes = {
+        "one worker, one PowerDNS, one address": now,
+        "… 50 workers": (wide := replace(now, workers=50)),
+        "… 32 PowerDNS, a task queue each": (sharded := replace(wide, powerdns_servers=32)),
+        "… verifiers at 4 addresses": (regional := replace(sharded, egress_addresses=4)),
+        "… 32 cores for Temporal": replace(regional, temporal_cores=32),
+    }
+    rows = []
+    for scene, fleet in scenes.items():
+        played = checked(fleet, measured)
+        used = sorted(played.places, key=lambda place: -played.used(place))[:3]
+        rows.append(
+            [
+                scene,
+                span(played.seconds),
+                rounded(60 * ALL / played.seconds),
+                "; ".join(f"{place} {played.used(place):.0%}" for place in used),
+            ]
+        )
+    title = f"A rerun of {ALL:,} Sovereigns, each with a zone of its own: how long, and what bounds it"
+    return Table(title, ["installation", "until all are complete", "a minute", "busiest places"], rows)

@@ -1,0 +1,244 @@
+"""A fleet that provisions: every Sovereign as a process that passes through the queues that the real one meets."""
+
+import heapq
+import json
+import random
+from collections import defaultdict
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import simpy
+
+from benchmarks.simulation.measured import Measured
+from benchmarks.unit_costs import PER_SOVEREIGN, ROUNDS_DATABASE, batch
+from sovereign_dns.settings import Settings
+from worker import POWERDNS_ACTIVITIES_AT_ONCE
+
+PARTS = 3
+"""A Sovereign's CPU comes in so many parts, between its waits: before each step on PowerDNS, and after its proof.
+Assumed to be equal; what all of them take together does not depend on it."""
+
+MOST_BYTES = 1_000_000
+"""Of one PATCH's body, as group commit bounds it."""
+
+MOST_RRSETS = MOST_BYTES * PER_SOVEREIGN // len(json.dumps(batch("size", 1)))
+
+PACE: float = Settings.model_fields["sovereign_dns_powerdns_activities_per_second"].default
+
+Waits = Generator[simpy.Event, object, None]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What there is, and how many come at once.
+
+    Attributes:
+        sovereigns: all of which start at the same moment.
+        zones: among which they are spread evenly.
+        rrsets_before: of others, in each zone.
+        written_before: whether their own rrsets are in the zones already, as where all get a new address.
+        shared_cores: of one machine that everything runs on; None where each part has its own.
+        temporal_cores: of its servers together.
+        powerdns_servers: each with its own database, and its share of the zones.
+        powerdns_cores: of each server.
+        writers: PATCHes of different zones that one server takes at once.
+        group_commit: whether what waits for a zone goes in one PATCH.
+        most_rrsets: in one PATCH.
+        slots: steps on PowerDNS that one worker has under way at once.
+        paced_per_second: steps on one PowerDNS' task queue.
+        searches: that look through a whole database, for one Sovereign.
+        questions: to each resolver, for one Sovereign.
+        questions_per_second: that one resolver takes from one address; None: unlimited.
+        egress_addresses: from which resolvers are asked.
+    """
+
+    sovereigns: int
+    zones: int
+    rrsets_before: int = 0
+    written_before: bool = False
+    workers: int = 1
+    shared_cores: int | None = None
+    temporal_cores: int = 8
+    powerdns_servers: int = 1
+    powerdns_cores: int = 4
+    writers: int = 1
+    group_commit: bool = True
+    most_rrsets: int = MOST_RRSETS
+    slots: int = POWERDNS_ACTIVITIES_AT_ONCE
+    paced_per_second: float = PACE
+    searches: float = 3
+    questions: int = PER_SOVEREIGN + 1
+    questions_per_second: float | None = None
+    egress_addresses: int = 1
+
+
+@dataclass
+class Played:
+    """What happened. `patches` tells zone, start, end and rrsets of each."""
+
+    seconds: float = 0.0
+    written_after: list[float] = field(default_factory=list)
+    ended_after: list[float] = field(default_factory=list)
+    patches: list[tuple[int, float, float, int]] = field(default_factory=list)
+    busy: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Seconds that each kind of place was busy or, of what is paced, would have to take."""
+    places: dict[str, int] = field(default_factory=dict)
+
+    def used(self, name: str) -> float:
+        """The part of all the time in which a kind of place was busy."""
+        return self.busy[name] / (self.places[name] * self.seconds)
+
+    @property
+    def bound_by(self) -> str:
+        """The place that was busy the most."""
+        return max(self.places, key=self.used)
+
+
+class Places:
+    """Places that serve in the order of arrival: at its arrival a client knows when it will have been served."""
+
+    def __init__(self, env: simpy.Environment, number: int) -> None:
+        self._env = env
+        self.free_at = [0.0] * number
+
+    def end_of(self, seconds: float, *also: "Places") -> simpy.Event:
+        """Its end, where the first free place serves it for so long, and one of each of the others with it."""
+        start = max(self._env.now, *(places.free_at[0] for places in (self, *also)))
+        for places in (self, *also):
+            heapq.heapreplace(places.free_at, start + seconds)
+        return self._env.timeout(start + seconds - self._env.now)
+
+
+class _Zone:
+    """A zone, its writer, and what waits for it."""
+
+    def __init__(self, number: int, rrsets: int) -> None:
+        self.number = number
+        self.rrsets = rrsets
+        self.waiting: list[simpy.Event] = []
+        self.is_written = False
+
+
+class Simulation:
+    """One play of a fleet. For the same seed it always goes the same way."""
+
+    def __init__(self, fleet: Fleet, measured: Measured, seed: int = 1) -> None:
+        self._fleet = fleet
+        self._random = random.Random(seed)  # noqa: S311 (it draws from measurements, and keeps no secret)
+        self._patch, self._search = measured.patch, measured.search
+        self._worker_cpu = measured.of("worker CPU per Sovereign")
+        self._temporal_cpu = measured.of("Temporal CPU per Sovereign")
+        self._powerdns_cpu = measured.of("PowerDNS CPU per Sovereign")
+        self._env = env = simpy.Environment()
+        self._machine = Places(env, fleet.shared_cores) if fleet.shared_cores else None
+        self._workers = [Places(env, 1) for _ in range(fleet.workers)]
+        self._slots = [simpy.Resource(env, fleet.slots) for _ in range(fleet.workers)]
+        self._temporal = Places(env, fleet.temporal_cores)
+        self._servers = [Places(env, fleet.powerdns_cores) for _ in range(fleet.powerdns_servers)]
+        self._writers = [simpy.Resource(env, fleet.writers) for _ in range(fleet.powerdns_servers)]
+        self._paces = [Places(env, 1) for _ in range(fleet.powerdns_servers)]
+        self._resolvers = Places(env, fleet.egress_addresses)
+        share = -(-fleet.sovereigns // fleet.zones) * PER_SOVEREIGN if fleet.written_before else 0
+        self._zones = [_Zone(number, fleet.rrsets_before + share) for number in range(fleet.zones)]
+        self._databases = [0] * fleet.powerdns_servers
+        for zone in self._zones:
+            self._databases[self._server(zone)] += zone.rrsets
+        self.played = Played()
+
+    def play(self) -> Played:
+        """Until the last one has ended."""
+        fleet, played = self._fleet, self.played
+        for number in range(fleet.sovereigns):
+            self._env.process(self._sovereign(number))
+        self._env.run()
+        played.seconds = max(played.ended_after)
+        played.places = {
+            "workers' CPU": fleet.workers,
+            "Temporal's CPU": fleet.temporal_cores,
+            "PowerDNS' CPU": fleet.powerdns_servers * fleet.powerdns_cores,
+            "PowerDNS' writer": min(fleet.powerdns_servers * fleet.writers, fleet.zones),
+            "pace of PowerDNS' task queue": fleet.powerdns_servers,
+        }
+        if fleet.questions_per_second:
+            played.places["resolvers' limit"] = fleet.egress_addresses
+        if fleet.shared_cores:
+            played.places["the machine's CPU"] = fleet.shared_cores
+        return played
+
+    def _server(self, zone: _Zone) -> int:
+        return zone.number % self._fleet.powerdns_servers
+
+    def _sovereign(self, number: int) -> Waits:
+        worker = number % self._fleet.workers
+        zone = self._zones[number % self._fleet.zones]
+        cpu = self._random.choice(self._worker_cpu) / PARTS, self._random.choice(self._temporal_cpu) / PARTS
+        yield from self._think(worker, *cpu)
+        yield from self._step_on_powerdns(worker, zone, writes=False)
+        yield from self._think(worker, *cpu)
+        yield from self._step_on_powerdns(worker, zone, writes=True)
+        self.played.written_after.append(self._env.now)
+        if self._fleet.questions_per_second:
+            seconds = self._fleet.questions / self._fleet.questions_per_second
+            yield self._serve("resolvers' limit", self._resolvers, seconds)
+        yield from self._think(worker, *cpu)
+        self.played.ended_after.append(self._env.now)
+
+    def _think(self, worker: int, of_worker: float, of_temporal: float) -> Waits:
+        yield self._serve("Temporal's CPU", self._temporal, of_temporal, on_machine=True)
+        yield self._serve("workers' CPU", self._workers[worker], of_worker, on_machine=True)
+
+    def _serve(self, name: str, places: Places, seconds: float, *, on_machine: bool = False) -> simpy.Event:
+        self.played.busy[name] += seconds
+        if not (on_machine and self._machine):
+            return places.end_of(seconds)
+        self.played.busy["the machine's CPU"] += seconds
+        return places.end_of(seconds, self._machine)
+
+    def _step_on_powerdns(self, worker: int, zone: _Zone, *, writes: bool) -> Waits:
+        server = self._server(zone)
+        yield self._serve("pace of PowerDNS' task queue", self._paces[server], 1 / self._fleet.paced_per_second)
+        with self._slots[worker].request() as slot:
+            yield slot
+            if not writes:
+                return
+            yield self._serve("PowerDNS' CPU", self._servers[server], self._answering(server), on_machine=True)
+            written = self._env.event()
+            zone.waiting.append(written)
+            if not zone.is_written:
+                zone.is_written = True
+                self._env.process(self._write(zone))
+            yield written
+
+    def _answering(self, server: int) -> float:
+        """CPU for one Sovereign's reads and DNS questions, as measured, less and more for another size of database."""
+        at = self._random.random()
+        more = self._search.draw(self._databases[server], at) - self._search.draw(ROUNDS_DATABASE, at)
+        return max(self._random.choice(self._powerdns_cpu) + self._fleet.searches * more, 0.0)
+
+    def _write(self, zone: _Zone) -> Waits:
+        """One PATCH after the other, until nothing waits. What comes while one waits for its turn goes with it."""
+        fleet, server = self._fleet, self._server(zone)
+        most = max(fleet.most_rrsets // PER_SOVEREIGN, 1) if fleet.group_commit else 1
+        while zone.waiting:
+            with self._writers[server].request() as turn:
+                yield turn
+                together, zone.waiting = zone.waiting[:most], zone.waiting[most:]
+                yield from self._send(zone, server, len(together) * PER_SOVEREIGN)
+            for written in together:
+                written.succeed()
+        zone.is_written = False
+
+    def _send(self, zone: _Zone, server: int, rrsets: int) -> Waits:
+        start = self._env.now
+        seconds = self._patch.draw(zone.rrsets, rrsets, self._random.random())
+        self.played.busy["PowerDNS' writer"] += seconds
+        yield self._serve("PowerDNS' CPU", self._servers[server], seconds, on_machine=True)
+        self.played.patches.append((zone.number, start, self._env.now, rrsets))
+        if not self._fleet.written_before:
+            zone.rrsets += rrsets
+            self._databases[server] += rrsets
+
+
+def play(fleet: Fleet, measured: Measured, seed: int = 1) -> Played:
+    """What happens when so many start at once."""
+    return Simulation(fleet, measured, seed).play()

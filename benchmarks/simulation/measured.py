@@ -1,0 +1,148 @@
+"""What was measured, to draw from: each draw is a measured value, or lies between those of the next sizes."""
+
+import json
+import math
+import statistics
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.unit_costs import BATCHES, PER_SOVEREIGN, ZONE_SIZES, patch_key, search_key
+
+MEASURED = Path("docs/benchmarks/measured.json")
+"""All benchmarks' runs, as `make bench` writes them."""
+
+COSTS = Path("docs/benchmarks/costs.json")
+"""The unit costs alone, as `make bench ARGS="simulate --measure"` writes them."""
+
+
+class NotMeasuredError(Exception):
+    """A figure that the model needs was never measured; the message says which one, and how to measure it."""
+
+
+def quantile(ordered: Sequence[float], at: float) -> float:
+    """The value below which that part of the measured ones lies; between two of them, the line through both.
+
+    They come in their order, the smallest first.
+    """
+    place = at * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+class BySize:
+    """Seconds by a size. Between measured sizes, and beyond the biggest, a line; below the smallest, the smallest's."""
+
+    def __init__(self, points: Mapping[int, Sequence[float]]) -> None:
+        self._sizes = sorted(points)
+        self._ordered = [sorted(points[size]) for size in self._sizes]
+
+    def draw(self, size: float, at: float) -> float:
+        """The seconds at this size, at one quantile of what was measured at the sizes beside it."""
+        if len(self._sizes) == 1 or size <= self._sizes[0]:
+            return quantile(self._ordered[0], at)
+        right = min(bisect_right(self._sizes, size), len(self._sizes) - 1)
+        low, high = self._sizes[right - 1], self._sizes[right]
+        at_low, at_high = quantile(self._ordered[right - 1], at), quantile(self._ordered[right], at)
+        # Noise must not make the bigger size the cheaper one.
+        return at_low + max(at_high - at_low, 0.0) * (size - low) / (high - low)
+
+
+@dataclass(frozen=True)
+class PatchTimes:
+    """Seconds of one PATCH by the zone's size and its own."""
+
+    by_batch: Mapping[int, BySize]
+
+    def draw(self, zone_rrsets: float, rrsets: float, at: float) -> float:
+        """As `BySize`, in both directions."""
+        smallest = min(self.by_batch)
+        if rrsets <= smallest:
+            return self.by_batch[smallest].draw(zone_rrsets, at)
+        across = {batch: [by_zone.draw(zone_rrsets, at)] for batch, by_zone in self.by_batch.items()}
+        return BySize(across).draw(rrsets, at)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All samples of the latest run that has them, by name."""
+
+    samples: Mapping[str, Sequence[float]]
+    source: str
+
+    def of(self, name: str) -> Sequence[float]:
+        """The samples of this name.
+
+        Raises:
+            NotMeasuredError: there are none.
+        """
+        if not (found := self.samples.get(name)):
+            raise NotMeasuredError(
+                f"{self.source} has no samples of {name!r}: measure them with `make bench ARGS='simulate --measure'`"
+            )
+        return found
+
+    def median(self, name: str) -> float:
+        """The middle one of them."""
+        return statistics.median(self.of(name))
+
+    def count(self, name: str) -> float:
+        """The middle one of a count, nought where nothing of the kind was counted."""
+        return statistics.median(self.samples.get(name) or [0.0])
+
+    @property
+    def scans(self) -> float:
+        """How many searches of one Sovereign look through the whole database: all but those among the zones' names."""
+        return sum(self.count(f"{kind} search requests per Sovereign") for kind in ("record", "comment", "all"))
+
+    @property
+    def patch(self) -> PatchTimes:
+        """What PATCHes take."""
+        by_batch = {}
+        for sovereigns in BATCHES:
+            rrsets = sovereigns * PER_SOVEREIGN
+            points = {size: found for size in ZONE_SIZES if (found := self.samples.get(patch_key(size, rrsets)))}
+            if points:
+                by_batch[rrsets] = BySize(points)
+        if not by_batch:
+            self.of(patch_key(ZONE_SIZES[0], PER_SOVEREIGN))
+        return PatchTimes(by_batch)
+
+    @property
+    def search(self) -> BySize:
+        """What a search among all records takes, by all rrsets of the server's database."""
+        return BySize({size: self.of(search_key(size)) for size in ZONE_SIZES})
+
+
+def read(root: Path) -> Measured:
+    """The samples of all runs, a later run's instead of an earlier one's.
+
+    Raises:
+        NotMeasuredError: nothing was measured yet.
+    """
+    samples: dict[str, list[float]] = {}
+    sources = [path for path in (COSTS, MEASURED) if (root / path).exists()]
+    for path in sources:
+        for run in json.loads((root / path).read_text(encoding="utf-8"))["runs"]:
+            samples |= run["samples"]
+    if not samples:
+        raise NotMeasuredError(f"neither {MEASURED} nor {COSTS} is there: `make bench ARGS='simulate --measure'`")
+    return Measured(samples, " and ".join(str(path) for path in sources))
+
+
+def rounded(value: float) -> str:
+    """As it is read in a table: two digits that mean something."""
+    if value == 0:
+        return "0"
+    digits = max(1 - math.floor(math.log10(abs(value))), 0)
+    return f"{round(value, digits):,.{digits}f}" if value < 100 else f"{value:,.0f}"
+
+
+def span(seconds: float) -> str:
+    """A time as people say it."""
+    for unit, size in (("years", 365 * 86400.0), ("days", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0)):
+        if seconds >= 2 * size or (unit == "s" and seconds >= 1):
+            return f"{rounded(seconds / size)} {unit}"
+    return f"{rounded(seconds * 1000)} ms"
