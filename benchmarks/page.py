@@ -105,7 +105,8 @@ def _widths(measured: Measured) -> str:
 
 def table(shown: Table) -> str:
     """A table in Markdown, its figures to the right."""
-    marks = ["---", *("---:" for _ in shown.columns[1:])]
+    marks = ["---:" if all(row[at][:1].isdigit() for row in shown.rows) else "---" for at in range(len(shown.columns))]
+    marks[0] = "---"
     return "".join(_line(cells) for cells in (shown.columns, marks, *shown.rows))
 
 
