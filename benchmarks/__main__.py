@@ -1,4 +1,4 @@
-"""`make bench`: one Sovereign against the bare PATCH that its records need; one look at many resolvers against one.
+"""`make bench`: one Sovereign against the bare PATCH that its records need.
 
 `make bench ARGS=stampede`: many Sovereigns wait for a PowerDNS that is away, and it comes back.
 
@@ -22,7 +22,6 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks import audit, stampede
-from benchmarks.verification_round import ROUND_TRIP_SECONDS, SERVERS, ask_round, distant_resolvers
 from devstack.ports import Ports
 from devstack.stack import Stack
 from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, ProvisionResult, sovereign_workflow_id
@@ -81,18 +80,6 @@ async def _measure(stack: Stack, key: str, count: int) -> dict[str, list[float]]
         }
 
 
-async def _measure_rounds(count: int) -> dict[str, list[float]]:
-    names = [f"{label}.t1.{ZONE}" for label in CANONICAL_SUBDOMAINS] + [f"t1.{ZONE}"]
-    async with distant_resolvers() as resolvers:
-        await ask_round(resolvers, names, SERVERS)
-        return {
-            "one question to one resolver": await _times(count, lambda _: ask_round(resolvers, names[:1], 1)),
-            f"{len(names)} names on {SERVERS} resolvers": await _times(
-                count, lambda _: ask_round(resolvers, names, SERVERS)
-            ),
-        }
-
-
 def _print(title: str, measured: dict[str, list[float]]) -> None:
     """The first of them is what the others are compared with."""
     base = statistics.median(next(iter(measured.values())))
@@ -126,9 +113,6 @@ def _latencies(count: int) -> None:
         os.environ.update(stack.environment())
         key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
         _print("One Sovereign after the other, on the embedded stack", asyncio.run(_measure(stack, key, count)))
-    _print(
-        f"One look at resolvers that are {ROUND_TRIP_SECONDS * 1000:.0f} ms away", asyncio.run(_measure_rounds(count))
-    )
 
 
 if __name__ == "__main__":
