@@ -35,7 +35,7 @@ lint: .venv/.installed ## style, types, architecture, schemas
 record-histories: .venv/.installed | packages ## record how runs go now, beside the histories that are there (ARGS="complete stalled": these only)
 	$(BIN)/python -m tests.histories.record $(ARGS)
 
-bench: .venv/.installed | packages ## measure throughput and latency on the embedded stack
+bench: .venv/.installed-bench | packages ## run all benchmarks and write docs/benchmarks.md (ARGS="B2 B5": these only; ARGS=--help)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: .venv/.installed | browser ## take the pictures of the Web UI in docs/pictures/ anew; about three minutes
@@ -50,6 +50,8 @@ constraints: .venv/.installed ## pin every dependency anew, by version and hash 
 		--extra dev $(ARGS) pyproject.toml -o constraints.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-c constraints.txt pyproject.toml -o constraints-worker.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		-c constraints.txt --extra bench $(ARGS) pyproject.toml -o constraints-bench.txt
 
 clean: ## remove what make, the tests and the embedded stack left
 	rm -rf .venv .dev dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -61,6 +63,11 @@ clean: ## remove what make, the tests and the embedded stack left
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What only the benchmarks need: what they compare with, and what draws and simulates.
+.venv/.installed-bench: constraints-bench.txt .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints-bench.txt
 	@touch $@
 
 packages:

@@ -1,119 +1,154 @@
-"""`make bench`: one Sovereign against the bare PATCH that its records need.
-
-`make bench ARGS=stampede`: many Sovereigns wait for a PowerDNS that is away, and it comes back.
-
-`make bench ARGS=audit`: an audit of a zone with 50,000 rrsets and 40 findings among them.
-"""
+"""`make bench`: runs every benchmark, each in a process of its own, prints it, and writes docs/benchmarks.md."""
 
 import argparse
-import asyncio
-import os
-import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import httpx
 from rich.console import Console
-from rich.table import Table
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from rich.markup import escape
 
-from benchmarks import audit, stampede
-from devstack.ports import Ports
-from devstack.stack import Stack
-from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, ProvisionResult, sovereign_workflow_id
-from sovereign_dns.intent import CANONICAL_SUBDOMAINS
+from benchmarks import audit, machine, measured, page, run_apart, shown, stampede
+from benchmarks.measured import Measured, OtherMachineError, Run
+from benchmarks.registry import BENCHMARKS, named
+from benchmarks.report import CheckFailedError, Report
+from devstack.programs import PROJECT
 
-ZONE = "bench.works"
-ADDRESS = "77.42.11.95"
+_EXAMPLES = """\
+benchmarks:
+{benchmarks}
 
+measurements by themselves, with options of their own and nothing written (make bench ARGS="audit --help"):
+{alone}
 
-async def _times(count: int, once: Callable[[int], Awaitable[None]]) -> list[float]:
-    """Seconds of each of `count` runs, one after the other."""
-    taken = []
-    for index in range(count):
-        started = time.perf_counter()
-        await once(index)
-        taken.append(time.perf_counter() - started)
-    return taken
+for example:
+  make bench                                all, and write docs/benchmarks.md: less than a quarter of an hour
+  make bench ARGS="--runs 3"                three times, and write how wide each ratio was
+  make bench ARGS="B2 B5"                   these only, and only print them
+  make bench ARGS="B2 B5 --runs 3 --write"  merge them into docs/benchmarks.md
 
-
-async def _measure(stack: Stack, key: str, count: int) -> dict[str, list[float]]:
-    client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
-    zones = f"{stack.powerdns.api_url}/api/v1/servers/localhost/zones"
-
-    async def provision(index: int, expected: str) -> None:
-        fqdn = f"t{index}.{ZONE}"
-        result = await client.execute_workflow(
-            PROVISION_SOVEREIGN,
-            {
-                "deploymentId": "bench",
-                "sovereignFQDN": fqdn,
-                "loadBalancerIP": ADDRESS,
-                "certificate": {"enabled": False},
-            },
-            id=sovereign_workflow_id(fqdn),
-            task_queue=TASK_QUEUE,
-            result_type=ProvisionResult,
-        )
-        if result.phase != "complete" or {record.change for record in result.records} != {expected}:
-            raise SystemExit(f"the benchmark's own check failed: {result.model_dump_json()[:500]}")
-
-    async with httpx.AsyncClient(headers={"X-API-Key": key}, timeout=30) as powerdns:
-
-        async def bare_patch(index: int) -> None:
-            names = [f"{label}.p{index}.{ZONE}." for label in CANONICAL_SUBDOMAINS] + [f"p{index}.{ZONE}."]
-            records = [{"content": ADDRESS, "disabled": False}]
-            rrsets = [
-                {"name": name, "type": "A", "ttl": 60, "changetype": "REPLACE", "records": records} for name in names
-            ]
-            (await powerdns.patch(f"{zones}/{ZONE}.", json={"rrsets": rrsets})).raise_for_status()
-
-        await provision(10_000, "created")  # creates the zone, and warms every cache
-        return {
-            "bare PATCH of 14 rrsets": await _times(count, bare_patch),
-            "provision (records and proof)": await _times(count, lambda index: provision(index, "created")),
-            "the same again (nothing to write)": await _times(count, lambda index: provision(index, "unchanged")),
-        }
+exit codes: 0 measured (a goal that is missed is told, and no failure), 1 a benchmark's own check failed or it broke,
+2 wrong usage
+"""
 
 
-def _print(title: str, measured: dict[str, list[float]]) -> None:
-    """The first of them is what the others are compared with."""
-    base = statistics.median(next(iter(measured.values())))
-    table = Table(title=title, title_justify="left")
-    for column in ("what", "runs", "median ms", "slowest ms", "ratio to the first"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for what, taken in measured.items():
-        median = statistics.median(taken)
-        table.add_row(what, str(len(taken)), f"{median * 1000:.1f}", f"{max(taken) * 1000:.1f}", f"{median / base:.1f}")
-    Console(width=100).print(table)
+@dataclass(frozen=True)
+class Alone:
+    """A measurement that is started by itself only: what can be varied, and what shows it and says if all was right."""
+
+    about: str | None
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    show: Callable[[argparse.Namespace], bool]
 
 
-def main() -> int:
-    """Runs the measurements and prints their tables."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--count", type=int, default=30, help="runs of each kind")
-    measurements = parser.add_subparsers(dest="measurement")
-    stampede.add_arguments(measurements.add_parser("stampede", help=stampede.__doc__))
-    audit.add_arguments(measurements.add_parser("audit", help=audit.__doc__))
-    arguments = parser.parse_args()
-    if arguments.measurement == "stampede":
-        return 0 if stampede.show(stampede.scenes(arguments)) else 1
-    if arguments.measurement == "audit":
-        return 0 if audit.show(arguments) else 1
-    _latencies(arguments.count)
+_ALONE = {
+    "stampede": Alone(
+        stampede.__doc__, stampede.add_arguments, lambda options: stampede.show(stampede.scenes(options))
+    ),
+    "audit": Alone(audit.__doc__, audit.add_arguments, audit.show),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs what is asked for, and returns the exit code."""
+    if arguments and (alone := _ALONE.get(arguments[0])):
+        parser = argparse.ArgumentParser(prog=f"make bench ARGS={arguments[0]}", description=alone.about)
+        alone.add_arguments(parser)
+        return 0 if alone.show(parser.parse_args(arguments[1:])) else 1
+    options = _parser().parse_args(arguments)
+    names = list(dict.fromkeys(options.benchmark)) or list(BENCHMARKS)
+    return measure(names, options.runs, write=options.write or not options.benchmark, command=_command(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EXAMPLES.format(
+            benchmarks="\n".join(f"  {name:9} {module}" for name, module in BENCHMARKS.items()),
+            alone="\n".join(f"  {name:9} {alone.about}" for name, alone in _ALONE.items()),
+        ),
+    )
+    parser.add_argument("benchmark", nargs="*", type=_named, help="which ones, as they are named below (default: all)")
+    parser.add_argument("--runs", type=_positive, default=1, metavar="N", help="run all of them N times (default: 1)")
+    parser.add_argument("--write", action="store_true", help="merge what is named into docs/benchmarks.md")
+    return parser
+
+
+def _named(text: str) -> str:
+    try:
+        return named(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"there is no {text!r}, but {', '.join(BENCHMARKS)}") from None
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return f'make bench ARGS="{" ".join(arguments)}"' if arguments else "make bench"
+
+
+def measure(names: Sequence[str], runs: int, *, write: bool, command: str) -> int:
+    """Runs these benchmarks so many times, one after the other, and prints each as it ends.
+
+    One that fails holds back none that comes after it, but then nothing is written.
+    """
+    console = shown.console()
+    done: list[Run] = []
+    failures: list[str] = []
+    commit = machine.commit()  # before, so that it is what was measured
+    for number in range(runs):
+        for name in names:
+            console.rule(name if runs == 1 else f"{name}, run {number + 1} of {runs}")
+            started = time.monotonic()
+            try:
+                report = run_apart.run(BENCHMARKS[name])
+            except (CheckFailedError, run_apart.NotRunError) as error:
+                failures.append(_in_words(name, error))
+                console.print(escape(failures[-1]))
+                continue
+            done.append(_run(report, commit, command, time.monotonic() - started))
+            console.print(*shown.lines_of(report, done[-1].seconds), sep="\n")
+    return _told(console, done, failures, write=write)
+
+
+def _run(report: Report, commit: str, command: str, seconds: float) -> Run:
+    return Run(**vars(report), date=machine.today(), commit=commit, command=command, seconds=round(seconds, 1))
+
+
+def _in_words(name: str, error: Exception) -> str:
+    if isinstance(error, CheckFailedError):
+        return f"{name}: its own check failed, so its figures mean nothing: {error}"
+    return f"{name}: {error}"
+
+
+def _told(console: Console, done: list[Run], failures: list[str], *, write: bool) -> int:
+    """All goals and widths, and the page written where everything was right."""
+    now = Measured(machine.machine(), machine.versions(), done)
+    now = Measured(
+        now.machine, now.versions, done, [width for name in BENCHMARKS for width in measured.widths(now.of(name))]
+    )
+    for table in (shown.table_of_goals(now.shown), shown.table_of_widths(now.widths)):
+        if table.rows:
+            console.print(shown.as_rich(table))
+    if failures:
+        console.print("[red]Failed[/red]; docs/benchmarks.md is as it was:", *map(escape, failures), sep="\n")
+        return 1
+    if write:
+        try:
+            page.write(measured.merged(measured.read(PROJECT / page.MEASURED), now), PROJECT)
+        except OtherMachineError as error:
+            console.print(escape(str(error)))
+            return 1
+        console.print(f"Written: {page.PAGE}, with {page.MEASURED} and the plots beside it.")
     return 0
 
 
-def _latencies(count: int) -> None:
-    with tempfile.TemporaryDirectory() as state, Stack(Path(state), Ports.free()) as stack:
-        os.environ.update(stack.environment())
-        key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
-        _print("One Sovereign after the other, on the embedded stack", asyncio.run(_measure(stack, key, count)))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
