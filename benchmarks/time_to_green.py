@@ -3,6 +3,7 @@
 import asyncio
 import statistics
 import tempfile
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,13 +52,13 @@ class _Green:
 def measure() -> Report:
     """Runs Sovereigns whose resolver has just learned a stranger's address, on the whole embedded stack."""
     with tempfile.TemporaryDirectory() as state, Stack(Path(state), Ports.free(), simulators=False) as stack:
-        greens = asyncio.run(asyncio.wait_for(_all_runs(stack), _PATIENCE_SECONDS))
+        key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
+        greens = asyncio.run(asyncio.wait_for(_all_runs(stack, key), _PATIENCE_SECONDS))
     return _report(greens)
 
 
-async def _all_runs(stack: Stack) -> list[_Green]:
+async def _all_runs(stack: Stack, key: str) -> list[_Green]:
     client = await Client.connect(stack.temporal.address)
-    key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
     base = f"{stack.powerdns.api_url}/api/v1/servers/localhost"
     async with httpx.AsyncClient(base_url=base, headers={"X-API-Key": key}, timeout=30) as powerdns:
         await _run(stack, client, powerdns, 0)  # warms the worker up
@@ -68,10 +69,9 @@ async def _all_runs(stack: Stack) -> list[_Green]:
         return await asyncio.gather(*starting)
 
 
-async def _later(seconds: float, run: "asyncio.Future[_Green] | Any") -> _Green:
+async def _later(seconds: float, run: Coroutine[Any, Any, _Green]) -> _Green:
     await asyncio.sleep(seconds)
-    green: _Green = await run
-    return green
+    return await run
 
 
 async def _run(stack: Stack, client: Client, powerdns: httpx.AsyncClient, number: int) -> _Green:
