@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Further arguments for a command: make test ARGS="tests/test_devstack.py -x", make constraints ARGS=--upgrade
 ARGS ?=
 
-.PHONY: help demo dev test lint record-histories bench pictures format clean constraints packages browser .venv
+.PHONY: help demo dev test lint record-histories bench pictures format clean constraints packages browser dig .venv
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -35,7 +35,7 @@ lint: .venv/.installed ## style, types, architecture, schemas
 record-histories: .venv/.installed | packages ## record how runs go now, beside the histories that are there (ARGS="complete stalled": these only)
 	$(BIN)/python -m tests.histories.record $(ARGS)
 
-bench: .venv/.installed-bench | packages ## run all benchmarks and write docs/benchmarks.md (ARGS="B2 B5": these only; ARGS=--help)
+bench: .venv/.installed-bench | packages dig ## run all benchmarks and write docs/benchmarks.md (ARGS="B2 B5": these only; ARGS=--help)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: .venv/.installed | browser ## take the pictures of the Web UI in docs/pictures/ anew; about three minutes
@@ -73,6 +73,9 @@ clean: ## remove what make, the tests and the embedded stack left
 packages:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or later is on the PATH. Name one: make PYTHON=…" >&2; exit 1; }
 	@devstack/install-debian-packages "$(PYTHON)"
+
+dig: | packages
+	@devstack/install-debian-packages --dig "$(PYTHON)"
 
 browser: | packages
 	@devstack/install-debian-packages --browser "$(PYTHON)"

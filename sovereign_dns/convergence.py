@@ -12,8 +12,13 @@ from sovereign_dns import verification
 from sovereign_dns.contract import AnswerEvidence, ServerVerdict, VerificationResult
 from sovereign_dns.wire import Message
 
-AFTER_EXPIRY = timedelta(seconds=1)
-"""A cache counts whole seconds: what holds for 43 of them may hold for almost 44."""
+AFTER_EXPIRY = timedelta(seconds=0.2)
+"""The question may have been a while on its way: what the cache then kept for 43 s ends that much later."""
+
+OVERDUE = timedelta(seconds=1)
+"""After an answer that should be gone. A cache counts whole seconds, most of them up to the one in which they let go;
+one that counts down to 0 keeps it for the rest of that second.
+"""
 
 LOOK_AGAIN = timedelta(seconds=5)
 """At a resolver that doesn't say for how long its answer holds: one that refuses, or whose validation fails."""
@@ -168,7 +173,9 @@ def _next_look(seen: ResolverSeen, now: datetime, *, silent: bool) -> datetime:
     if seen.is_out_of_reach:
         return now + LOOK_AGAIN_OUT_OF_REACH
     ends = [end for answer in _left(seen.answers) if (end := expires_at(answer)) is not None]
-    return max(*ends, now) + AFTER_EXPIRY if ends and not silent else now + LOOK_AGAIN
+    if silent or not ends:
+        return now + LOOK_AGAIN
+    return max(ends) + AFTER_EXPIRY if max(ends) > now else now + OVERDUE
 
 
 def _left(answers: Iterable[AnswerEvidence]) -> list[AnswerEvidence]:

@@ -4,6 +4,7 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from sovereign_dns import names
 from sovereign_dns.contract import Comment, Owner
@@ -111,6 +112,7 @@ def owners_pattern(sovereign_fqdn: str) -> str:
     return f"sovereign={sovereign_fqdn}?deployment=*"
 
 
+@lru_cache(maxsize=4096)  # a proof asks for the same few values a thousand times
 def canonical_content(rrtype: str, content: str) -> str:
     """One spelling for equal contents: addresses by value, names in lower case."""
     if rrtype in {"A", "AAAA"}:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import dns.asyncresolver
 import dns.exception
-import dns.flags
 
 from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.exchange import (
@@ -15,11 +14,13 @@ from sovereign_dns.clients.exchange import (
     QUESTIONS_IN_FLIGHT_PER_SERVER,
     exchange,
     over_udp,
-    query_for,
 )
+from sovereign_dns.clients.question import Question
 from sovereign_dns.names import relative_to_root
 
 PORT = 53
+
+_NO_RECURSION = 0
 
 
 @dataclass(frozen=True)
@@ -89,17 +90,19 @@ class AuthoritativeServers:
         self, servers: Sequence[Server], questions: Sequence[tuple[str, str]]
     ) -> dict[Server, list[Answer]]:
         """Asks every server every question (name, type) side by side; answers in the order of the questions."""
-        asked = await asyncio.gather(*(self._ask_server(server, questions) for server in servers))
+        asked_of_each = [Question(name, rrtype, flags=_NO_RECURSION) for name, rrtype in questions]
+        asked = await asyncio.gather(*(self._ask_server(server, asked_of_each) for server in servers))
         return dict(zip(servers, asked, strict=True))
 
-    async def _ask_server(self, server: Server, questions: Sequence[tuple[str, str]]) -> list[Answer]:
+    async def _ask_server(self, server: Server, questions: Sequence[Question]) -> list[Answer]:
         slots = asyncio.Semaphore(QUESTIONS_IN_FLIGHT_PER_SERVER)
+        send = over_udp(server.address, server.port)
 
-        async def in_turn(name: str, rrtype: str) -> Answer:
+        async def in_turn(question: Question) -> Answer:
             async with slots:
-                return await ask(server, name, rrtype)
+                return await exchange(question, send, ATTEMPT_TIMEOUTS_SECONDS)
 
-        return await asyncio.gather(*(in_turn(name, rrtype) for name, rrtype in questions))
+        return await asyncio.gather(*(in_turn(question) for question in questions))
 
 
 def split_host_port(place: str, default_port: int = PORT) -> tuple[str, int]:
@@ -124,10 +127,3 @@ def split_host_port(place: str, default_port: int = PORT) -> tuple[str, int]:
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError(f"{place!r} has no valid port; expected host[:port]")
     return host, int(port)
-
-
-async def ask(server: Server, name: str, rrtype: str) -> Answer:
-    """One question without recursion. Never raises for what a server or the network does."""
-    query = query_for(name, rrtype)
-    query.flags &= ~dns.flags.RD
-    return await exchange(name, rrtype, query, over_udp(server.address, server.port), ATTEMPT_TIMEOUTS_SECONDS)

@@ -1,12 +1,11 @@
 """DNS over HTTPS (RFC 8484), by POST, which no HTTP cache answers."""
 
 import asyncio
-import copy
 
-import dns.message
 import httpx
 
-from sovereign_dns.clients.exchange import NotADNSAnswerError, Response, response_to
+from sovereign_dns.clients.exchange import Response
+from sovereign_dns.clients.question import NotADNSAnswerError, Question
 
 MEDIA_TYPE = "application/dns-message"
 
@@ -17,6 +16,9 @@ _HEADERS = {
     "Accept-Encoding": "identity",
 }
 _MOST_OCTETS = 65535
+_ID = 0
+"""RFC 8484 §4.1: HTTP itself tells which answer is whose."""
+
 _SHARE_OF_ONE_WAIT = 2 / 3
 """A silent connection times out by itself before its question does: only so it leaves the pool."""
 
@@ -28,19 +30,17 @@ class DNSOverHTTPS:
         self._client = client
         self._url = url
 
-    async def send(self, query: dns.message.Message, timeout_seconds: float) -> Response:
-        """Sends one query.
+    async def send(self, question: Question, timeout_seconds: float) -> Response:
+        """Sends one question.
 
         Raises:
             TimeoutError: no answer in time.
             OSError: no connection, or the certificate is not trusted.
             NotADNSAnswerError: the server sent something else.
         """
-        sent = copy.copy(query)
-        sent.id = 0  # RFC 8484 §4.1: HTTP itself tells which answer is whose
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await self._post(sent, timeout_seconds * _SHARE_OF_ONE_WAIT)
+                return await self._post(question, timeout_seconds * _SHARE_OF_ONE_WAIT)
         except httpx.TimeoutException:
             raise TimeoutError from None
         except httpx.HTTPError as error:
@@ -48,9 +48,9 @@ class DNSOverHTTPS:
                 f"HTTP fails: {error or type(error).__name__}"
             ) from error
 
-    async def _post(self, query: dns.message.Message, timeout_seconds: float) -> Response:
+    async def _post(self, question: Question, timeout_seconds: float) -> Response:
         async with self._client.stream(
-            "POST", self._url, content=query.to_wire(), headers=_HEADERS, timeout=timeout_seconds
+            "POST", self._url, content=question.to_wire(_ID), headers=_HEADERS, timeout=timeout_seconds
         ) as response:
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if response.status_code != httpx.codes.OK:
@@ -64,7 +64,7 @@ class DNSOverHTTPS:
                     raise NotADNSAnswerError("HTTP content that is longer than any DNS message")
             age = response.headers.get("Age", "")
             age_seconds = int(age) if age.isascii() and age.isdigit() and len(age) < 10 else 0
-            return Response(response_to(query, bytes(body)), age_seconds)
+            return Response(question.answer_in(bytes(body), _ID), age_seconds)
 
 
 def _connection_failure(error: BaseException) -> OSError | None:

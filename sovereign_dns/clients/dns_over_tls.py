@@ -1,12 +1,11 @@
 """DNS over TLS (RFC 7858): questions share one connection, and none waits for another's answer (RFC 7766 §6.2.1.1)."""
 
 import asyncio
-import copy
 import ssl
 
-import dns.message
-
-from sovereign_dns.clients.exchange import NotADNSAnswerError, Response, response_to
+from sovereign_dns.answer_verdicts import Answer
+from sovereign_dns.clients.exchange import Response
+from sovereign_dns.clients.question import NotADNSAnswerError, Question
 
 _MOST_IDS = 0x10000
 
@@ -21,8 +20,8 @@ class DNSOverTLS:
         self._context = context
         self._opening: asyncio.Task[_Connection] | None = None
 
-    async def send(self, query: dns.message.Message, timeout_seconds: float) -> Response:
-        """Sends one query.
+    async def send(self, question: Question, timeout_seconds: float) -> Response:
+        """Sends one question.
 
         A server may close its connection after any answer, while further queries are on their way: those are asked
         over a new one (RFC 7766 §6.2.4). One that closes without ever answering is not asked again.
@@ -37,7 +36,7 @@ class DNSOverTLS:
             while True:
                 connection = await self._connected(timeout_seconds)
                 try:
-                    return Response(await connection.exchange(query))
+                    return Response(await connection.exchange(question))
                 except EOFError:
                     if not connection.has_answered:
                         raise
@@ -78,7 +77,7 @@ class _Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._waiting: dict[int, tuple[dns.message.Message, asyncio.Future[dns.message.Message]]] = {}
+        self._waiting: dict[int, tuple[Question, asyncio.Future[Answer]]] = {}
         self._last_id = 0
         self._messages_heard = 0
         self._is_silent = False
@@ -90,20 +89,20 @@ class _Connection:
         """Whether further queries may be sent."""
         return not self._reading.done() and not self._is_silent
 
-    async def exchange(self, query: dns.message.Message) -> dns.message.Message:
-        """Sends the query under an ID that no other one under way has, and waits for its answer.
+    async def exchange(self, question: Question) -> Answer:
+        """Sends the question under an ID that no other one under way has, and waits for its answer.
 
         Raises:
             EOFError: the connection was closed.
-            NotADNSAnswerError: what came under the ID is no answer to the query.
+            NotADNSAnswerError: what came under the ID is no answer to the question.
         """
         if self._reading.done():
             raise EOFError
-        sent = copy.copy(query)
-        sent.id = self._unused_id()
-        answered: asyncio.Future[dns.message.Message] = asyncio.get_running_loop().create_future()
-        self._waiting[sent.id] = sent, answered
-        self._writer.write(sent.to_wire(prepend_length=True))
+        message_id = self._unused_id()
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[message_id] = question, answered
+        wire = question.to_wire(message_id)
+        self._writer.write(len(wire).to_bytes(2, "big") + wire)
         heard_before = self._messages_heard
         try:
             return await answered
@@ -112,7 +111,7 @@ class _Connection:
             self._is_silent = self._is_silent or self._messages_heard == heard_before
             raise
         finally:
-            del self._waiting[sent.id]
+            del self._waiting[message_id]
             if self._is_silent and not self._waiting:
                 self._writer.transport.abort()
 
@@ -146,13 +145,14 @@ class _Connection:
     def _deliver(self, wire: bytes) -> bool:
         """Whether to go on reading: a server that talks while nobody has asked is not listened to."""
         self._messages_heard += 1
-        asked = self._waiting.get(int.from_bytes(wire[:2], "big"))
+        message_id = int.from_bytes(wire[:2], "big")
+        asked = self._waiting.get(message_id)
         if asked is None or asked[1].done():
             return bool(self._waiting)
-        query, answered = asked
+        question, answered = asked
         self.has_answered = True
         try:
-            answered.set_result(response_to(query, wire))
+            answered.set_result(question.answer_in(wire, message_id))
         except NotADNSAnswerError as error:
             answered.set_exception(error)
         return True

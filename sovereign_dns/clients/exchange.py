@@ -9,82 +9,50 @@ from datetime import UTC, datetime
 
 import dns.asyncquery
 import dns.exception
-import dns.message
-import dns.name
-import dns.rdatatype
 
-from sovereign_dns import names
 from sovereign_dns.answer_verdicts import Answer
 from sovereign_dns.clients.answers import aged, read_answer
+from sovereign_dns.clients.datagrams import CutError, Datagrams
+from sovereign_dns.clients.question import NotADNSAnswerError, Question
 
 ATTEMPT_TIMEOUTS_SECONDS = (1.5, 3.0)
 """UDP may lose a packet: asked twice before a server counts as unreachable."""
 
 QUESTIONS_IN_FLIGHT_PER_SERVER = 64
-EDNS_PAYLOAD_OCTETS = 1232
-"""Fits one packet on every path (DNS flag day 2020)."""
-
 UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-
-
-class NotADNSAnswerError(Exception):
-    """What came is no answer to the question; the message says what it is instead."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """A response, and for how many seconds a cache on the way has kept it."""
+    """What a response says, and for how many seconds a cache on the way has kept it."""
 
-    message: dns.message.Message
+    answer: Answer
     age_seconds: int = 0
 
 
-Send = Callable[[dns.message.Message, float], Awaitable[Response]]
-"""Sends a query, and returns its response within that many seconds, or raises."""
+Send = Callable[[Question, float], Awaitable[Response]]
+"""Sends a question, and returns its response within that many seconds, or raises."""
 
 
-def query_for(name: str, rrtype: str) -> dns.message.Message:
-    """A query with recursion desired, and EDNS."""
-    question = dns.name.from_text(names.absolute(name))
-    return dns.message.make_query(question, dns.rdatatype.from_text(rrtype), use_edns=0, payload=EDNS_PAYLOAD_OCTETS)
-
-
-def response_to(query: dns.message.Message, wire: bytes) -> dns.message.Message:
-    """The response that these octets are.
-
-    Raises:
-        NotADNSAnswerError: they are none, or one to another query.
-    """
-    try:
-        response = dns.message.from_wire(wire)
-    except (dns.exception.DNSException, ValueError) as error:
-        raise NotADNSAnswerError(f"a malformed DNS message ({type(error).__name__}: {error})") from error
-    if not query.is_response(response):
-        raise NotADNSAnswerError("a DNS message that answers another query")
-    return response
-
-
-async def exchange(
-    name: str, rrtype: str, query: dns.message.Message, send: Send, timeouts_seconds: Sequence[float]
-) -> Answer:
-    """The answer to a query, asked once more after each timeout for as long as there are further ones."""
+async def exchange(question: Question, send: Send, timeouts_seconds: Sequence[float]) -> Answer:
+    """The answer to a question, asked once more after each timeout for as long as there are further ones."""
     asked_at, started = datetime.now(UTC), time.monotonic()
     error: Exception | None = None
     for timeout_seconds in timeouts_seconds:
         try:
-            response = await send(query, timeout_seconds)
+            response = await send(question, timeout_seconds)
         except (dns.exception.Timeout, TimeoutError) as caught:
             error = caught
             continue
         except (dns.exception.DNSException, NotADNSAnswerError, OSError, EOFError, ValueError) as caught:
             error = caught
             break
-        return aged(read_answer(name, rrtype, response.message), response.age_seconds).changed(
+        return aged(response.answer, response.age_seconds).changed(
             latency_ms=_milliseconds_since(started), asked_at=asked_at
         )
     return Answer(
-        name=name,
-        type=rrtype,
+        name=question.name,
+        type=question.type,
         error=_described(error, sum(timeouts_seconds)),
         unroutable=isinstance(error, OSError) and error.errno in UNROUTABLE,
         latency_ms=_milliseconds_since(started),
@@ -93,13 +61,15 @@ async def exchange(
 
 
 def over_udp(address: str, port: int) -> Send:
-    """Over UDP, and over TCP where the answer is truncated. Packets that answer another question are ignored."""
+    """Over UDP, all questions of one look over one socket, and over TCP where the answer is truncated."""
+    datagrams = Datagrams(address, port)
 
-    async def send(query: dns.message.Message, timeout_seconds: float) -> Response:
-        message, _ = await dns.asyncquery.udp_with_fallback(
-            query, address, timeout=timeout_seconds, port=port, ignore_unexpected=True, ignore_errors=True
-        )
-        return Response(message)
+    async def send(question: Question, timeout_seconds: float) -> Response:
+        try:
+            return Response(await datagrams.ask(question, timeout_seconds))
+        except CutError:
+            message = await dns.asyncquery.tcp(question.message, address, timeout=timeout_seconds, port=port)
+            return Response(read_answer(question.name, question.type, message))
 
     return send
 

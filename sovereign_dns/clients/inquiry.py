@@ -20,7 +20,8 @@ import dns.name
 import dns.rdatatype
 
 from sovereign_dns.clients.authoritative import Server
-from sovereign_dns.clients.exchange import EDNS_PAYLOAD_OCTETS, UNROUTABLE
+from sovereign_dns.clients.exchange import UNROUTABLE
+from sovereign_dns.clients.question import EDNS_PAYLOAD_OCTETS
 
 MOST_QUESTIONS = 800
 MOST_IN_FLIGHT = 100

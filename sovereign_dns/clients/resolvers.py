@@ -2,15 +2,14 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import dns.flags
-import dns.message
 import httpx
 
 from sovereign_dns.answer_verdicts import Answer
@@ -22,8 +21,8 @@ from sovereign_dns.clients.exchange import (
     Send,
     exchange,
     over_udp,
-    query_for,
 )
+from sovereign_dns.clients.question import Question
 from sovereign_dns.clients.resolver_places import Do53, DoH, DoT, Resolver, parse_resolvers
 
 STREAM_TIMEOUTS_SECONDS = (sum(ATTEMPT_TIMEOUTS_SECONDS),)
@@ -31,12 +30,21 @@ STREAM_TIMEOUTS_SECONDS = (sum(ATTEMPT_TIMEOUTS_SECONDS),)
 
 _SERVFAIL = "SERVFAIL"
 
+_VALIDATED = dns.flags.RD | dns.flags.AD
+"""AD asks the resolver to say whether it has validated (RFC 6840 §5.7)."""
+
+_UNCHECKED = dns.flags.RD | dns.flags.CD
+"""CD asks it not to (RFC 4035 §3.2.2)."""
+
+_Made = Callable[[str, str, int], Question]
+"""Each question of a look once, however many resolvers are asked."""
+
 
 @dataclass(frozen=True)
 class _Channel:
-    """How one resolver is asked."""
+    """How one resolver is asked. `sender` makes what sends the questions of one look."""
 
-    send: Send
+    sender: Callable[[], Send]
     timeouts_seconds: Sequence[float]
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUESTIONS_IN_FLIGHT_PER_SERVER))
 
@@ -70,8 +78,9 @@ class Resolvers:
 
         Never raises for what a server or the network does.
         """
+        made = cache(Question)
         said = await asyncio.gather(
-            *(_ask_resolver(self._channels[resolver], asked) for resolver, asked in questions_by_resolver.items())
+            *(_ask_resolver(self._channels[resolver], asked, made) for resolver, asked in questions_by_resolver.items())
         )
         return dict(zip(questions_by_resolver, said, strict=True))
 
@@ -93,13 +102,14 @@ class Resolvers:
     def _channel(self, resolver: Resolver) -> _Channel:
         match resolver.protocol:
             case Do53(address, port):
-                return _Channel(over_udp(address, port), ATTEMPT_TIMEOUTS_SECONDS)
+                return _Channel(lambda: over_udp(address, port), ATTEMPT_TIMEOUTS_SECONDS)
             case DoT(address, port, hostname):
                 server = DNSOverTLS(address, port, hostname, self._dns_over_tls_context)
                 self._tls_servers.append(server)
-                return _Channel(server.send, STREAM_TIMEOUTS_SECONDS)
+                return _Channel(lambda: server.send, STREAM_TIMEOUTS_SECONDS)
             case DoH(url):
-                return _Channel(DNSOverHTTPS(self._shared_http_client(), url).send, STREAM_TIMEOUTS_SECONDS)
+                https = DNSOverHTTPS(self._shared_http_client(), url)
+                return _Channel(lambda: https.send, STREAM_TIMEOUTS_SECONDS)
 
     @cached_property
     def _dns_over_tls_context(self) -> ssl.SSLContext:
@@ -121,25 +131,22 @@ class Resolvers:
         return self._http_client
 
 
-async def _ask_resolver(channel: _Channel, questions: Sequence[tuple[str, str]]) -> list[Answer]:
-    return await asyncio.gather(*(_ask_in_turn(channel, name, rrtype) for name, rrtype in questions))
+async def _ask_resolver(channel: _Channel, questions: Sequence[tuple[str, str]], made: _Made) -> list[Answer]:
+    send = channel.sender()
+    return await asyncio.gather(*(_ask_in_turn(channel, send, name, rrtype, made) for name, rrtype in questions))
 
 
-async def _ask_in_turn(channel: _Channel, name: str, rrtype: str) -> Answer:
+async def _ask_in_turn(channel: _Channel, send: Send, name: str, rrtype: str, made: _Made) -> Answer:
+    async def ask(flags: int) -> Answer:
+        return await exchange(made(name, rrtype, flags), send, channel.timeouts_seconds)
+
     async with channel.slots:
-        answer = await _ask(channel, name, rrtype)
-        if answer.rcode != _SERVFAIL or not _is_usable(await _ask(channel, name, rrtype, checking_disabled=True)):
+        answer = await ask(_VALIDATED)
+        if answer.rcode != _SERVFAIL or not _is_usable(await ask(_UNCHECKED)):
             return answer
         # Data are there, if nobody checks them. But they may also have come back just now: so it is asked again.
-        again = await _ask(channel, name, rrtype)
+        again = await ask(_VALIDATED)
         return again.changed(bogus=again.rcode == _SERVFAIL)
-
-
-async def _ask(channel: _Channel, name: str, rrtype: str, *, checking_disabled: bool = False) -> Answer:
-    """AD asks the resolver to say whether it has validated (RFC 6840 §5.7), CD not to (RFC 4035 §3.2.2)."""
-    query = query_for(name, rrtype)
-    query.flags |= dns.flags.CD if checking_disabled else dns.flags.AD
-    return await exchange(name, rrtype, query, channel.send, channel.timeouts_seconds)
 
 
 def _is_usable(answer: Answer) -> bool:

@@ -9,6 +9,7 @@ from sovereign_dns.contract import AnswerEvidence, Outcome, ServerVerdict, Verif
 from sovereign_dns.convergence import (
     AFTER_EXPIRY,
     LOOKS_AT_UNREACHABLE,
+    OVERDUE,
     Convergence,
     ResolverSeen,
     after_look,
@@ -60,7 +61,7 @@ def test_a_denial_holds_for_its_negative_ttl() -> None:
 
 def test_what_has_expired_already_is_asked_for_after_a_second() -> None:
     later = NOW + timedelta(seconds=9)
-    assert after_look(NEW, [said(CONSOLE, "misdirected", ttl=0)], later).look_again_at == later + AFTER_EXPIRY
+    assert after_look(NEW, [said(CONSOLE, "misdirected", ttl=0)], later).look_again_at == later + OVERDUE
 
 
 def test_a_second_look_that_is_right_settles_the_resolver() -> None:

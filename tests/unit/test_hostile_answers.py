@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sovereign_dns.answer_verdicts import Expectation, judge
 from sovereign_dns.clients.answers import read_answer
-from sovereign_dns.clients.exchange import NotADNSAnswerError, query_for, response_to
+from sovereign_dns.clients.question import NotADNSAnswerError, query_for, response_to
 from sovereign_dns.clients.resolvers import Resolvers
 from tests.dns_servers import always, do53, response
 from tests.unit.builders import FQDN, LOAD_BALANCER, LOAD_BALANCER_V6, STRANGER
