@@ -114,7 +114,7 @@ async def _serve(
     # Unlike any earlier process' in the same container: the health check must not mistake its pollers for ours.
     identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
     deployment = deployment_config(settings)
-    async with _activities(client, settings, attributes_usable=attributes_usable) as activities:
+    async with make_activities(client, settings, attributes_usable=attributes_usable) as activities:
         workers = _workers(client, settings, activities, identity, deployment)
         health.check = PollerCheck(client, identity)
         _log.info(
@@ -180,7 +180,9 @@ def _workers(
 
 
 @asynccontextmanager
-async def _activities(temporal: Client, settings: Settings, *, attributes_usable: bool) -> AsyncIterator[Activities]:
+async def make_activities(
+    temporal: Client, settings: Settings, *, attributes_usable: bool
+) -> AsyncIterator[Activities]:
     """Every activity, on clients that share their connections."""
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:

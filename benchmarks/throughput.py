@@ -74,18 +74,24 @@ def play(load: Load) -> Outcome:
     Raises:
         CheckFailedError: a result or a zone is not exactly as it should be.
     """
-    with tempfile.TemporaryDirectory() as state, Stack(Path(state), Ports.free(), simulators=False) as stack:
-        with DoNothingWorker(stack.environment(), Path(state) / "logs" / "do-nothing.log") as their_worker:
-            return asyncio.run(_play(load, stack, their_worker))
+    with (
+        tempfile.TemporaryDirectory() as state,
+        Stack(Path(state), Ports.free(), simulators=False) as stack,
+        DoNothingWorker(stack.environment(), Path(state) / "logs" / "do-nothing.log") as their_worker,
+    ):
+        key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
+        return asyncio.run(_play(load, stack, their_worker, key))
 
 
-async def _play(load: Load, stack: Stack, their_worker: ChildProcess) -> Outcome:
+async def _play(load: Load, stack: Stack, their_worker: ChildProcess, key: str) -> Outcome:
     client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
-    key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
     scene = Scene(load.runs * load.rounds + 1, ZONES)
     outcome = Outcome(load)
     processes: dict[str, ChildProcess] = {
-        "worker": stack.worker, "Temporal": stack.temporal, "PowerDNS": stack.powerdns, "recursor": stack.recursor
+        "worker": stack.worker,
+        "Temporal": stack.temporal,
+        "PowerDNS": stack.powerdns,
+        "recursor": stack.recursor,
     }
     api = f"{stack.powerdns.api_url}/api/v1/servers/localhost"
     async with httpx.AsyncClient(base_url=api, headers={"X-API-Key": key}, timeout=60) as powerdns:
