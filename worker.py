@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 import structlog
+import uvloop
 from dotenv import load_dotenv
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
@@ -308,7 +309,7 @@ def main() -> int:
     logs.configure(settings.sovereign_dns_log_level)
     try:
         telemetry.configure(settings.sovereign_dns_metrics_address)
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except SettingsError as error:
         print(f"sovereign-dns worker: {error}", file=sys.stderr)
         return 2

@@ -5,7 +5,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -68,18 +68,18 @@ async def _play(stack: Stack) -> dict[str, list[float]]:
         for index in range(COUNT + 1):
             for fqdn in (f"t{index}.{ZONE}", f"s{index}.{ZONE}"):
                 await line.certify(ProvisionRequest.model_validate(_request(fqdn)))
-            taken[OURS].append(await _timed(lambda i=index: _provision(client, f"t{i}.{ZONE}")))
-            taken[STRAIGHT].append(await _timed(lambda i=index: _straight(line, f"s{i}.{ZONE}")))
-            taken[NOTHING].append(await _timed(lambda i=index: _nothing(client, i)))
+            taken[OURS].append(await _timed(_provision(client, f"t{index}.{ZONE}")))
+            taken[STRAIGHT].append(await _timed(_straight(line, f"s{index}.{ZONE}")))
+            taken[NOTHING].append(await _timed(_nothing(client, index)))
             for fqdn in (f"t{index}.{ZONE}", f"s{index}.{ZONE}"):
                 await _check_answers(resolver, fqdn)
     # The first of each creates the zone, and warms every cache.
     return {what: seconds[1:] for what, seconds in taken.items()}
 
 
-async def _timed(run: Callable[[], Awaitable[None]]) -> float:
+async def _timed(run: Awaitable[None]) -> float:
     began = time.perf_counter()
-    await run()
+    await run
     return time.perf_counter() - began
 
 

@@ -38,7 +38,7 @@ class Load:
     rounds: int
 
 
-LOADS = (Load(1, 10, 3), Load(10, 50, 3), Load(100, 200, 2), Load(500, 500, 1))
+LOADS = (Load(1, 10, 3), Load(10, 40, 2), Load(100, 100, 2), Load(500, 500, 1))
 
 
 @dataclass
