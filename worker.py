@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 import structlog
+import uvloop
 from dotenv import load_dotenv
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
@@ -116,7 +117,7 @@ async def _serve(
     # Unlike any earlier process' in the same container: the health check must not mistake its pollers for ours.
     identity = f"{os.getpid()}@{socket.gethostname()}-{secrets.token_hex(3)}"
     deployment = deployment_config(settings)
-    async with _activities(client, settings, attributes_usable=attributes_usable) as activities:
+    async with make_activities(client, settings, attributes_usable=attributes_usable) as activities:
         workers = _workers(client, settings, activities, identity, deployment)
         health.check = PollerCheck(client, identity)
         _log.info(
@@ -182,7 +183,9 @@ def _workers(
 
 
 @asynccontextmanager
-async def _activities(temporal: Client, settings: Settings, *, attributes_usable: bool) -> AsyncIterator[Activities]:
+async def make_activities(
+    temporal: Client, settings: Settings, *, attributes_usable: bool
+) -> AsyncIterator[Activities]:
     """Every activity, on clients that share their connections."""
     resolvers = Resolvers(settings.catalyst_dns_propagation_resolvers, ca_file=settings.catalyst_dns_ca_file)
     async with httpx.AsyncClient(timeout=http.TIMEOUT) as client, resolvers:
@@ -308,7 +311,7 @@ def main() -> int:
     logs.configure(settings.sovereign_dns_log_level)
     try:
         telemetry.configure(settings.sovereign_dns_metrics_address)
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except SettingsError as error:
         print(f"sovereign-dns worker: {error}", file=sys.stderr)
         return 2

@@ -134,9 +134,9 @@ async def _play(scene: Scene, stack: Stack, key: str) -> Outcome:
         finally:
             for worker in workers:
                 await asyncio.to_thread(worker.stop)
-        wrong = await _wrong_results(client, scene)
+        wrong = await wrong_results(client, scene)
         for zone in zones:
-            wrong += _wrong_records(scene, zone, (await powerdns.get(f"/zones/{zone}.")).json()["rrsets"])
+            wrong += wrong_records(scene, zone, (await powerdns.get(f"/zones/{zone}.")).json()["rrsets"])
     return Outcome(
         calls=replace(proxy.calls),
         failed_attempts=Counter(error_type for _, error_type in failed),
@@ -248,7 +248,8 @@ def _failed_attempts(log: Path) -> list[Failed]:
     ]
 
 
-async def _wrong_results(client: Client, scene: Scene) -> list[str]:
+async def wrong_results(client: Client, scene: Scene) -> list[str]:
+    """Runs that are not complete, or have not created every record."""
     wrong = []
     for fqdn in scene.fqdns:
         result = await client.get_workflow_handle(sovereign_workflow_id(fqdn)).result()
@@ -258,7 +259,8 @@ async def _wrong_results(client: Client, scene: Scene) -> list[str]:
     return wrong
 
 
-def _wrong_records(scene: Scene, zone: str, rrsets: Sequence[dict[str, object]]) -> list[str]:
+def wrong_records(scene: Scene, zone: str, rrsets: Sequence[dict[str, object]]) -> list[str]:
+    """What the zone lacks of the Sovereigns' records, and what else it holds."""
     hosts = [fqdn for fqdn, of in scene.fqdns.items() if of == zone]
     names = [f"{name}." for host in hosts for name in (host, *(f"{label}.{host}" for label in CANONICAL_SUBDOMAINS))]
     wanted = {(name, "A", 60, (ADDRESS,)) for name in [*names, *_of_others(scene, zone)]}

@@ -1,0 +1,243 @@
+"""B4: Sovereigns a minute with everything on one machine, against a workflow of activities that do nothing."""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from benchmarks import do_nothing, stampede
+from benchmarks.do_nothing import DoNothing, Shape
+from benchmarks.do_nothing_worker import DoNothingWorker
+from benchmarks.processes import cpu_seconds
+from benchmarks.report import CheckFailedError, Goal, Plot, Report, Table
+from benchmarks.stampede import Scene
+from devstack.child_process import ChildProcess
+from devstack.ports import Ports
+from devstack.stack import Stack
+from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, sovereign_workflow_id
+
+ZONES = 10
+WANTED = 0.7
+SHAPE = Shape(chains=[2])
+"""`zone-create`, and then `records-upsert` and `dns-verify`."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """How many run at once, in how many rounds of how many runs each."""
+
+    at_once: int
+    runs: int
+    rounds: int
+
+
+LOADS = (Load(1, 10, 3), Load(10, 40, 2), Load(100, 100, 2), Load(500, 500, 1))
+
+
+@dataclass
+class Outcome:
+    """Runs a minute of each round, and seconds of CPU for each Sovereign, by process."""
+
+    load: Load
+    ours: list[float] = field(default_factory=list)
+    theirs: list[float] = field(default_factory=list)
+    our_cpu: dict[str, float] = field(default_factory=dict)
+    their_cpu: dict[str, float] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    """Of single Sovereigns."""
+
+    @property
+    def ratio(self) -> float:
+        """Our throughput, theirs being 1."""
+        return statistics.median(self.ours) / statistics.median(self.theirs)
+
+
+def measure() -> Report:
+    """Plays every load on a stack of its own, and checks every result and every zone.
+
+    Raises:
+        CheckFailedError: something is not exactly as it should be.
+    """
+    return _report([play(load) for load in LOADS])
+
+
+def play(load: Load) -> Outcome:
+    """Ours and theirs in turns, on one stack.
+
+    Raises:
+        CheckFailedError: a result or a zone is not exactly as it should be.
+    """
+    with (
+        tempfile.TemporaryDirectory() as state,
+        Stack(Path(state), Ports.free(), simulators=False) as stack,
+        DoNothingWorker(stack.environment(), Path(state) / "logs" / "do-nothing.log") as their_worker,
+    ):
+        key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
+        return asyncio.run(_play(load, stack, their_worker, key))
+
+
+async def _play(load: Load, stack: Stack, their_worker: ChildProcess, key: str) -> Outcome:
+    client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
+    scene = Scene(load.runs * load.rounds + 1, ZONES)
+    outcome = Outcome(load)
+    processes: dict[str, ChildProcess] = {
+        "worker": stack.worker,
+        "Temporal": stack.temporal,
+        "PowerDNS": stack.powerdns,
+        "recursor": stack.recursor,
+    }
+    api = f"{stack.powerdns.api_url}/api/v1/servers/localhost"
+    async with httpx.AsyncClient(base_url=api, headers={"X-API-Key": key}, timeout=60) as powerdns:
+        zones = sorted(set(scene.fqdns.values()))
+        for zone in zones:
+            body = {"name": f"{zone}.", "kind": "Native", "nameservers": ["ns1.openova.io."], "dnssec": True}
+            (await powerdns.post("/zones", json=body)).raise_for_status()
+        to_do = list(scene.fqdns)
+        await _provision(client, to_do.pop())  # warms every cache
+        await _nothing(client, "warm")
+        for number in range(load.rounds):
+            of_this_round = [to_do.pop() for _ in range(load.runs)]
+            before = cpu_seconds(processes)
+            rate, seconds = await _rate(load, of_this_round, lambda fqdn: _provision(client, fqdn))
+            _add(outcome.our_cpu, before, cpu_seconds(processes), load)
+            outcome.ours.append(rate)
+            outcome.seconds += seconds
+            before = cpu_seconds(processes | {"worker": their_worker})
+            ids = [f"{number}-{index}" for index in range(load.runs)]
+            outcome.theirs.append((await _rate(load, ids, lambda id_: _nothing(client, id_)))[0])
+            _add(outcome.their_cpu, before, cpu_seconds(processes | {"worker": their_worker}), load)
+        wrong = await stampede.wrong_results(client, scene)
+        for zone in zones:
+            wrong += stampede.wrong_records(scene, zone, (await powerdns.get(f"/zones/{zone}.")).json()["rrsets"])
+    if wrong:
+        raise CheckFailedError(f"{load.at_once} at once: " + "; ".join(wrong[:5]))
+    return outcome
+
+
+async def _provision(client: Client, fqdn: str) -> None:
+    await client.execute_workflow(
+        PROVISION_SOVEREIGN,
+        {
+            "deploymentId": "bench",
+            "sovereignFQDN": fqdn,
+            "loadBalancerIP": stampede.ADDRESS,
+            "certificate": {"enabled": False},
+        },
+        id=sovereign_workflow_id(fqdn),
+        task_queue=TASK_QUEUE,
+    )
+
+
+async def _nothing(client: Client, name: str) -> None:
+    await client.execute_workflow(DoNothing.run, SHAPE, id=f"do-nothing/{name}", task_queue=do_nothing.TASK_QUEUE)
+
+
+async def _rate(load: Load, names: list[str], run: Callable[[str], Awaitable[None]]) -> tuple[float, list[float]]:
+    """Runs a minute, with so many under way at any time; and the seconds of each."""
+    turn = asyncio.Semaphore(load.at_once)
+    seconds: list[float] = []
+
+    async def one(name: str) -> None:
+        async with turn:
+            began = time.perf_counter()
+            await run(name)
+            seconds.append(time.perf_counter() - began)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(one(name) for name in names))
+    return len(names) / (time.perf_counter() - started) * 60, seconds
+
+
+def _add(total: dict[str, float], before: dict[str, float], after: dict[str, float], load: Load) -> None:
+    for name, used in after.items():
+        total[name] = total.get(name, 0.0) + (used - before[name]) / (load.runs * load.rounds)
+
+
+def _report(outcomes: list[Outcome]) -> Report:
+    worst = min(outcomes, key=lambda outcome: outcome.ratio)
+    return Report(
+        number="B4",
+        title="Throughput",
+        about=(
+            f"Sovereigns in {ZONES} signed parent zones, records and their proof up to the recursor (level "
+            "`propagated`), without a certificate; Temporal, PowerDNS, recursor, worker and the starter share the "
+            "machine. Against a workflow with as many activities, which do nothing, in a worker with the SDK's "
+            "defaults on the same Temporal. So many are under way at any time; in turns, medians of the rounds."
+        ),
+        tables=[_rates(outcomes), _cpu(outcomes)],
+        goals=[
+            Goal(
+                text=f"≥ {WANTED} × the do-nothing workflow's throughput, at each number at once",
+                figure=", ".join(f"{o.ratio:.2f} at {o.load.at_once}" for o in outcomes),
+                met=worst.ratio >= WANTED,
+                reason="" if worst.ratio >= WANTED else _why_missed(outcomes),
+            )
+        ],
+        checked=[
+            "every run's result is `complete` and tells of 14 rrsets created",
+            "every zone holds exactly its Sovereigns' records",
+        ],
+        plots=[
+            Plot(
+                name="throughput",
+                title="Runs a minute by how many are under way",
+                x="under way at once",
+                y="runs a minute",
+                series={
+                    "Sovereigns": [(o.load.at_once, statistics.median(o.ours)) for o in outcomes],
+                    "workflow that does nothing": [(o.load.at_once, statistics.median(o.theirs)) for o in outcomes],
+                },
+                log_x=True,
+            )
+        ],
+        ratios={f"throughput at {o.load.at_once} / do-nothing": o.ratio for o in outcomes},
+        samples={f"provision, {o.load.at_once} at once": o.seconds for o in outcomes},
+    )
+
+
+def _rates(outcomes: list[Outcome]) -> Table:
+    return Table(
+        title="Runs a minute",
+        columns=["at once", "Sovereigns a minute", "do-nothing a minute", "ratio", "median s of one Sovereign"],
+        rows=[
+            [
+                str(o.load.at_once),
+                f"{statistics.median(o.ours):.0f}",
+                f"{statistics.median(o.theirs):.0f}",
+                f"{o.ratio:.2f}",
+                f"{statistics.median(o.seconds):.2f}",
+            ]
+            for o in outcomes
+        ],
+    )
+
+
+def _cpu(outcomes: list[Outcome]) -> Table:
+    return Table(
+        title="CPU of one run, ms: a Sovereign's / the do-nothing workflow's",
+        columns=["at once", *outcomes[0].our_cpu],
+        rows=[
+            [
+                str(o.load.at_once),
+                *(f"{used * 1000:.0f} / {o.their_cpu[name] * 1000:.0f}" for name, used in o.our_cpu.items()),
+            ]
+            for o in outcomes
+        ],
+    )
+
+
+def _why_missed(outcomes: list[Outcome]) -> str:
+    busiest = outcomes[-1]
+    ours, theirs = sum(busiest.our_cpu.values()), sum(busiest.their_cpu.values())
+    parts = ", ".join(f"{name} {used * 1000:.0f} ms" for name, used in busiest.our_cpu.items())
+    return (
+        f"Both are bound by the CPU. One Sovereign takes {ours * 1000:.0f} ms of it ({parts}), a run that does nothing "
+        f"{theirs * 1000:.0f} ms: what is left is the work itself."
+    )
