@@ -1,4 +1,4 @@
-"""Before PowerDNS' API: counts calls, and neither holds one back nor shares a connection among them.
+"""Before PowerDNS' API: counts calls and their bytes, and neither holds one back nor shares a connection among them.
 
 Each request gets a connection of its own at once, so that PowerDNS meets what the workers send. Understands only
 servers that close a connection after their answer, as PowerDNS does.
@@ -6,7 +6,8 @@ servers that close a connection after their answer, as PowerDNS does.
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -24,11 +25,15 @@ class Calls:
 
     answered: int = 0
     failed: int = 0
+    bytes_of_requests: int = 0
+    bytes_of_answers: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
+    by_method: Counter[str] = field(default_factory=Counter)
 
-    def begin(self) -> None:
+    def begin(self, method: str) -> None:
         """A call is on its way."""
+        self.by_method[method] += 1
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
 
@@ -71,13 +76,15 @@ class CountingProxy:
     async def _pass_on(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         with contextlib.closing(answers), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             request = await _request(client)
-            self.calls.begin()
+            self.calls.begin(request.partition(b" ")[0].decode())
             well = False
             try:
                 answer = await self._answer_to(request, client)
                 well = _is_sense(answer)
             finally:
                 self.calls.end(well=well)
+            self.calls.bytes_of_requests += len(request)
+            self.calls.bytes_of_answers += len(answer)
             answers.write(answer)
             await answers.drain()
 
