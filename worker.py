@@ -64,8 +64,10 @@ GRACEFUL_SHUTDOWN = timedelta(seconds=30)
 
 LONGEST_CONNECT_PAUSE_SECONDS = 10.0
 
-POWERDNS_ACTIVITIES_AT_ONCE = 8
-"""What waits for its turn at PowerDNS waits in Temporal, where it costs nothing and no clock of an attempt runs."""
+POWERDNS_ACTIVITIES_AT_ONCE = 64
+"""Those that wait for the same zone are written together. What exceeds it waits in Temporal, where no clock of an
+attempt runs. With 100 Sovereigns at once in one zone of 14,000 rrsets, 49 PATCHes with 8, 17 with 64 and with 200
+(measured)."""
 
 _log = structlog.get_logger("worker")
 

@@ -134,7 +134,7 @@ class PowerDNSActivities:
         nameservers, keys = await side_by_side(
             [self._powerdns.nameservers(task.domain), self._powerdns.ds_records(task.domain)]
         )
-        async with self._powerdns.sole_writer([parent_zone]):
+        async with self._powerdns.claims.held({parent_zone: [task.domain]}):
             present = await self._powerdns.rrsets(parent_zone, [task.domain])
             plan = plan_delegation(
                 parent_zone, task.domain, nameservers, keys, present, task.owner, takeover=task.takeover
@@ -147,7 +147,7 @@ class PowerDNSActivities:
         """Makes the authoritative zone of every name hold exactly the addresses asked for."""
         async with in_time(too_late(task.intent.domain)):
             parts = await self._parts_by_zone(task.intent, task.zones_to_come)
-            async with self._powerdns.sole_writer(parts):
+            async with self._powerdns.claims.held({zone: _written_names(part) for zone, part in parts.items()}):
                 reads = self._rrsets.held  # what is disabled is replaced too, and so must be told
                 planned = await side_by_side(self._plan(zone, part, task, reads) for zone, part in parts.items())
                 plans = [plan for plan, _ in planned]
@@ -213,6 +213,11 @@ class PowerDNSActivities:
             existing, nameservers = [], []
         plan = plan_zone(zone, part, existing, task.owner, takeover=task.takeover)
         return plan, ServedZone(zone=zone, nameservers=nameservers, names=owner_names)
+
+
+def _written_names(part: DomainIntent) -> list[str]:
+    """Where it may change something: at the wildcards over the host too, where they are to go."""
+    return [*(rrset.name for rrset in part.rrsets), *part.remove_wildcards]
 
 
 def _created(task: CreateZone) -> ZoneChange:

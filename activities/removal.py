@@ -45,7 +45,7 @@ class RemovalActivities:
         """Removes rrsets from one zone in one atomic PATCH, after it has looked again whose they are."""
         zone = relative_to_root(task.zone)
         at_names = list(dict.fromkeys(relative_to_root(rrset.name) for rrset in task.rrsets))
-        async with in_time(too_late(zone)), self._powerdns.sole_writer([zone]):
+        async with in_time(too_late(zone)), self._powerdns.claims.held({zone: at_names}):
             present = await self._looks.held(zone, at_names)
             _refuse_changed_findings(changed_since(zone, task.rrsets, present))
             plan = plan_removals(zone, task.rrsets, present, task.owner, task.addresses)
@@ -62,10 +62,11 @@ class RemovalActivities:
         """Removes a zone that was made for the Sovereign, its delegation first; or finds that it has to stay."""
         zone = relative_to_root(task.zone)
         parent_zone = await self._looks.zone_above(zone)
-        async with in_time(too_late(zone)), self._powerdns.sole_writer([zone, *([parent_zone] if parent_zone else [])]):
+        claimed: dict[str, list[str] | None] = {zone: None} | ({parent_zone: [zone]} if parent_zone else {})
+        async with in_time(too_late(zone)), self._powerdns.claims.held(claimed):
             seen = await self._see_zone(zone, parent_zone, task)
-            claimed = task.leftover_of_pool and await self._is_claimed(zone)
-            removal = plan_zone_removal(seen, task, claimed_since=claimed)
+            held_again = task.leftover_of_pool and await self._is_claimed(zone)
+            removal = plan_zone_removal(seen, task, claimed_since=held_again)
             removed = _removed(seen) if removal.removed else None
             plans = [plan for plan in (removal.delegation, removal.lost_with_it) if plan is not None]
             changes = await self._writes.apply(plans, dry_run=task.dry_run, then_remove=removed)

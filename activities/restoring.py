@@ -33,16 +33,16 @@ class RestoringActivities:
     @activity.defn(name="records-restore")
     async def restore_records(self, task: RestoreZoneRecords) -> RecordsReport:
         """Makes one zone hold again what it held, in one atomic PATCH; or finds that it does."""
-        async with in_time(too_late(task.zone)), self._powerdns.sole_writer([task.zone]):
-            plan, served = await self._plan(task)
+        at_names = list(dict.fromkeys(names.relative_to_root(change.name) for change in task.records))
+        async with in_time(too_late(task.zone)), self._powerdns.claims.held({task.zone: at_names}):
+            plan, served = await self._plan(task, at_names)
             refuse_conflicts([plan], _TAKE_OVER)
             changes = await self._writes.apply([plan], dry_run=task.dry_run)
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run), changes=changes, hazards=plan.hazards, zones=[served]
         )
 
-    async def _plan(self, task: RestoreZoneRecords) -> tuple[ZonePlan, ServedZone]:
-        at_names = list(dict.fromkeys(names.relative_to_root(change.name) for change in task.records))
+    async def _plan(self, task: RestoreZoneRecords, at_names: list[str]) -> tuple[ZonePlan, ServedZone]:
         try:
             existing = await self._rrsets.held(task.zone, at_names)
             nameservers = await self._powerdns.nameservers(task.zone)

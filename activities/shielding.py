@@ -18,10 +18,15 @@ async def to_its_end(write: Coroutine[Any, Any, Result]) -> Result:
     if task is not None and task.cancelling():
         write.close()
         raise asyncio.CancelledError
-    writing = asyncio.ensure_future(write)
-    while not writing.done():
+    return await undisturbed(write)
+
+
+async def undisturbed(work: Coroutine[Any, Any, Result]) -> Result:
+    """As `to_its_end`, of what has to be done although the run was cancelled before."""
+    working = asyncio.ensure_future(work)
+    while not working.done():
         try:
-            await asyncio.wait([writing])
+            await asyncio.wait([working])
         except asyncio.CancelledError:
             continue
-    return writing.result()
+    return working.result()

@@ -1,17 +1,17 @@
-"""How planned changes reach their zones: one atomic PATCH each, in its turn, and never without a note of what goes."""
+"""How planned changes reach their zones: all of one zone or none, and never without a note of what goes."""
 
 from collections.abc import Sequence
 
 import structlog
 
 from activities import attempt_time, journal
-from activities.shielding import to_its_end
+from activities.shielding import to_its_end, undisturbed
 from activities.telling import tell_of_attempt
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import RecordChange, ZoneChange
-from sovereign_dns.failures import Failure, Outage, OwnershipConflict, PowerDNSUnavailable, ZoneWrongKind
+from sovereign_dns.failures import Outage, OwnershipConflict, PowerDNSUnavailable, ZoneWrongKind
 from sovereign_dns.messages import ChangesAttempted
 from sovereign_dns.records import ZonePlan, over_all_attempts
 
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ZoneWrites:
-    """Writes what was planned. The caller is the zones' sole writer, from reading to writing."""
+    """Writes what was planned. The caller holds a claim on the names, or the zones, from reading to writing."""
 
     def __init__(self, powerdns: PowerDNS) -> None:
         self._powerdns = powerdns
@@ -43,35 +43,34 @@ class ZoneWrites:
         changes = over_all_attempts(journal.notes(RecordChange), [change for plan in plans for change in plan.changes])
         removed = [then_remove] if then_remove else []
         if (to_write or removed) and not dry_run:
-            zones = dict.fromkeys(
-                [*(plan.zone for plan in to_write), *(names.relative_to_root(zone.zone) for zone in removed)]
-            )
-            async with self._powerdns.turn_to_write(f"writing zone {' and '.join(zones)}"):
-                await journal.note(*changes, *removed)
-                await to_its_end(self._send(to_write, changes, removed))
+            await journal.note(*changes, *removed)
+            await self._send(to_write, changes, removed)
         return changes
 
     async def _send(self, plans: list[ZonePlan], changes: list[RecordChange], removed: list[ZoneChange]) -> None:
         _log.info("writing", replaced={c.name: c.before for c in changes if c.before and c.change != "unchanged"})
         written = 0
-        removing: ZoneChange | None = None
+        perhaps_gone: list[ZoneChange] = []
         try:
             for plan in plans:
                 _insist_on_time(plan.zone)
-                await self._powerdns.change(plan.zone, plan.writes)
+                await self._powerdns.group_commit.commit(plan.zone, plan.writes)
                 written += 1
             for zone in removed:
-                name = names.relative_to_root(zone.zone)
-                _insist_on_time(name)
-                removing = zone
-                await self._powerdns.delete_zone(name)
-        except Failure as failure:
+                perhaps_gone = [zone.changed(unconfirmed=True)]
+                await self._remove(names.relative_to_root(zone.zone))
+        except BaseException as failure:
             # Something was written, or perhaps only an answer was lost; and the run may end before it is known.
             unheard = isinstance(failure, Outage) and failure.sent
             if written or unheard:
-                perhaps_gone = [removing.changed(unconfirmed=True)] if removing and unheard else []
-                await tell_of_attempt(ChangesAttempted(changes=changes, zones=perhaps_gone))
+                zones = perhaps_gone if unheard else []
+                await undisturbed(tell_of_attempt(ChangesAttempted(changes=changes, zones=zones)))
             raise
+
+    async def _remove(self, zone: str) -> None:
+        async with self._powerdns.turn_to_write(f"deleting zone {zone}"):
+            _insist_on_time(zone)
+            await to_its_end(self._powerdns.delete_zone(zone))
 
 
 def refuse_conflicts(plans: Sequence[ZonePlan], remedy: str) -> None:

@@ -36,10 +36,18 @@ RATE = "SOVEREIGN_DNS_POWERDNS_ACTIVITIES_PER_SECOND"
 
 _AT_ONCE = 50
 
+_AT_ONCE_FILLED = 4_000
+"""So that a PATCH stays below the 2 MB that PowerDNS takes."""
+
+_COMMENTS = [{"content": "sovereign=others.example deployment=bench", "account": "sovereign-dns"}]
+
 
 @dataclass(frozen=True)
 class Scene:
-    """Who waits for what, and with which workers."""
+    """Who waits for what, and with which workers.
+
+    With `rrsets` each zone holds so many of others before. Without an `outage` nobody waits: all start at once.
+    """
 
     sovereigns: int
     zones: int
@@ -47,6 +55,8 @@ class Scene:
     rate: str | None = None
     at_once: bool = False
     worker_script: Path = PROJECT / "worker.py"
+    rrsets: int = 0
+    outage: bool = True
 
     @property
     def fqdns(self) -> dict[str, str]:
@@ -63,12 +73,14 @@ class Outcome:
     Attributes:
         calls: what PowerDNS was asked.
         failed_attempts: of steps, by error type.
+        most_of_a_step: how often the step failed that failed most often.
         seconds: until the last Sovereign was complete.
         wrong: what is not exactly as it should be, in results and zones.
     """
 
     calls: Calls
     failed_attempts: Counter[str]
+    most_of_a_step: int
     seconds: float
     wrong: list[str]
 
@@ -95,31 +107,58 @@ async def _play(scene: Scene, stack: Stack, key: str) -> Outcome:
         for zone in zones:
             body = {"name": f"{zone}.", "kind": "Native", "nameservers": ["ns1.openova.io."], "dnssec": True}
             (await powerdns.post("/zones", json=body)).raise_for_status()
-        stack.powerdns.stop()
+            await _fill(powerdns, zone, _of_others(scene, zone))
+        if scene.outage:
+            stack.powerdns.stop()
+        else:
+            await proxy.open()
         workers = [_worker(scene, stack, proxy.url, number) for number in range(scene.workers)]
         try:
             for worker in workers:
                 await asyncio.to_thread(worker.start)
-            await _start_all(client, scene)
-            await _all_wait(client, scene)
-            await asyncio.to_thread(stack.powerdns.start)
             started = time.perf_counter()
-            await proxy.open()
-            failed_before = [_failed_attempts(worker.log) for worker in workers]
+            await _start_all(client, scene)
+            if scene.outage:
+                await _all_wait(client, scene)
+                await asyncio.to_thread(stack.powerdns.start)
+                started = time.perf_counter()
+                await proxy.open()
+            failed_before = [len(_failed_attempts(worker.log)) if scene.outage else 0 for worker in workers]
             if scene.at_once:
                 await _reset_all(client, scene)
             await _none_runs(client)
             seconds = time.perf_counter() - started
-            failed: Counter[str] = Counter()
+            failed: list[Failed] = []
             for worker, before in zip(workers, failed_before, strict=True):
-                failed += _failed_attempts(worker.log) - before
+                failed += _failed_attempts(worker.log)[before:]
         finally:
             for worker in workers:
                 await asyncio.to_thread(worker.stop)
         wrong = await _wrong_results(client, scene)
         for zone in zones:
             wrong += _wrong_records(scene, zone, (await powerdns.get(f"/zones/{zone}.")).json()["rrsets"])
-    return Outcome(calls=replace(proxy.calls), failed_attempts=failed, seconds=seconds, wrong=wrong)
+    return Outcome(
+        calls=replace(proxy.calls),
+        failed_attempts=Counter(error_type for _, error_type in failed),
+        most_of_a_step=max(Counter(step for step, _ in failed).values(), default=0),
+        seconds=seconds,
+        wrong=wrong,
+    )
+
+
+def _of_others(scene: Scene, zone: str) -> list[str]:
+    """The names that the zone holds before."""
+    return [f"n{index % 14}.o{index // 14}.{zone}." for index in range(scene.rrsets)]
+
+
+async def _fill(powerdns: httpx.AsyncClient, zone: str, names: Sequence[str]) -> None:
+    records = [{"content": ADDRESS, "disabled": False}]
+    for first in range(0, len(names), _AT_ONCE_FILLED):
+        rrsets = [
+            {"name": name, "type": "A", "ttl": 60, "changetype": "REPLACE", "records": records, "comments": _COMMENTS}
+            for name in names[first : first + _AT_ONCE_FILLED]
+        ]
+        (await powerdns.patch(f"/zones/{zone}.", json={"rrsets": rrsets})).raise_for_status()
 
 
 def _worker(scene: Scene, stack: Stack, powerdns_url: str, number: int) -> WorkerProcess:
@@ -194,15 +233,19 @@ async def _none_runs(client: Client) -> None:
         await asyncio.sleep(0.2)
 
 
-def _failed_attempts(log: Path) -> Counter[str]:
-    """By error type, as a worker's log tells them. Not yet is no failure."""
+Failed = tuple[tuple[str | None, str | None], str]
+"""Sovereign and step, and the error's type."""
+
+
+def _failed_attempts(log: Path) -> list[Failed]:
+    """As a worker's log tells them. Not yet is no failure."""
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    return Counter(
-        line.get("error_type", line["event"])
+    return [
+        ((line.get("sovereign"), line.get("step")), line.get("error_type", line["event"]))
         for line in lines
         if line["event"].startswith("step not done") or line["event"].startswith("step failed")
         if not str(line.get("error_type", "")).startswith("NotYet")
-    )
+    ]
 
 
 async def _wrong_results(client: Client, scene: Scene) -> list[str]:
@@ -218,7 +261,7 @@ async def _wrong_results(client: Client, scene: Scene) -> list[str]:
 def _wrong_records(scene: Scene, zone: str, rrsets: Sequence[dict[str, object]]) -> list[str]:
     hosts = [fqdn for fqdn, of in scene.fqdns.items() if of == zone]
     names = [f"{name}." for host in hosts for name in (host, *(f"{label}.{host}" for label in CANONICAL_SUBDOMAINS))]
-    wanted = {(name, "A", 60, (ADDRESS,)) for name in names}
+    wanted = {(name, "A", 60, (ADDRESS,)) for name in [*names, *_of_others(scene, zone)]}
     found = {
         (r["name"], r["type"], r["ttl"], tuple(record["content"] for record in r["records"]))  # type: ignore[attr-defined]
         for r in rrsets

@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     kubeconfig: Path | None = None
     temporal_deployment_name: Annotated[str, AfterValidator(_checked_deployment_name)] | None = None
     temporal_worker_build_id: str | None = None
-    sovereign_dns_powerdns_activities_per_second: Annotated[float, Field(ge=0.1, le=1000)] = 20
+    sovereign_dns_powerdns_activities_per_second: Annotated[float, Field(ge=0.1, le=1000)] = 200
     sovereign_dns_powerdns_writes_at_once: Annotated[int, Field(gt=0)] = WRITES_AT_ONCE
     sovereign_dns_health_address: Annotated[str, AfterValidator(_checked_place)] = "127.0.0.1:8092"
     sovereign_dns_metrics_address: Annotated[str, AfterValidator(_checked_listening_place)] | None = None

@@ -36,6 +36,7 @@ _WITHOUT_STACK = (
     "tests/unit/",
     "tests/contract_tests/",
     "tests/test_delegated.py",
+    "tests/test_group_commit.py",
     "tests/test_hetzner.py",
     "tests/test_removal.py",
 )

@@ -150,6 +150,7 @@ def decided(response: httpx.Response, backend: Backend, *, doing: str, shown: st
             f"{backend.name} at {at} answered {response.status_code} while {doing}: "
             f"{excerpt(response) if shown is None else shown}. {_UNTIL_IT_WORKS}",
             retry_after=backend.ask_again_after(response),
+            status=response.status_code,
         )
     return response
 

@@ -1,7 +1,7 @@
 """Turns at what bears only so many at once: who waits for one knows whether the queue moves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,7 +40,7 @@ class Turns:
         turn = asyncio.ensure_future(self._turns.acquire())
         self._waiting += 1
         try:
-            await self._while_it_moves(turn)
+            await while_it_moves(turn, lambda: self._ended_well, self._longest_standstill)
         except BaseException:
             if not turn.cancel():
                 self._turns.release()
@@ -53,12 +53,23 @@ class Turns:
         finally:
             self._turns.release()
 
-    async def _while_it_moves(self, turn: "asyncio.Future[Any]") -> None:
-        clock = asyncio.get_running_loop().time
-        give_up_at = clock() + LONGEST_WAIT_SECONDS
-        while not turn.done():
-            before = self._ended_well
-            await asyncio.wait([turn], timeout=min(self._longest_standstill, max(give_up_at - clock(), 0)))
-            meanwhile = self._ended_well - before
-            if not turn.done() and (meanwhile == 0 or clock() >= give_up_at):
-                raise NoTurnError(meanwhile, self._longest_standstill)
+
+async def while_it_moves(turn: "asyncio.Future[Any]", ended_well: Callable[[], int], longest_standstill: float) -> None:
+    """Returns when it is one's turn.
+
+    Args:
+        turn: is done then.
+        ended_well: how many of those before one have ended well by now.
+        longest_standstill: for how many seconds it is waited although none does.
+
+    Raises:
+        NoTurnError: none of those before it ends well, or there are too many of them.
+    """
+    clock = asyncio.get_running_loop().time
+    give_up_at = clock() + LONGEST_WAIT_SECONDS
+    while not turn.done():
+        before = ended_well()
+        await asyncio.wait([turn], timeout=min(longest_standstill, max(give_up_at - clock(), 0)))
+        meanwhile = ended_well() - before
+        if not turn.done() and (meanwhile == 0 or clock() >= give_up_at):
+            raise NoTurnError(meanwhile, longest_standstill)

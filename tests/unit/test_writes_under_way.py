@@ -137,18 +137,6 @@ async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(mon
         await activities.upsert_records(UpsertRecords(owner=OWNER, intent=domain_intent()))
 
 
-async def test_who_waits_for_a_zone_that_another_writes_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powerdns, "LONGEST_STANDSTILL_OF_A_ZONE_SECONDS", 0.05)
-    client = PowerDNS(httpx.AsyncClient(), MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
-
-    async with client.sole_writer(["omani.works"]):
-        with pytest.raises(PowerDNSUnavailable, match=r"writing zone omani\.works for other runs"):
-            async with client.sole_writer(["aa.example", "omani.works"]):
-                pytest.fail("two writers at once")
-        async with client.sole_writer(["aa.example"]):
-            pass
-
-
 async def test_a_key_that_no_header_may_hold_is_told_without_the_key() -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server, httpx.AsyncClient() as http:
@@ -176,18 +164,3 @@ async def test_a_long_queue_of_reads_is_waited_in_as_long_as_it_moves(monkeypatc
     )
 
     assert found == []
-
-
-async def test_a_long_queue_for_one_zone_is_waited_in_as_long_as_it_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powerdns, "LONGEST_STANDSTILL_OF_A_ZONE_SECONDS", 0.3)
-    client = PowerDNS(httpx.AsyncClient(), MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
-    writing: list[int] = []
-
-    async def write() -> None:
-        async with client.sole_writer(["omani.works"]):
-            writing.append(1)
-            await asyncio.sleep(0.04)
-            assert writing == [1], "two writers at once"
-            writing.pop()
-
-    await asyncio.gather(*(write() for _ in range(20)))

@@ -1,0 +1,115 @@
+"""Claims on names: no two of the same name at once, first come, first served, and nobody waits for ever."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sovereign_dns.clients import zone_claims
+from sovereign_dns.clients.zone_claims import ZoneClaims
+from sovereign_dns.failures import PowerDNSUnavailable
+
+Places = dict[str, list[str] | None]
+
+PLACES: st.SearchStrategy[Places] = st.dictionaries(
+    st.sampled_from(["a.works", "b.works", "c.works"]),
+    st.none() | st.lists(st.sampled_from(["t1", "t2", "T2", "t3"]), max_size=3),
+    min_size=1,
+)
+FATES = st.sampled_from(["well", "fails", "cancelled while it holds", "cancelled while it waits"])
+
+
+def overlap(one: Places, other: Places) -> bool:
+    for zone in one.keys() & other.keys():
+        mine, theirs = one[zone], other[zone]
+        if mine is None or theirs is None:
+            return True
+        if {name.lower() for name in mine} & {name.lower() for name in theirs}:
+            return True
+    return False
+
+
+@given(st.lists(st.tuples(PLACES, FATES), max_size=8))
+def test_claims_that_overlap_are_held_one_after_the_other_in_the_order_they_came(
+    steps: list[tuple[Places, str]],
+) -> None:
+    asyncio.run(play(steps))
+
+
+async def play(steps: list[tuple[Places, str]]) -> None:
+    claims = ZoneClaims()
+    holding: list[int] = []
+    held: list[int] = []
+
+    async def step(number: int, places: Places, fate: str) -> None:
+        async with claims.held(places):
+            assert not [other for other in holding if overlap(places, steps[other][0])]
+            held.append(number)
+            holding.append(number)
+            try:
+                await asyncio.sleep(0)
+                if fate == "fails":
+                    raise ValueError
+                if fate == "cancelled while it holds":
+                    raise asyncio.CancelledError
+                await asyncio.sleep(0)
+            finally:
+                holding.remove(number)
+
+    running = [asyncio.create_task(step(number, *one)) for number, one in enumerate(steps)]
+    await asyncio.sleep(0)
+    for task, (number, (_, fate)) in zip(running, enumerate(steps), strict=True):
+        if fate == "cancelled while it waits" and number not in held:
+            task.cancel()
+    await asyncio.wait_for(asyncio.gather(*running, return_exceptions=True), 10)
+
+    lived = [number for number, (_, fate) in enumerate(steps) if fate != "cancelled while it waits" or number in held]
+    assert sorted(held) == lived
+    for later, number in enumerate(held):
+        assert not [after for after in held[later:] if after < number and overlap(steps[after][0], steps[number][0])]
+    async with claims.held(dict.fromkeys(["a.works", "b.works", "c.works"])):
+        pass
+
+
+async def test_who_needs_other_names_of_a_zone_waits_for_nobody() -> None:
+    claims = ZoneClaims()
+    async with (
+        claims.held({"omani.works": ["t1.omani.works"]}),
+        claims.held({"omani.works": ["t2.omani.works"], "omani.homes": ["t2.omani.homes"]}),
+    ):
+        waiting = asyncio.create_task(claims.held({"omani.works": None}).__aenter__())
+        done, _ = await asyncio.wait([waiting], timeout=0.01)
+        assert not done, "the whole zone, while names of it are being changed"
+    await waiting
+
+
+async def test_who_waits_for_a_name_that_another_run_writes_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zone_claims, "LONGEST_STANDSTILL_SECONDS", 0.05)
+    claims = ZoneClaims()
+
+    async with claims.held({"omani.works": ["console.t1.omani.works", "t1.omani.works"]}):
+        with pytest.raises(PowerDNSUnavailable) as failed:
+            async with claims.held({"aa.example": None, "omani.works": ["console.t1.omani.works"]}):
+                pytest.fail("two writers of one name at once")
+        async with claims.held({"aa.example": None}):
+            pass
+
+    told = "this worker has been writing console.t1.omani.works in zone omani.works for other runs"
+    assert str(failed.value).startswith(f"{told}, and came to an end with 0 in the last 0 s")
+    assert not failed.value.sent
+
+
+async def test_a_long_queue_for_one_name_is_waited_in_as_long_as_it_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zone_claims, "LONGEST_STANDSTILL_SECONDS", 0.3)
+    claims = ZoneClaims()
+    written = []
+
+    async def write(number: int) -> None:
+        async with claims.held({"omani.works": ["t1.omani.works"]}):
+            await asyncio.sleep(0.04)
+            written.append(number)
+
+    await asyncio.gather(*(write(number) for number in range(20)))
+
+    assert written == list(range(20))
