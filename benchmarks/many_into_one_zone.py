@@ -112,11 +112,11 @@ async def _group_commit(zone: SignedZone, url: str, new: Sequence[Sovereign], cl
     return await asyncio.gather(*(_succeeds(powerdns.group_commit.commit(ZONE, one.writes)) for one in new))
 
 
-async def _in_turn(zone: SignedZone, url: str, new: Sequence[Sovereign], client: httpx.AsyncClient) -> list[bool]:
+async def _in_turn(_: SignedZone, url: str, new: Sequence[Sovereign], client: httpx.AsyncClient) -> list[bool]:
     return [await _patch(client, url, one) for one in new]
 
 
-async def _at_once(zone: SignedZone, url: str, new: Sequence[Sovereign], client: httpx.AsyncClient) -> list[bool]:
+async def _at_once(_: SignedZone, url: str, new: Sequence[Sovereign], client: httpx.AsyncClient) -> list[bool]:
     return await asyncio.gather(*(_patch(client, url, one) for one in new))
 
 
@@ -154,9 +154,11 @@ def _report(rounds: dict[str, list[Round]], counted: dict[str, Counted]) -> Repo
         tables=[_table(rounds, counted, medians, gains)],
         goals=_goals(rounds, counted, gains),
         checked=[
-            "after every timed run the database holds all 14 rrsets of every Sovereign whose call succeeded, exactly "
-            "(name, type, TTL, address, not disabled, an owner's comment), nothing of the others, and every other "
-            "record and comment of the zone as before, apart from its serial",
+            (
+                "after every timed run the database holds all 14 rrsets of every Sovereign whose call succeeded "
+                "(name, type, TTL, address, not disabled, an owner's comment), nothing of the others, and every other "
+                "record and comment of the zone as before, apart from its serial"
+            ),
         ],
         ratios={
             "one PATCH after the other to ours": gains[OURS],

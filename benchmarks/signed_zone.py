@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from benchmarks.planted_zones import NAMESERVER, PER_SOVEREIGN, Planted, Row, write, written
+from benchmarks.planted_zones import PER_SOVEREIGN, Planted, Row, write, written
 from benchmarks.report import CheckFailedError
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer

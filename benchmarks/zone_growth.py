@@ -1,6 +1,7 @@
 """B2: the records of one Sovereign into ever bigger zones, by us, by octoDNS and by a bare PATCH."""
 
 import asyncio
+import itertools
 import statistics
 import tempfile
 import time
@@ -41,9 +42,6 @@ LEAST_OF_OCTODNS = 5.0
 FLAT_WITHIN = 0.02
 """Of bytes: the zone's serial and the date may take a digit more."""
 
-Write = Callable[[Sovereign, str], Awaitable[None]]
-"""Writes a Sovereign's records through the API at a URL."""
-
 
 @dataclass
 class Cost:
@@ -82,56 +80,66 @@ def measure() -> Report:
 
 
 async def _in_turns(zone: SignedZone, size: int, octodns: OctoDNSSync) -> dict[str, Cost]:
-    there, others, costs = zone.held(), rows(size), {way: Cost() for way in (OURS, OCTODNS, BARE)}
-    numbers = iter(range(1_000))
-    async with httpx.AsyncClient(timeout=http.TIMEOUT) as client:
-        activities = {zone.api_url: PowerDNSActivities(zone.client(client))}
-
-        async def ours(new: Sovereign, api_url: str) -> None:
-            await activities[api_url].upsert_records(new.task)
-
-        async def bare(new: Sovereign, api_url: str) -> None:
-            (await client.patch(patch_url(api_url), json=new.patch, headers=_KEY)).raise_for_status()
-
-        async def synchronise(new: Sovereign, api_url: str) -> None:
-            await asyncio.to_thread(octodns.run)
-
-        async def once(way: str, write: Write, api_url: str) -> float:
-            new = sovereign(next(numbers))
-            if way == OCTODNS:
-                added = [Row(write.name, write.type, tuple(write.values), write.ttl) for write in new.writes]
-                octodns.keep([*others, *added], api_url, API_KEY)
-            started = time.perf_counter()
-            await write(new, api_url)
-            seconds = time.perf_counter() - started
-            comments = [] if way == OCTODNS else [new.comments]
-            zone.require(there, [new.records, *comments], f"{way} wrote one Sovereign among {size:,} rrsets")
-            (await client.patch(patch_url(zone.api_url), json=new.removal, headers=_KEY)).raise_for_status()
-            return seconds
-
-        ways: dict[str, tuple[Write, int]] = {
-            OURS: (ours, TIMES),
-            OCTODNS: (synchronise, TIMES_OF_OCTODNS[size]),
-            BARE: (bare, TIMES),
-        }
+    costs = {way: Cost() for way in (OURS, OCTODNS, BARE)}
+    times = {OURS: TIMES, OCTODNS: TIMES_OF_OCTODNS[size], BARE: TIMES}
+    async with httpx.AsyncClient(timeout=http.TIMEOUT, headers={"X-API-Key": API_KEY}) as client:
+        writing = _Writing(zone, size, client, octodns)
         for way in (OURS, BARE):  # what is slow only the first time
-            await once(way, ways[way][0], zone.api_url)
+            await writing.once(way)
         for turn in range(TIMES):
-            for way, (write, times) in ways.items():
-                if turn < times:
-                    costs[way].seconds.append(await once(way, write, zone.api_url))
-        for way, (write, times) in ways.items():
+            for way, cost in costs.items():
+                if turn < times[way]:
+                    cost.seconds.append(await writing.once(way))
+        for way, cost in costs.items():
             async with CountingProxy(zone.api_url) as proxy:
                 await proxy.open()
-                activities[proxy.url] = PowerDNSActivities(zone.client(client, proxy.url))
-                seconds = await once(way, write, proxy.url)
-            costs[way].calls = proxy.calls
-            if not times:
-                costs[way].seconds.append(seconds)
+                seconds = await writing.once(way, through=proxy)
+            cost.calls = proxy.calls
+            cost.seconds = cost.seconds or [seconds]
     return costs
 
 
-_KEY = {"X-API-Key": API_KEY}
+class _Writing:
+    """Writes one fresh Sovereign after the other into a zone that holds none of them in between."""
+
+    def __init__(self, zone: SignedZone, size: int, client: httpx.AsyncClient, octodns: OctoDNSSync) -> None:
+        self._zone = zone
+        self._size = size
+        self._client = client
+        self._octodns = octodns
+        self._activities = PowerDNSActivities(zone.client(client))
+        self._others = rows(size)
+        self._there = zone.held()
+        self._fresh = (sovereign(number) for number in itertools.count())
+
+    async def once(self, way: str, *, through: CountingProxy | None = None) -> float:
+        """Seconds that it took; checked, and taken away again."""
+        new = next(self._fresh)
+        write = self._prepared(way, new, through.url if through else self._zone.api_url)
+        started = time.perf_counter()
+        await write()
+        seconds = time.perf_counter() - started
+        comments = [] if way == OCTODNS else [new.comments]
+        self._zone.require(
+            self._there, [new.records, *comments], f"{way} wrote one Sovereign among {self._size:,} rrsets"
+        )
+        await self._patch(new.removal, self._zone.api_url)
+        return seconds
+
+    def _prepared(self, way: str, new: Sovereign, api_url: str) -> Callable[[], Awaitable[object]]:
+        if way == BARE:
+            return lambda: self._patch(new.patch, api_url)
+        if way == OCTODNS:
+            added = [Row(one.name, one.type, tuple(one.values), one.ttl) for one in new.writes]
+            self._octodns.keep([*self._others, *added], api_url, API_KEY)
+            return lambda: asyncio.to_thread(self._octodns.run)
+        activities = self._activities
+        if api_url != self._zone.api_url:
+            activities = PowerDNSActivities(self._zone.client(self._client, api_url))
+        return lambda: activities.upsert_records(new.task)
+
+    async def _patch(self, body: dict[str, object], api_url: str) -> None:
+        (await self._client.patch(patch_url(api_url), json=body)).raise_for_status()
 
 
 def _report(costs: Costs) -> Report:
@@ -153,9 +161,11 @@ def _report(costs: Costs) -> Report:
         tables=[_table(costs, over_bare, of_octodns)],
         goals=[*_flat(costs[OURS]), *_over_bare(over_bare), _of_octodns(of_octodns[10_000])],
         checked=[
-            "after every single write the database holds the Sovereign's 14 rrsets exactly (name, type, TTL, address, "
-            "not disabled; but for octoDNS also an owner's comment each), and every other record and comment of the "
-            "zone as before, apart from its serial",
+            (
+                "after every single write the database holds the Sovereign's 14 rrsets (name, type, TTL, address, "
+                "not disabled; but for octoDNS an owner's comment), and every other record and comment of the "
+                "zone as before, apart from its serial"
+            ),
             "no call failed",
         ],
         plots=_plots(costs),
@@ -222,7 +232,7 @@ def _of_octodns(ratio: float) -> Goal:
     )
 
 
-def _goal(text: str, figure: str, met: bool, reason: str) -> Goal:  # noqa: FBT001 (as in Goal)
+def _goal(text: str, figure: str, met: bool, reason: str) -> Goal:
     return Goal(text, figure, met, "" if met else reason)
 
 
