@@ -67,20 +67,27 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EXAMPLES.format(
-            benchmarks="\n".join(f"  {name:9} {module}" for name, module in BENCHMARKS.items()),
+            benchmarks="\n".join(f"  {name:9} {benchmark.about}" for name, benchmark in BENCHMARKS.items()),
             alone="\n".join(f"  {name:9} {alone.about}" for name, alone in _ALONE.items()),
         ),
     )
-    parser.add_argument("benchmark", nargs="*", type=named, help="which ones, as they are named below (default: all)")
+    parser.add_argument("benchmark", nargs="*", type=_named, help="which ones, as they are named below (default: all)")
     parser.add_argument("--runs", type=_positive, default=1, metavar="N", help="run all of them N times (default: 1)")
     parser.add_argument("--write", action="store_true", help="merge what is named into docs/benchmarks.md")
     return parser
 
 
+def _named(text: str) -> str:
+    try:
+        return named(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"there is no {text!r}, but {', '.join(BENCHMARKS)}") from None
+
+
 def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def _command(arguments: Sequence[str]) -> str:
@@ -98,10 +105,10 @@ def measure(names: Sequence[str], runs: int, *, write: bool, command: str) -> in
     commit = machine.commit()  # before, so that it is what was measured
     for number in range(runs):
         for name in names:
-            console.rule(f"{name}" if runs == 1 else f"{name}, run {number + 1} of {runs}")
+            console.rule(name if runs == 1 else f"{name}, run {number + 1} of {runs}")
             started = time.monotonic()
             try:
-                report = run_apart.run(BENCHMARKS[name])
+                report = run_apart.run(BENCHMARKS[name].module)
             except (CheckFailedError, run_apart.NotRunError) as error:
                 failures.append(_in_words(name, error))
                 console.print(escape(failures[-1]))

@@ -26,11 +26,11 @@ checks its own result before it gives any figure; where a check fails, nothing i
 """
 
 _NOISE = """\
-`make bench ARGS="--runs 3"` runs everything several times. The width is the distance from the lowest to the highest of a
-ratio's values, in percent of their median. So it says what a difference means: a change that moves a ratio by less than
-its width has shown nothing. Wide ratios are those of few or short calls, and those that depend on two processes having
-the two cores to themselves. The *last run* is the one that the tables above show; outside of the lowest and the highest
-it is in italics.
+`make bench ARGS="--runs 3"` runs everything three times. The width is the distance from the lowest to the highest of a
+ratio's values, in percent of their median. It says what a difference means: a change that moves a ratio by less than
+its width has shown nothing. Ratios of few or short calls are wide, and so are those of two processes that share the
+cores with whatever else runs. The last column is the run that the tables above show, in italics where it lies outside
+of the lowest and the highest.
 """
 
 
@@ -99,15 +99,17 @@ def _widths(measured: Measured) -> str:
         value = latest.get((width.number, width.ratio))
         outside = value is not None and not width.lowest <= value <= width.highest
         figure = "" if value is None else f"{value:.3g}"
-        rows.append([*row, f"*{figure}*" if outside else figure, f"{width.date}, {width.commit}"])
-    return table(Table("", [*table_of_widths([]).columns, "last run", "measured"], rows))
+        rows.append([*row, f"{width.date}, {width.commit}", f"*{figure}*" if outside else figure])
+    return table(Table("", [*table_of_widths([]).columns, "measured", "shown above"], rows))
 
 
 def table(shown: Table) -> str:
     """A table in Markdown, its figures to the right."""
-    marks = ["---", *("---:" for _ in shown.columns[1:])]
+    marks = ["---:" if all(row[at][:1].isdigit() for row in shown.rows) else "---" for at in range(len(shown.columns))]
+    marks[0] = "---"
     return "".join(_line(cells) for cells in (shown.columns, marks, *shown.rows))
 
 
 def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '\\|') for cell in cells)} |\n"
+    escaped = " | ".join(cell.replace("|", "\\|") for cell in cells)
+    return f"| {escaped} |\n"

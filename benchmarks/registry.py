@@ -1,17 +1,26 @@
 """Which benchmarks there are, in the order in which they run and are told."""
 
+from typing import NamedTuple
+
+
+class Benchmark(NamedTuple):
+    """The module whose `measure()` runs it, imported in that run's own process only, and what it measures."""
+
+    module: str
+    about: str
+
+
 BENCHMARKS = {
-    "B1": "benchmarks.one_sovereign",
-    "B2": "benchmarks.zone_growth",
-    "B3": "benchmarks.many_into_one_zone",
-    "B4": "benchmarks.throughput",
-    "B5": "benchmarks.verification_round",
-    "B6": "benchmarks.time_to_green",
-    "B7": "benchmarks.worker_at_rest",
-    "B8": "benchmarks.audit",
-    "workers": "benchmarks.many_workers",
+    "B1": Benchmark("benchmarks.one_sovereign", "one Sovereign, end to end"),
+    "B2": Benchmark("benchmarks.zone_growth", "records of one Sovereign into zones of any size"),
+    "B3": Benchmark("benchmarks.many_into_one_zone", "100 Sovereigns at once into one zone"),
+    "B4": Benchmark("benchmarks.throughput", "Sovereigns a minute; up to five minutes"),
+    "B5": Benchmark("benchmarks.verification_round", "one look at 14 names on 8 servers"),
+    "B6": Benchmark("benchmarks.time_to_green", "time to green after a stale answer"),
+    "B7": Benchmark("benchmarks.worker_at_rest", "a worker's start, memory and CPU"),
+    "B8": Benchmark("benchmarks.audit", "an audit of 50,000 rrsets"),
+    "workers": Benchmark("benchmarks.many_workers", "what several workers cost one another in one zone"),
 }
-"""Each with the module whose `measure()` runs it; imported in that run's own process only."""
 
 
 def named(name: str) -> str:
