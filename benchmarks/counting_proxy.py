@@ -1,4 +1,4 @@
-"""Before PowerDNS' API: counts calls, and neither holds one back nor shares a connection among them.
+"""Before PowerDNS' API: counts calls and their bytes, and neither holds one back nor shares a connection among them.
 
 Each request gets a connection of its own at once, so that PowerDNS meets what the workers send. Understands only
 servers that close a connection after their answer, as PowerDNS does.
@@ -25,6 +25,8 @@ class Calls:
 
     answered: int = 0
     failed: int = 0
+    bytes_of_requests: int = 0
+    bytes_of_answers: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
     by_method: Counter[str] = field(default_factory=Counter)
@@ -81,6 +83,8 @@ class CountingProxy:
                 well = _is_sense(answer)
             finally:
                 self.calls.end(well=well)
+            self.calls.bytes_of_requests += len(request)
+            self.calls.bytes_of_answers += len(answer)
             answers.write(answer)
             await answers.drain()
 
