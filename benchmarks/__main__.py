@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import audit, machine, measured, page, run_apart, shown, stampede
+from benchmarks import audit, machine, measured, page, run_apart, shown, stampede, trace_of_one_run
 from benchmarks.measured import Measured, OtherMachineError, Run
 from benchmarks.registry import BENCHMARKS, named
 from benchmarks.report import CheckFailedError, Report
+from benchmarks.simulation import page as simulation_page
 from devstack.programs import PROJECT
 
 _EXAMPLES = """\
@@ -47,6 +48,8 @@ _ALONE = {
         stampede.__doc__, stampede.add_arguments, lambda options: stampede.show(stampede.scenes(options))
     ),
     "audit": Alone(audit.__doc__, audit.add_arguments, audit.show),
+    "trace": Alone(trace_of_one_run.__doc__, lambda _: None, lambda _: trace_of_one_run.show()),
+    "simulate": Alone(simulation_page.__doc__, simulation_page.add_arguments, simulation_page.show),
 }
 
 

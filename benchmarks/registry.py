@@ -19,6 +19,7 @@ BENCHMARKS = {
     "B6": Benchmark("benchmarks.time_to_green", "time to green after a stale answer"),
     "B7": Benchmark("benchmarks.worker_at_rest", "a worker's start, memory and CPU"),
     "B8": Benchmark("benchmarks.audit", "an audit of 50,000 rrsets"),
+    "costs": Benchmark("benchmarks.unit_costs", "what single calls and runs cost, for the simulation"),
     "workers": Benchmark("benchmarks.many_workers", "what several workers cost one another in one zone"),
 }
 
