@@ -1,5 +1,8 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+
 from temporalio import activity
 
 from activities import journal
@@ -138,20 +141,25 @@ class PowerDNSActivities:
     @activity.defn(name="records-upsert")
     async def upsert_records(self, task: UpsertRecords) -> RecordsReport:
         """Makes the authoritative zone of every name hold exactly the addresses asked for."""
-        async with in_time(too_late(task.intent.domain)):
-            # An owner name is the same in whatever zone it is found to be.
-            async with self._powerdns.claims.held(_written_names(task.intent)):
-                planned, zone = await both(self._planned(task, task.intent), self._powerdns.zone(task.intent.domain))
-                plans = [plan for plan, _ in planned]
-                refuse_conflicts(plans, _TAKE_OVER)
-                known = {task.intent.domain: zone}
-                changes = await self._writes.apply(plans, dry_run=task.dry_run, known=known)
+        domain = task.intent.domain
+        async with in_time(too_late(domain)), self._claimed(task):
+            planned, zone = await both(self._planned(task, task.intent), self._powerdns.zone(domain))
+            plans = [plan for plan, _ in planned]
+            refuse_conflicts(plans, _TAKE_OVER)
+            changes = await self._writes.apply(plans, dry_run=task.dry_run, known={domain: zone})
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run),
             changes=changes,
             hazards=[hazard for plan in plans for hazard in plan.hazards],
             zones=[served for _, served in planned],
         )
+
+    @asynccontextmanager
+    async def _claimed(self, task: UpsertRecords) -> AsyncIterator[None]:
+        """From reading to writing. An owner name is the same in whatever zone it is found to be."""
+        async with self._powerdns.claims.held(_written_names(task.intent)):
+            with nullcontext() if task.dry_run else self._powerdns.group_commit.announced(task.intent.domain):
+                yield
 
     @activity.defn(name="records-compare")
     async def compare_records(self, task: UpsertRecords) -> RecordsReport:

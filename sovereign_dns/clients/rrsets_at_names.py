@@ -115,7 +115,7 @@ class RRsetsAtNames:
             zone: the zone.
             at_names: the names.
             watched: further names, of which no comments need to be told.
-            around: what was found already, at all of these names and at the zone's apex, unless it doesn't know the zone.
+            around: what was found already, if it knows the zone: at all of these names and at its apex.
 
         Raises:
             ZoneMissing: the zone is not hosted here.
