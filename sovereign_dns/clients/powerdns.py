@@ -333,13 +333,15 @@ class PowerDNS:
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
         """Shared by all who want to read the same at the same time: what many runs ask for waits as one."""
+        # Put together once: httpx would take its URL to pieces again for each parameter's sake.
+        asked = f"{path}?{urllib.parse.urlencode(params, quote_via=urllib.parse.quote)}" if params else path
 
         async def send(sending: Sending) -> httpx.Response:
             async with self._turn(self._reads, doing):
                 sending()
-                return await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
+                return await self._send("GET", asked, doing=doing, timeout=READ_TIMEOUT)
 
-        return await self._shared_reads.read((path, *sorted(params.items())), send)
+        return await self._shared_reads.read(asked, send)
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
         return await http.call(
