@@ -1,5 +1,8 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+
 from temporalio import activity
 
 from activities import journal
@@ -8,6 +11,7 @@ from activities.shielding import to_its_end
 from activities.telling import tell, tell_of_attempt
 from activities.zone_writes import ZoneWrites, insist_on_writable, refuse_conflicts, too_late
 from sovereign_dns import names
+from sovereign_dns.clients.around_host import AroundHost, look_around
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames, ZoneAtNames
 from sovereign_dns.concurrency import both, side_by_side
@@ -123,7 +127,7 @@ class PowerDNSActivities:
 
     async def _delegate(self, task: CreateZone, parent_zone: str) -> list[RecordChange]:
         """Writes what the hosted zone above lacks of the delegation, on every run: an earlier one may have died."""
-        async with self._powerdns.claims.held({parent_zone: [task.domain]}):
+        async with self._powerdns.claims.held([task.domain]):
             (nameservers, keys), present = await both(
                 both(self._rrsets.nameservers(task.domain), self._powerdns.ds_records(task.domain)),
                 self._rrsets.served(parent_zone, [task.domain]),
@@ -137,13 +141,12 @@ class PowerDNSActivities:
     @activity.defn(name="records-upsert")
     async def upsert_records(self, task: UpsertRecords) -> RecordsReport:
         """Makes the authoritative zone of every name hold exactly the addresses asked for."""
-        async with in_time(too_late(task.intent.domain)):
-            parts = await self._parts_by_zone(task.intent, task.zones_to_come)
-            async with self._powerdns.claims.held({zone: _written_names(part) for zone, part in parts.items()}):
-                planned = await side_by_side(self._plan(zone, part, task) for zone, part in parts.items())
-                plans = [plan for plan, _ in planned]
-                refuse_conflicts(plans, _TAKE_OVER)
-                changes = await self._writes.apply(plans, dry_run=task.dry_run)
+        domain = task.intent.domain
+        async with in_time(too_late(domain)), self._claimed(task):
+            planned, zone = await both(self._planned(task, task.intent), self._powerdns.zone(domain))
+            plans = [plan for plan, _ in planned]
+            refuse_conflicts(plans, _TAKE_OVER)
+            changes = await self._writes.apply(plans, dry_run=task.dry_run, known={domain: zone})
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run),
             changes=changes,
@@ -151,15 +154,19 @@ class PowerDNSActivities:
             zones=[served for _, served in planned],
         )
 
+    @asynccontextmanager
+    async def _claimed(self, task: UpsertRecords) -> AsyncIterator[None]:
+        """From reading to writing. An owner name is the same in whatever zone it is found to be."""
+        async with self._powerdns.claims.held(_written_names(task.intent)):
+            with nullcontext() if task.dry_run else self._powerdns.group_commit.announced(task.intent.domain):
+                yield
+
     @activity.defn(name="records-compare")
     async def compare_records(self, task: UpsertRecords) -> RecordsReport:
         """What the authoritative zones hold of what is expected, whoever wrote it. Reads only."""
         expected = task.intent.changed(rrsets=[rrset.changed(only_values=True) for rrset in task.intent.rrsets])
-        parts = await self._parts_by_zone(expected, [])
-        planned = await side_by_side(
-            self._plan(zone, part, task.changed(takeover=True, dry_run=True), only_served=True)
-            for zone, part in parts.items()
-        )
+        alone = task.changed(takeover=True, dry_run=True, zones_to_come=[])
+        planned = await self._planned(alone, expected, only_served=True)
         changes = [change for plan, _ in planned for change in plan.changes]
         wrong = [change for change in changes if change.change != "unchanged"]
         held = f"PowerDNS holds {len(changes) - len(wrong)} of {len(changes)} rrsets as expected"
@@ -171,34 +178,33 @@ class PowerDNSActivities:
             zones=[served for _, served in planned],
         )
 
-    async def _parts_by_zone(self, intent: DomainIntent, zones_to_come: list[str]) -> dict[str, DomainIntent]:
-        """The intent, split by the zone that really answers: the longest hosted suffix of each name.
+    async def _planned(
+        self, task: UpsertRecords, intent: DomainIntent, *, only_served: bool = False
+    ) -> list[tuple[ZonePlan, ServedZone]]:
+        """The plan of each zone that really answers for a name of the intent.
 
-        A record in the parent of an existing child zone would be accepted and never served. The parent domain
-        itself counts as hosted: the step before made it so, or, in a dry run, would have.
+        The parent domain itself counts as hosted: the step before made it so, or, in a dry run, would have.
         """
-        owner_names = [rrset.name for rrset in intent.rrsets] + intent.remove_wildcards
-        known = {intent.domain, *zones_to_come}
-        candidates = {ancestor for name in owner_names for ancestor in names.lineage(name, intent.domain)} - known
-        hosted = known | await self._powerdns.hosted_for(intent.host, (c for c in candidates if "*" not in c))
-        zone_of = {name: names.longest_hosted_suffix(name, hosted) or intent.domain for name in owner_names}
-        host_zone = names.longest_hosted_suffix(intent.host, hosted) or intent.domain
-        return {
-            zone: intent.changed(
-                rrsets=[rrset for rrset in intent.rrsets if zone_of[rrset.name] == zone],
-                remove_wildcards=[name for name in intent.remove_wildcards if zone_of[name] == zone],
-            )
-            for zone in dict.fromkeys([host_zone, *zone_of.values()])
-        }
+        around = await look_around(self._powerdns.search, intent.host, intent.domain)
+        known = {intent.domain, *task.zones_to_come}
+        hosted = known | (await self._hosted(intent, known) if around is None else around.zones)
+        return await side_by_side(
+            self._plan(zone, part, task, around, only_served=only_served)
+            for zone, part in _parts_by_zone(intent, hosted).items()
+        )
+
+    async def _hosted(self, intent: DomainIntent, known: set[str]) -> set[str]:
+        candidates = {above for name in _written_names(intent) for above in names.lineage(name, intent.domain)} - known
+        return await self._powerdns.hosted_for(intent.host, (name for name in candidates if "*" not in name))
 
     async def _plan(
-        self, zone: str, part: DomainIntent, task: UpsertRecords, *, only_served: bool = False
+        self, zone: str, part: DomainIntent, task: UpsertRecords, around: AroundHost | None, *, only_served: bool
     ) -> tuple[ZonePlan, ServedZone]:
         """What is disabled is replaced too, and so must be told, unless it is `only_served` that counts."""
         owner_names = list(dict.fromkeys(rrset.name for rrset in part.rrsets))
         watched = wildcards_over(part.host, zone) if names.is_at_or_below(part.host, zone) else []
         try:
-            seen = await self._rrsets.look(zone, [*owner_names, *part.remove_wildcards], watched=watched)
+            seen = await self._rrsets.look(zone, _written_names(part), watched=watched, around=around)
         except ZoneMissing:
             if not task.dry_run:
                 raise
@@ -211,6 +217,24 @@ class PowerDNSActivities:
 def _written_names(part: DomainIntent) -> list[str]:
     """Where it may change something: at the wildcards over the host too, where they are to go."""
     return [*(rrset.name for rrset in part.rrsets), *part.remove_wildcards]
+
+
+def _parts_by_zone(intent: DomainIntent, hosted: set[str]) -> dict[str, DomainIntent]:
+    """The intent, split by the zone that really answers: the longest hosted suffix of each name.
+
+    A record in the parent of an existing child zone would be accepted and never served.
+    """
+    zone_of = {
+        name: names.longest_hosted_suffix(name, hosted) or intent.domain
+        for name in [intent.host, *_written_names(intent)]
+    }
+    return {
+        zone: intent.changed(
+            rrsets=[rrset for rrset in intent.rrsets if zone_of[rrset.name] == zone],
+            remove_wildcards=[name for name in intent.remove_wildcards if zone_of[name] == zone],
+        )
+        for zone in dict.fromkeys(zone_of.values())
+    }
 
 
 def _created(task: CreateZone) -> ZoneChange:

@@ -45,7 +45,7 @@ class RemovalActivities:
         """Removes rrsets from one zone in one atomic PATCH, after it has looked again whose they are."""
         zone = relative_to_root(task.zone)
         at_names = list(dict.fromkeys(relative_to_root(rrset.name) for rrset in task.rrsets))
-        async with in_time(too_late(zone)), self._powerdns.claims.held({zone: at_names}):
+        async with in_time(too_late(zone)), self._powerdns.claims.held(at_names):
             present = await self._looks.held(zone, at_names)
             _refuse_changed_findings(changed_since(zone, task.rrsets, present))
             plan = plan_removals(zone, task.rrsets, present, task.owner, task.addresses)
@@ -62,8 +62,8 @@ class RemovalActivities:
         """Removes a zone that was made for the Sovereign, its delegation first; or finds that it has to stay."""
         zone = relative_to_root(task.zone)
         parent_zone = await self._looks.zone_above(zone)
-        claimed: dict[str, list[str] | None] = {zone: None} | ({parent_zone: [zone]} if parent_zone else {})
-        async with in_time(too_late(zone)), self._powerdns.claims.held(claimed):
+        # Its delegation too, whose name is the zone's own.
+        async with in_time(too_late(zone)), self._powerdns.claims.held([], whole_zones=[zone]):
             seen = await self._see_zone(zone, parent_zone, task)
             held_again = task.leftover_of_pool and await self._is_claimed(zone)
             removal = plan_zone_removal(seen, task, claimed_since=held_again)

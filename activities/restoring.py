@@ -34,7 +34,7 @@ class RestoringActivities:
     async def restore_records(self, task: RestoreZoneRecords) -> RecordsReport:
         """Makes one zone hold again what it held, in one atomic PATCH; or finds that it does."""
         at_names = list(dict.fromkeys(names.relative_to_root(change.name) for change in task.records))
-        async with in_time(too_late(task.zone)), self._powerdns.claims.held({task.zone: at_names}):
+        async with in_time(too_late(task.zone)), self._powerdns.claims.held(at_names):
             plan, served = await self._plan(task, at_names)
             refuse_conflicts([plan], _TAKE_OVER)
             changes = await self._writes.apply([plan], dry_run=task.dry_run)

@@ -1,6 +1,6 @@
 """How planned changes reach their zones: all of one zone or none, and never without a note of what goes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -27,9 +27,16 @@ class ZoneWrites:
         self._powerdns = powerdns
 
     async def apply(
-        self, plans: Sequence[ZonePlan], *, dry_run: bool, then_remove: ZoneChange | None = None
+        self,
+        plans: Sequence[ZonePlan],
+        *,
+        dry_run: bool,
+        then_remove: ZoneChange | None = None,
+        known: Mapping[str, ZoneMetadata | None] | None = None,
     ) -> list[RecordChange]:
         """Writes all plans, none of which has a conflict; and then removes a zone, where one is given.
+
+        `known` are zones whose metadata were just read.
 
         Returns what was changed, by this attempt or by earlier ones.
 
@@ -37,7 +44,9 @@ class ZoneWrites:
             ZoneWrongKind: one of the zones can't be written to; nothing was.
         """
         to_write = [plan for plan in plans if plan.writes]
-        for zone in await side_by_side(self._powerdns.zone(plan.zone) for plan in to_write):
+        read = known or {}
+        unread = await side_by_side(self._powerdns.zone(plan.zone) for plan in to_write if plan.zone not in read)
+        for zone in [*(read[plan.zone] for plan in to_write if plan.zone in read), *unread]:
             if zone is not None:
                 insist_on_writable(zone)
         changes = over_all_attempts(journal.notes(RecordChange), [change for plan in plans for change in plan.changes])

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from pydantic import Field
+
 from sovereign_dns import names
 from sovereign_dns.contract import Comment, Owner
 from sovereign_dns.wire import Message
@@ -139,9 +141,9 @@ class RRsetWrite(Message):
     name: str
     type: str
     ttl: int = 0
-    values: list[str] = []
-    disabled: list[str] = []
-    comments: list[Comment] = []
+    values: list[str] = Field(default_factory=list)
+    disabled: list[str] = Field(default_factory=list)
+    comments: list[Comment] = Field(default_factory=list)
     was_there: bool = False
 
     def as_powerdns(self) -> dict[str, object]:

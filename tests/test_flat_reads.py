@@ -19,6 +19,7 @@ from benchmarks.planted_zones import write as write_rows
 from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
+from sovereign_dns.contract import Owner
 from sovereign_dns.failures import ZoneMissing
 from sovereign_dns.intent import NamingRules, derive_intent
 from sovereign_dns.messages import UpsertRecords
@@ -131,19 +132,25 @@ async def test_the_calls_and_bytes_of_a_provisioning_do_not_grow_with_the_zone(s
         for size in (SMALL, LARGE):
             zone = f"p{secrets.token_hex(4)}.works"
             full_zone(server, zone, size)
-            steps = Steps(powerdns, f"t1.{zone}", traffic)
+            short, long = (Steps(powerdns, f"{label}.{zone}", traffic) for label in ("t1", "customer1"))
             own_zone = {"parentDomains": [{"name": f"t1.{zone}"}]}
-            told.append([await steps.run(), await steps.run(), await steps.run(**own_zone)])
+            told.append([await long.run(), await short.run(), await short.run(), await short.run(**own_zone)])
 
     small, large = told
     assert small == large
-    fresh, again, nested = map(calls_of, small)
+    long_label, fresh, again, nested = map(calls_of, small)
     assert fresh == {
         "zone-create": {"GET zones": 2},
-        "records-upsert": {"GET search-data zone": 1, "GET search-data record": 4, "GET zones": 1, "PATCH zones": 1},
-        "records-compare": {"GET search-data zone": 1, "GET search-data record": 4, "GET search-data comment": 2},
+        "records-upsert": {"GET search-data record": 4, "GET zones": 1, "PATCH zones": 1},
+        "records-compare": {"GET search-data record": 4, "GET search-data comment": 2},
     }
-    assert again == fresh | {"records-upsert": fresh["records-compare"]}
+    assert again["records-upsert"] == fresh["records-compare"] | {"GET zones": 1}
+    assert again["records-compare"] == fresh["records-compare"]
+    assert long_label == {
+        "zone-create": {"GET zones": 2},
+        "records-upsert": {"GET search-data record": 3, "GET zones": 1, "PATCH zones": 1},
+        "records-compare": {"GET search-data record": 3, "GET search-data comment": 1},
+    }, "what is at the host and below it is found by one search"
     assert nested["zone-create"] == {
         "GET zones": 5,
         "GET search-data record": 5,
@@ -216,6 +223,33 @@ async def test_what_only_looks_alike_is_not_found_and_nothing_is_overlooked(
     assert [(c.account, c.modified_at) for c in by_key[f"console.{host}", "A"].foreign_comments] == [
         ("ada", 1700000000)
     ]
+
+
+@pytest.mark.parametrize("label", ["t1", "customer1"])
+async def test_each_name_goes_where_it_is_answered_from_whatever_looks_alike(
+    bench: World, powerdns: PowerDNS, label: str
+) -> None:
+    top = f"p{secrets.token_hex(4)}.works"
+    host, between = f"{label}.eu.{top}", f"eu.{top}"
+    await bench.create_zone(top, rrset(f"*.{top}", "A", STRANGER), rrset(f"auth.{host}", "A", STRANGER))
+    await bench.create_zone(between, rrset(f"auth.{host}", "A", STRANGER), rrset(f"auth.x{host}", "A", STRANGER))
+    await bench.create_zone(f"console.{host}")
+    await bench.create_zone(f"x{host}", rrset(f"api.{host[1:]}.x{host}", "A", STRANGER))
+    fields = {"sovereignFQDN": host, "deploymentId": "d1", "parentDomains": [{"name": top}]}
+    (domain,) = derive_intent(request(subdomains=["console", "auth", "api"], **fields), NamingRules()).domains
+    owner = Owner(sovereign_fqdn=host, deployment_id="d1")
+
+    report = await PowerDNSActivities(powerdns).upsert_records(UpsertRecords(owner=owner, intent=domain))
+
+    assert {(change.name, change.zone, change.change) for change in report.changes} == {
+        (f"{host}.", f"{between}.", "created"),
+        (f"auth.{host}.", f"{between}.", "replaced"),
+        (f"api.{host}.", f"{between}.", "created"),
+        (f"console.{host}.", f"console.{host}.", "created"),
+    }
+    assert report.hazards == []
+    untouched = await RRsetsAtNames(powerdns).held(top, [f"*.{top}", f"auth.{host}", host])
+    assert [one.served for one in untouched] == [[STRANGER]] * 2
 
 
 async def test_zones_below_a_host_are_found_among_many_that_end_alike(

@@ -1,5 +1,8 @@
 """Group commit: while one PATCH of a zone is under way, all changes that arrive form the next one.
 
+And the first one waits a moment for those who are still reading what they are to change: of 100 runs that begin at
+once the reads end one after the other, and the first to end would have its PATCH stand in the way of all others.
+
 A PATCH costs PowerDNS the same for one Sovereign's rrsets and for a hundred's, since it rectifies the whole zone after
 each: in a zone of 14,000 rrsets, 62 ms for 14 of them and 113 ms for 1,400 (measured on 4.7.3).
 
@@ -11,13 +14,14 @@ one with all that come meanwhile.
 import asyncio
 import contextvars
 import copy
-import json
 import math
 import random
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -30,6 +34,10 @@ is answered in 0.3 s, whether it replaces 3,500 rrsets or deletes 13,000 (measur
 
 SHORTEST_PAUSE_SECONDS = 0.1
 """After the first 500: another worker's PATCH of a zone of 14,000 rrsets takes about as long (measured)."""
+
+LONGEST_GATHERING_SECONDS = 0.5
+"""For those who are still reading what they are to change: 100 of them take 0.3 s in a zone of 14,000 rrsets, and a
+PATCH that begins meanwhile slows them down (measured)."""
 
 MOST_SUSPECTS = 10_000
 """How many failed changes are remembered: a run that was cancelled never comes back to have its own forgotten."""
@@ -48,13 +56,20 @@ Send = Callable[[str, Sequence[RRsetWrite]], Awaitable[None]]
 _Suspect = tuple[str, frozenset[str]]
 
 
+def _about_bytes(write: RRsetWrite) -> int:
+    """Of a PATCH's body, with some to spare: to make its JSON twice would cost more than it tells."""
+    records = sum(40 + len(value.encode()) for value in (*write.values, *write.disabled))
+    comments = sum(100 + len(comment.content.encode()) for comment in write.comments)
+    return 100 + len(write.name) + records + comments
+
+
 class _Change:
     """What one caller wants written, and waits for. Never split: it is in as a whole, or not at all."""
 
     def __init__(self, zone: str, writes: Sequence[RRsetWrite]) -> None:
         self.writes = writes
         self.suspect: _Suspect = (zone, frozenset(write.name for write in writes))
-        self.bytes = sum(len(json.dumps(write.as_powerdns())) + 2 for write in writes)
+        self.bytes = sum(map(_about_bytes, writes))
         self.under_way = False
         self.meetings = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -151,6 +166,11 @@ class _Queue:
         self._parts.extendleft([list(batch[middle:]), list(batch[:middle])])
 
     @property
+    def is_split(self) -> bool:
+        """Whether it is being found out what was refused."""
+        return bool(self._parts)
+
+    @property
     def wanted(self) -> list[_Change]:
         """All that wait."""
         return [change for batch in [*self._parts, self._arrived] for change in batch if change.is_wanted]
@@ -189,6 +209,14 @@ def _pause_after(meetings: int) -> float:
     return random.uniform(0.5, 1.5) * longest  # noqa: S311 (spreads load; keeps nothing secret)
 
 
+@dataclass
+class _Announced:
+    """Somebody who is about to bring a change of a zone."""
+
+    zone: str
+    here: asyncio.Future[None]
+
+
 class GroupCommit:
     """Writes changes of names that nobody else changes meanwhile (`ZoneClaims`), several of one zone in one PATCH."""
 
@@ -198,6 +226,25 @@ class GroupCommit:
         self._suspects = _Suspects()
         self._queues: dict[str, _Queue] = {}
         self._writers: dict[str, asyncio.Task[None]] = {}
+        self._announced: dict[asyncio.Task[Any] | None, _Announced] = {}
+
+    @contextmanager
+    def announced(self, zone: str) -> Iterator[None]:
+        """While the running task finds out what it is to write into the zone: a PATCH that can wait, waits for it.
+
+        Only for those who were announced before, and not for long. Whoever holds no claim yet must not announce
+        itself: those whom it waits for would wait for it.
+        """
+        task = asyncio.current_task()
+        self._announced[task] = _Announced(zone, asyncio.get_running_loop().create_future())
+        try:
+            yield
+        finally:
+            self._is_here(task)
+
+    def _is_here(self, task: asyncio.Task[Any] | None) -> None:
+        if announced := self._announced.pop(task, None):
+            announced.here.set_result(None)
 
     async def commit(self, zone: str, writes: Sequence[RRsetWrite]) -> None:
         """Returns when these writes are in, all of them.
@@ -213,6 +260,7 @@ class GroupCommit:
             raise asyncio.CancelledError  # during an earlier write that went to its end
         change = _Change(zone, writes)
         self._queue(zone).add(change)
+        self._is_here(task)
         await change.heard()
 
     def _queue(self, zone: str) -> _Queue:
@@ -227,6 +275,7 @@ class GroupCommit:
     async def _write_all(self, queue: _Queue) -> None:
         try:
             while queue.wanted:
+                await self._gather(queue)
                 await self._write_next(queue)
         except BaseException as error:  # a bug, or the process' end: nobody may wait for what will never be done
             for change in queue.wanted:
@@ -234,6 +283,12 @@ class GroupCommit:
             raise
         finally:
             del self._queues[queue.zone], self._writers[queue.zone]
+
+    async def _gather(self, queue: _Queue) -> None:
+        """Has those who are on their way be in the next PATCH too."""
+        on_their_way = [one.here for one in self._announced.values() if one.zone == queue.zone]
+        if on_their_way and not queue.is_split:
+            await asyncio.wait(on_their_way, timeout=LONGEST_GATHERING_SECONDS)
 
     async def _write_next(self, queue: _Queue) -> None:
         batch: list[_Change] = []

@@ -107,6 +107,13 @@ class _CryptoKey(Message):
     ds: list[str] = []
 
 
+_ZONE = TypeAdapter(ZoneMetadata)
+_ZONES = TypeAdapter(list[ZoneMetadata])
+_CONTENT = TypeAdapter(_ZoneContent)
+_KEYS = TypeAdapter(list[_CryptoKey])
+_FOUND = TypeAdapter(list[Found])
+
+
 class PowerDNS:
     """A client of one PowerDNS server's API.
 
@@ -191,7 +198,7 @@ class PowerDNS:
     async def _is_hosted(self, name: str) -> bool:
         doing = f"looking whether {name} is a zone"
         response = await self._read("/zones", doing=doing, zone=names.absolute(name))
-        zones = self._parsed(TypeAdapter(list[ZoneMetadata]), response, doing=doing)
+        zones = self._parsed(_ZONES, response, doing=doing)
         return any(zone.name == names.absolute(name) for zone in zones)
 
     async def _zones(self) -> set[str]:
@@ -199,7 +206,7 @@ class PowerDNS:
         async with self._turn(self._reads, doing):
             only_names = {"dnssec": "false"}  # whether each is signed would take five times as long
             response = await self._send("GET", "/zones", doing=doing, params=only_names, timeout=STREAM_TIMEOUT)
-        zones = self._parsed(TypeAdapter(list[ZoneMetadata]), response, doing=doing)
+        zones = self._parsed(_ZONES, response, doing=doing)
         return {names.relative_to_root(zone.name.lower()) for zone in zones}
 
     async def zone(self, name: str) -> ZoneMetadata | None:
@@ -208,7 +215,7 @@ class PowerDNS:
         response = await self._read(zone_path(name), doing=doing, rrsets="false")
         if response.status_code in {404, 422}:  # 422: versions before 4.9 said so of an unknown zone
             return None
-        return self._parsed(TypeAdapter(ZoneMetadata), response, doing=doing)
+        return self._parsed(_ZONE, response, doing=doing)
 
     async def create_zone(self, name: str, nameservers: Sequence[str], owner: Owner | None = None) -> bool:
         """Creates a signed native zone, in a `turn_to_write`. Returns False where it was there already (409).
@@ -260,7 +267,7 @@ class PowerDNS:
         response = await self._read(zone_path(zone), doing=doing, rrset_name=names.absolute(name))
         if response.status_code in {404, 422}:
             raise zone_missing(zone, doing)
-        told = self._parsed(TypeAdapter(_ZoneContent), response, doing=doing).rrsets
+        told = self._parsed(_CONTENT, response, doing=doing).rrsets
         own = [rrset for rrset in told if rrset.name == names.absolute(name)]
         return AtName(
             rrsets=[rrset.changed(name=names.relative_to_root(rrset.name)) for rrset in own],
@@ -269,7 +276,7 @@ class PowerDNS:
 
     async def _found(self, pattern: str, kind: str, most: int, doing: str) -> list[Found]:
         response = await self._read("/search-data", doing=doing, q=pattern, object_type=kind, max=str(most))
-        return self._parsed(TypeAdapter(list[Found]), response, doing=doing)
+        return self._parsed(_FOUND, response, doing=doing)
 
     async def change(self, zone: str, writes: Sequence[RRsetWrite]) -> None:
         """Applies all writes to the zone in one atomic PATCH, in a `turn_to_write`.
@@ -305,7 +312,7 @@ class PowerDNS:
         response = await self._read(f"{zone_path(zone)}/cryptokeys", doing=doing)
         if response.status_code in {404, 422}:
             raise ZoneMissing(f"zone {zone} is not hosted by PowerDNS any more (while {doing}); start the run again")
-        keys = self._parsed(TypeAdapter(list[_CryptoKey]), response, doing=doing)
+        keys = self._parsed(_KEYS, response, doing=doing)
         return [ds for key in keys if key.active and key.published for ds in key.ds]
 
     @asynccontextmanager
@@ -326,13 +333,15 @@ class PowerDNS:
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
         """Shared by all who want to read the same at the same time: what many runs ask for waits as one."""
+        # Put together once: httpx would take its URL to pieces again for each parameter's sake.
+        asked = f"{path}?{urllib.parse.urlencode(params, quote_via=urllib.parse.quote)}" if params else path
 
         async def send(sending: Sending) -> httpx.Response:
             async with self._turn(self._reads, doing):
                 sending()
-                return await self._send("GET", path, doing=doing, params=params, timeout=READ_TIMEOUT)
+                return await self._send("GET", asked, doing=doing, timeout=READ_TIMEOUT)
 
-        return await self._shared_reads.read((path, *sorted(params.items())), send)
+        return await self._shared_reads.read(asked, send)
 
     async def _send(self, method: str, path: str, *, doing: str, **options: Any) -> httpx.Response:
         return await http.call(

@@ -1,5 +1,6 @@
 """What PowerDNS' search finds: over all zones, by name or by comment, where the API itself lists only whole zones."""
 
+import itertools
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,10 @@ AS_MANY_AS_THERE_ARE = 2**31 - 1
 """The largest number that PowerDNS takes. Its answer grows with what is found, not with this."""
 
 ENOUGH_TO_TELL = 50
+
+LONG_LABEL = 5
+"""From so many characters on, a host's first label ends few other names: it and all below it are found by one search.
+"""
 
 
 class Found(Message):
@@ -126,10 +131,30 @@ class PowerDNSSearch:
         )
         held = {
             (item.name, item.type, item.content): item
-            for item in (item.changed(name=item.name.lower()) for items in found for item in items)
+            for item in map(_in_lower_case, itertools.chain.from_iterable(found))
             if item.zone == names.absolute(zone) and names.relative_to_root(item.name) in at
         }
         return list(held.values())
+
+    async def around(self, host: str, top: str, kind: Kind, *, where: Collection[str] | None = None) -> list[Found]:
+        """The records or comments that all zones hold at and below a host, and at the names and wildcards over it.
+
+        Over it as far as `top`, which lies above the host. Or, of these names, only at those in `where`. A search takes
+        as long as any other, and its answer grows with what is at and below the host.
+        """
+        doing = f"looking what all zones hold around {host}"
+        found = await side_by_side(
+            self._ask(pattern, kind, AS_MANY_AS_THERE_ARE, doing)
+            for pattern, covers in _patterns_around(host, top).items()
+            if where is None or any(map(covers, where))
+        )
+        over = {name for above in names.lineage(host, top)[1:] for name in (above, f"*.{above}")}
+        held = {
+            (item.zone, item.name, item.type, item.content): item
+            for item in map(_in_lower_case, itertools.chain.from_iterable(found))
+            if (name := names.relative_to_root(item.name)) in over or names.is_at_or_below(name, host)
+        }
+        return [item for item in held.values() if where is None or names.relative_to_root(item.name) in where]
 
     async def zones_at_or_below(self, name: str) -> set[str]:
         """The hosted zones there. One search; of zones, a short answer is whole."""
@@ -166,7 +191,7 @@ def tops_of(zone: str, at_names: Iterable[str]) -> dict[str, list[str]]:
 def _patterns(zone: str, at_names: Iterable[str]) -> dict[str, list[str]]:
     """What finds all that is at these names, each with the names that it finds.
 
-    Never `*<name>`: of a short name, a large part of the zone ends alike. And a wildcard's own star would match every
+    Never `*<name>`: of a short label, a large part of the zone ends alike. And a wildcard's own star would match every
     name in its reach; `?` matches it, and few others.
     """
     patterns: dict[str, list[str]] = {}
@@ -175,6 +200,24 @@ def _patterns(zone: str, at_names: Iterable[str]) -> dict[str, list[str]]:
         if below:
             patterns[f"*.{top}"] = below
     return patterns
+
+
+def _patterns_around(host: str, top: str) -> dict[str, Callable[[str], bool]]:
+    """What finds all at and below a host and over it, each with which names it finds."""
+    patterns: dict[str, Callable[[str], bool]] = {}
+    if len(host.partition(".")[0]) >= LONG_LABEL:
+        patterns[f"*{host}"] = lambda name: names.is_at_or_below(name, host)
+    else:
+        patterns[host] = host.__eq__
+        patterns[f"*.{host}"] = lambda name: name.endswith(f".{host}")
+    for above in names.lineage(host, top)[1:]:
+        patterns[above] = above.__eq__
+        patterns[f"?.{above}"] = f"*.{above}".__eq__
+    return patterns
+
+
+def _in_lower_case(item: Found) -> Found:
+    return item if item.name.islower() else item.changed(name=item.name.lower())
 
 
 def _in_zone(found: list[Found], zone: str, cut: str) -> list[Found]:

@@ -8,11 +8,14 @@ dozens of searches would be needed (what is removed or restored may be scattered
 the zone is small and would take several searches, such as a Sovereign's own: nothing in it but its apex is above them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import aclosing
+from functools import partial
 
+from sovereign_dns import names
+from sovereign_dns.clients.around_host import AroundHost
 from sovereign_dns.clients.powerdns import AtName, PowerDNS, zone_missing
-from sovereign_dns.clients.powerdns_search import as_rrsets, tops_of
+from sovereign_dns.clients.powerdns_search import Found, as_rrsets, tops_of
 from sovereign_dns.clients.zone_stream import ZoneStream
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.rrsets import RRset, says_what_was_written
@@ -40,6 +43,10 @@ whole of a zone of 2,000 rrsets takes a quarter of, and of 14,000 somewhat more 
 
 A_READ_IN_COMMENTS = 200
 """A read by name takes 3 to 4 ms, as long as so many comments: in a zone without any, 50 names are read one by one."""
+
+
+CommentsAt = Callable[[Collection[str]], Awaitable[list[Found]]]
+"""Asks for the comments at some names."""
 
 
 class ZoneAtNames(Message):
@@ -94,13 +101,21 @@ class RRsetsAtNames:
         """
         return (await self.look(zone, [])).nameservers
 
-    async def look(self, zone: str, at_names: Iterable[str], *, watched: Iterable[str] = ()) -> ZoneAtNames:
+    async def look(
+        self,
+        zone: str,
+        at_names: Iterable[str],
+        *,
+        watched: Iterable[str] = (),
+        around: AroundHost | None = None,
+    ) -> ZoneAtNames:
         """What `held` and `nameservers` tell, in one.
 
         Args:
             zone: the zone.
             at_names: the names.
             watched: further names, of which no comments need to be told.
+            around: what was found already, if it knows the zone: at all of these names and at its apex.
 
         Raises:
             ZoneMissing: the zone is not hosted here.
@@ -108,17 +123,27 @@ class RRsetsAtNames:
         """
         noted = list(dict.fromkeys(at_names))
         wanted = list(dict.fromkeys([*noted, *watched]))
+        with_apex = dict.fromkeys([*wanted, zone])
+        if around is not None and zone in around.zones:
+            records = around.records(zone, with_apex)
+            return await self._told(zone, noted, wanted, records, partial(around.comments, zone))
         tops = len(tops_of(zone, wanted))
         if tops > MOST_TOPS or (tops > FEW_TOPS and await self._powerdns.search.finds_fewer_below(zone, SMALL)):
             return await self._picked(zone, wanted)
-        search, with_apex = self._powerdns.search, [*wanted, zone]
+        search = self._powerdns.search
         # The root has no name that could be searched for.
         records = await search.at_names(zone, with_apex, "record") if zone else []
-        found = as_rrsets(records, [])
-        if not any(rrset.type == "SOA" and rrset.name == zone for rrset in found):
-            return await self._without_search(zone, wanted, found)
-        with_comments = {rrset.name for rrset in found}.intersection(noted)
-        comments = await search.at_names(zone, with_apex, "comment", where=with_comments) if with_comments else []
+        if not any(record.type == "SOA" and record.name == names.absolute(zone) for record in records):
+            return await self._without_search(zone, wanted, as_rrsets(records, []))
+        comments_at = partial(search.at_names, zone, with_apex, "comment")
+        return await self._told(zone, noted, wanted, records, lambda where: comments_at(where=where))
+
+    async def _told(
+        self, zone: str, noted: list[str], wanted: list[str], records: list[Found], comments_at: CommentsAt
+    ) -> ZoneAtNames:
+        """With the comments that are needed: they are asked for only where there is an rrset to bear them."""
+        with_comments = {names.relative_to_root(record.name) for record in records}.intersection(noted)
+        comments = await comments_at(with_comments) if with_comments else []
         rrsets = as_rrsets(records, comments)
         unclear = {
             *(rrset.name for rrset in rrsets if not all(map(says_what_was_written, rrset.comments))),
@@ -156,11 +181,11 @@ class RRsetsAtNames:
         return [first, *await side_by_side(self._powerdns.at_name(zone, name) for name in others)]
 
     async def _picked(self, zone: str, wanted: list[str]) -> ZoneAtNames:
-        names, picked, is_empty = {*wanted, zone}, list[RRset](), True
+        to_pick, picked, is_empty = {*wanted, zone}, list[RRset](), True
         async with aclosing(self._stream.names(zone)) as all_names:
             async for name, rrsets in all_names:
                 is_empty = False
-                if name in names:
+                if name in to_pick:
                     picked += [rrset for rrset in rrsets if rrset.records]
         if is_empty and await self._powerdns.zone(zone) is None:
             raise zone_missing(zone, f"reading {len(wanted)} names of it")

@@ -1,9 +1,10 @@
 """Claims on names: from reading to writing nobody else changes what was read, and who needs other names goes beside."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+from sovereign_dns import names
 from sovereign_dns.clients.turns import NoTurnError, while_it_moves
 from sovereign_dns.failures import PowerDNSUnavailable
 
@@ -12,25 +13,26 @@ LONGEST_STANDSTILL_SECONDS = 15.0
 
 
 class _Claim:
-    """What one step may change, by zone; None is the whole zone. `ahead` are those before it that want some of it."""
+    """What one step may change: owner names, and whole zones. `ahead` are those before it that want some of it."""
 
-    def __init__(self, places: Mapping[str, Iterable[str] | None]) -> None:
-        self.names = {
-            zone.lower(): None if names is None else frozenset(name.lower() for name in names)
-            for zone, names in places.items()
-        }
+    def __init__(self, at_names: Iterable[str], whole_zones: Iterable[str]) -> None:
+        self.names = frozenset(name.lower() for name in at_names)
+        self.zones = frozenset(zone.lower() for zone in whole_zones)
         self.ahead: set[_Claim] = set()
         self.nobody_ahead = asyncio.get_running_loop().create_future()
         self.ended_well_ahead = 0
 
     def shared_with(self, other: "_Claim") -> str | None:
         """A place that both want, for people."""
-        for zone in sorted(self.names.keys() & other.names.keys()):
-            mine, theirs = self.names[zone], other.names[zone]
-            if mine is None or theirs is None:
+        if not self.names.isdisjoint(other.names):
+            return min(self.names & other.names)
+        return self.zone_with(other) or other.zone_with(self)
+
+    def zone_with(self, other: "_Claim") -> str | None:
+        """A whole zone of this one that the other wants something of, or below."""
+        for zone in sorted(self.zones):
+            if any(not zone or names.is_at_or_below(place, zone) for place in (*other.names, *other.zones)):
                 return f"zone {zone}"
-            if both := mine & theirs:
-                return f"{min(both)} in zone {zone}"
         return None
 
 
@@ -45,15 +47,16 @@ class ZoneClaims:
         self._claims: dict[_Claim, None] = {}
 
     @asynccontextmanager
-    async def held(self, places: Mapping[str, Iterable[str] | None]) -> AsyncIterator[None]:
-        """Keeps every other claim off these names of these zones; None claims the whole zone.
+    async def held(self, at_names: Iterable[str], *, whole_zones: Iterable[str] = ()) -> AsyncIterator[None]:
+        """Keeps every other claim off these owner names, and off all at and below the apex of these zones.
 
-        All at once: a claim waits only for those that came before it, so no two ever wait for each other.
+        In whatever zone a name's records are: that is known only once they have been read. All at once: a claim waits
+        only for those that came before it, so no two ever wait for each other.
 
         Raises:
             PowerDNSUnavailable: the claims before it don't come to an end.
         """
-        claim = _Claim(places)
+        claim = _Claim(at_names, whole_zones)
         claim.ahead = {other for other in self._claims if claim.shared_with(other) is not None}
         self._claims[claim] = None
         well = False

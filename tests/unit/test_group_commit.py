@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from contextvars import ContextVar
 from itertools import pairwise
 
@@ -87,6 +87,45 @@ async def test_all_that_come_while_a_patch_is_under_way_are_the_next_one() -> No
 
     assert await ends(first, *others) == [None] * 30
     assert zone.patches == [["t0"], [f"t{number}" for number in range(1, 30)]]
+
+
+async def test_a_patch_waits_for_who_was_on_the_way_before_and_for_nobody_else() -> None:
+    zone, ready = Zone(), asyncio.Event()
+
+    async def reads_and_commits(name: str, into: str) -> None:
+        with zone.commits.announced(into):
+            await ready.wait()
+            if into == ZONE:
+                await zone.commits.commit(ZONE, change(name))
+
+    reading = [asyncio.create_task(reads_and_commits(*one)) for one in (("t1", ZONE), ("t2", "elsewhere.works"))]
+    await a_moment()
+    first = zone.commit("t0")
+    await a_moment()
+    later = asyncio.create_task(reads_and_commits("t3", "elsewhere.works"))
+    await a_moment()
+    assert zone.patches == []
+    ready.set()
+
+    assert await ends(first, *reading, later) == [None] * 4
+    assert zone.patches == [["t0", "t1"]]
+
+
+async def test_a_patch_waits_no_longer_for_who_fails_or_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LONGEST_GATHERING_SECONDS", 0.05)
+    zone = Zone()
+
+    with zone.commits.announced(ZONE):
+        assert await ends(zone.commit("t0")) == [None]
+    monkeypatch.setattr(group_commit, "LONGEST_GATHERING_SECONDS", 60)
+    failing = ExitStack()
+    failing.enter_context(zone.commits.announced(ZONE))
+    waiting = zone.commit("t1")
+    await a_moment()
+    failing.close()
+
+    assert await ends(waiting) == [None]
+    assert zone.patches == [["t0"], ["t1"]]
 
 
 async def test_who_comes_while_the_turn_is_waited_for_is_in_the_patch() -> None:

@@ -10,24 +10,26 @@ from sovereign_dns.clients import zone_claims
 from sovereign_dns.clients.zone_claims import ZoneClaims
 from sovereign_dns.failures import PowerDNSUnavailable
 
-Places = dict[str, list[str] | None]
+Places = tuple[list[str], list[str]]
+"""Names, and whole zones."""
 
-PLACES: st.SearchStrategy[Places] = st.dictionaries(
-    st.sampled_from(["a.works", "b.works", "c.works"]),
-    st.none() | st.lists(st.sampled_from(["t1", "t2", "T2", "t3"]), max_size=3),
-    min_size=1,
+PLACES: st.SearchStrategy[Places] = st.tuples(
+    st.lists(st.sampled_from(["t1.a.works", "t2.a.works", "T2.a.works", "a.works", "t1.b.works"]), max_size=3),
+    st.lists(st.sampled_from(["a.works", "A.works", "t1.a.works", "b.works", "xa.works"]), max_size=2),
 )
 FATES = st.sampled_from(["well", "fails", "cancelled while it holds", "cancelled while it waits"])
 
 
 def overlap(one: Places, other: Places) -> bool:
-    for zone in one.keys() & other.keys():
-        mine, theirs = one[zone], other[zone]
-        if mine is None or theirs is None:
-            return True
-        if {name.lower() for name in mine} & {name.lower() for name in theirs}:
-            return True
-    return False
+    (mine, my_zones), (theirs, their_zones) = (
+        [[text.lower() for text in texts] for texts in places] for places in (one, other)
+    )
+    return bool(set(mine) & set(theirs)) or any(
+        place == zone or place.endswith(f".{zone}")
+        for zones, places in ((my_zones, theirs + their_zones), (their_zones, mine + my_zones))
+        for zone in zones
+        for place in places
+    )
 
 
 @given(st.lists(st.tuples(PLACES, FATES), max_size=8))
@@ -43,7 +45,7 @@ async def play(steps: list[tuple[Places, str]]) -> None:
     held: list[int] = []
 
     async def step(number: int, places: Places, fate: str) -> None:
-        async with claims.held(places):
+        async with claims.held(places[0], whole_zones=places[1]):
             assert not [other for other in holding if overlap(places, steps[other][0])]
             held.append(number)
             holding.append(number)
@@ -68,17 +70,17 @@ async def play(steps: list[tuple[Places, str]]) -> None:
     assert sorted(held) == lived
     for later, number in enumerate(held):
         assert not [after for after in held[later:] if after < number and overlap(steps[after][0], steps[number][0])]
-    async with claims.held(dict.fromkeys(["a.works", "b.works", "c.works"])):
+    async with claims.held([], whole_zones=["works"]):
         pass
 
 
 async def test_who_needs_other_names_of_a_zone_waits_for_nobody() -> None:
     claims = ZoneClaims()
     async with (
-        claims.held({"omani.works": ["t1.omani.works"]}),
-        claims.held({"omani.works": ["t2.omani.works"], "omani.homes": ["t2.omani.homes"]}),
+        claims.held(["t1.omani.works"]),
+        claims.held(["t2.omani.works", "t2.omani.homes"]),
     ):
-        waiting = asyncio.create_task(claims.held({"omani.works": None}).__aenter__())
+        waiting = asyncio.create_task(claims.held([], whole_zones=["omani.works"]).__aenter__())
         done, _ = await asyncio.wait([waiting], timeout=0.01)
         assert not done, "the whole zone, while names of it are being changed"
     await waiting
@@ -88,14 +90,14 @@ async def test_who_waits_for_a_name_that_another_run_writes_is_told_so(monkeypat
     monkeypatch.setattr(zone_claims, "LONGEST_STANDSTILL_SECONDS", 0.05)
     claims = ZoneClaims()
 
-    async with claims.held({"omani.works": ["console.t1.omani.works", "t1.omani.works"]}):
+    async with claims.held(["console.t1.omani.works", "t1.omani.works"]):
         with pytest.raises(PowerDNSUnavailable) as failed:
-            async with claims.held({"aa.example": None, "omani.works": ["console.t1.omani.works"]}):
+            async with claims.held(["console.t1.omani.works"], whole_zones=["aa.example"]):
                 pytest.fail("two writers of one name at once")
-        async with claims.held({"aa.example": None}):
+        async with claims.held([], whole_zones=["aa.example"]):
             pass
 
-    told = "this worker has been writing console.t1.omani.works in zone omani.works for other runs"
+    told = "this worker has been writing console.t1.omani.works for other runs"
     assert str(failed.value).startswith(f"{told}, and came to an end with 0 in the last 0 s")
     assert not failed.value.sent
 
@@ -106,7 +108,7 @@ async def test_a_long_queue_for_one_name_is_waited_in_as_long_as_it_moves(monkey
     written = []
 
     async def write(number: int) -> None:
-        async with claims.held({"omani.works": ["t1.omani.works"]}):
+        async with claims.held(["t1.omani.works"]):
             await asyncio.sleep(0.04)
             written.append(number)
 
