@@ -95,7 +95,7 @@ class Question:
     def _asked(self) -> bytes:
         """The question section."""
         kind = dns.rdatatype.from_text(self.type).to_bytes(2, "big")
-        return _name(self.name).to_wire() + kind + _IN
+        return b"".join([_name(self.name).to_wire() or b"", kind, _IN])
 
     @cached_property
     def _after_id(self) -> bytes:
