@@ -55,7 +55,6 @@ class DNSActivities:
         known = next(iter(journal.notes(Convergence)), Convergence())
         if known.authority is None:
             known = known.changed(authority=await self._ask_authority(task, known))
-            await journal.remember(known.bounded())
             return await self._prove_what_follows(task, known)
         report = await self._prove_what_follows(task, known)
         # Somebody may have changed something since; then everything is asked again.
@@ -74,7 +73,6 @@ class DNSActivities:
         else:
             if known.delegation is None:
                 known = known.changed(delegation=await self._follow_delegations(self._delegations, task, known))
-                await journal.remember(known.bounded())
             picture = verification.with_delegation(picture, known.delegation or [])
         if task.level == "delegated":
             return _report(picture)

@@ -25,10 +25,17 @@ class Journal:
 
     def __init__(self, notes: Mapping[str, list[Any]] | None = None) -> None:
         self.notes = dict(notes or {})
+        self._has_beaten = False
 
     def beat(self) -> None:
         """Tells Temporal that the worker lives. Every beat repeats the notes: the latest replaces all before."""
+        self._has_beaten = True
         activity.heartbeat(self.notes)
+
+    def replace_waiting_beat(self) -> None:
+        """A beat of this attempt may still wait in the SDK: it would replace what Temporal is told meanwhile."""
+        if self._has_beaten:
+            self.beat()
 
 
 _current: ContextVar[Journal | None] = ContextVar("journal", default=None)
@@ -56,7 +63,8 @@ async def note(*items: Message) -> None:
     try:
         await _tell_temporal(*items)
     except AsyncActivityCancelledError:
-        # Cancelled, paused or reset: the worker hears of it by its own next heartbeat, and ends this attempt.
+        # Cancelled, paused or reset: the worker hears of it by its own heartbeat, and ends this attempt.
+        _beat_now()
         await asyncio.Event().wait()
 
 
@@ -70,6 +78,11 @@ async def remember(*items: Message) -> None:
         await _tell_temporal(*items)
 
 
+def _beat_now() -> None:
+    if journal := _current.get():
+        journal.beat()
+
+
 async def _tell_temporal(*items: Message) -> None:
     journal = _current.get()
     if journal is None or not items:
@@ -79,9 +92,8 @@ async def _tell_temporal(*items: Message) -> None:
         noted = item.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         by_kind.setdefault(type(item).__name__, []).append(noted)
     journal.notes |= by_kind
-    # Told twice. The SDK's own heartbeat is sent later, at its own pace, perhaps after the worker was killed: so it is
-    # not enough. But an earlier one may still wait in the SDK, and would replace the note: so it is replaced first.
-    journal.beat()
+    # Not by the SDK's own heartbeat alone, which is sent later, at its own pace, perhaps after the worker was killed.
+    journal.replace_waiting_beat()
     handle = activity.client().get_async_activity_handle(task_token=activity.info().task_token)
     try:
         await handle.heartbeat(journal.notes)
