@@ -81,7 +81,7 @@ class PowerDNSSearch:
             most = min(most * 20, AS_MANY_AS_THERE_ARE)  # all of it was this Sovereign's
 
     async def some_below(self, zone: str, enough: int = 1) -> list[RRset]:
-        """What the zone holds below its apex, without TTLs and comments: all of it, or of more at least so many records.
+        """What the zone holds below its apex, without TTLs and comments: all of it, or at least so many records.
 
         Cheap where a page of what is found has enough. A page that has not proves nothing, however short: it may have
         held empty non-terminals and other zones' records.
