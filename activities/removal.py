@@ -10,7 +10,6 @@ from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
 from sovereign_dns import names
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
-from sovereign_dns.clients.powerdns_search import ENOUGH_TO_TELL
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import ZoneChange
 from sovereign_dns.failures import FindingChanged, PowerDNSUnavailable
@@ -106,7 +105,7 @@ class RemovalActivities:
         """Whose it is matters only in a dry run, before which nothing was removed, and in what PDM left."""
         if not task.dry_run and not task.leftover_of_pool:
             return await self._powerdns.search.some_below(zone)
-        some = await self._powerdns.search.some_below(zone, MOST_RRSETS + ENOUGH_TO_TELL)
+        some = await self._powerdns.search.some_below(zone, enough=MOST_RRSETS + 1)
         return await self._looks.held(zone, {rrset.name for rrset in some})
 
 

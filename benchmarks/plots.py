@@ -1,5 +1,7 @@
 """Plots as SVG: the same figures give the same file, and a changed figure a small difference."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,20 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 _MARKS = "osD^vPX"
 
 
+@contextmanager
+def as_svg(name: str) -> Iterator[None]:
+    """Where a figure is made and saved: its text stays text, and its file is the same each time."""
+    import matplotlib as mpl  # noqa: PLC0415 (of the extra `bench`: only who draws needs it)
+
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none", "font.family": "sans-serif"}):
+        yield
+
+
 def draw(plot: Plot, file: Path) -> None:
     """One line for each of the series, on white, so that it can be read on a dark page too."""
-    import matplotlib as mpl  # noqa: PLC0415 (of the extra `bench`: only who draws needs it)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with mpl.rc_context({"svg.hashsalt": plot.name, "svg.fonttype": "none", "font.family": "sans-serif"}):
+    with as_svg(plot.name):
         figure = Figure(figsize=(7.5, 4.5), layout="constrained", facecolor="white")
         axes = figure.subplots()
         for number, (name, points) in enumerate(plot.series.items()):

@@ -1,16 +1,16 @@
 """What single steps cost, by size: what `docs/scaling.md` computes with, and what the simulation draws from."""
 
 import asyncio
-import json
 import os
 import re
+import sqlite3
 import statistics
 import tempfile
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,9 +21,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks import audit
 from benchmarks.planted_zones import POOL, Planted, planted, write
+from benchmarks.processes import cpu_seconds
 from benchmarks.report import CheckFailedError, Report, Table
 from benchmarks.stampede import RATE
-from devstack.child_process import ChildProcess
 from devstack.ports import Ports, free_port
 from devstack.powerdns_server import PowerDNSServer
 from devstack.stack import Stack
@@ -40,11 +40,17 @@ BATCHES = {1: 8, 10: 5, 100: 3}
 
 SEARCHES = 12
 AUDITED_RRSETS = 5_000
-ROUNDS, AT_ONCE = 5, 10
+ROUNDS, AT_ONCE = 3, 40
 """CPU is counted over rounds of some Sovereigns at once: a process' own clock ticks in hundredths of a second."""
 
 ROUNDS_DATABASE = 14_000
 """The rrsets of others in the database meanwhile."""
+
+ROUNDS_ZONES = AT_ONCE
+"""One for each Sovereign of a round, so that none shares a call with another."""
+
+HOSTED_ZONES = (100, 2_000)
+"""Each with its SOA only. Any search lists them all."""
 
 UNPACED = 1_000
 
@@ -79,11 +85,18 @@ def search_key(database_rrsets: int) -> str:
     return f"search database={database_rrsets}"
 
 
+def listing_key(zones: int) -> str:
+    """The name of what one search among the names of so many zones takes."""
+    return f"zone search zones={zones}"
+
+
 def measure() -> Report:
     """Measures PowerDNS alone, an audit, and then whole provisionings on an embedded stack."""
     samples: Samples = {}
     for size in ZONE_SIZES:
         samples |= _powerdns(size)
+    for zones in HOSTED_ZONES:
+        samples |= _listing(zones)
     samples |= _audit()
     samples |= asyncio.run(_provisionings())
     return Report(
@@ -112,23 +125,48 @@ def _one_zone(rrsets: int) -> Planted:
     return zones
 
 
+@contextmanager
+def _server() -> Iterator[tuple[httpx.Client, Path]]:
+    """A PowerDNS of its own: its API, and its database."""
+    with (
+        tempfile.TemporaryDirectory(prefix="sovereign-dns-costs-") as folder,
+        PowerDNSServer(Path(folder), free_port(), free_port(), API_KEY) as server,
+        httpx.Client(
+            base_url=f"{server.api_url}/api/v1/servers/localhost", headers={"X-API-Key": API_KEY}, timeout=120
+        ) as api,
+    ):
+        yield api, server.folder() / "pdns.sqlite3"
+
+
 def _powerdns(size: int) -> Samples:
-    with tempfile.TemporaryDirectory(prefix="sovereign-dns-costs-") as folder:
-        server = PowerDNSServer(Path(folder), free_port(), free_port(), API_KEY)
-        server.start()
-        try:
-            base = f"{server.api_url}/api/v1/servers/localhost"
-            with httpx.Client(base_url=base, headers={"X-API-Key": API_KEY}, timeout=120) as api:
-                database = server.folder() / "pdns.sqlite3"
-                empty = database.stat().st_size
-                write(_one_zone(size), api, database)
-                api.put(f"/zones/{POOL}./rectify").raise_for_status()
-                samples = _calls(api, size)
-                if size == max(ZONE_SIZES):
-                    samples["database bytes per rrset"] = [(database.stat().st_size - empty) / size]
-                return samples
-        finally:
-            server.stop()
+    with _server() as (api, database):
+        empty = database.stat().st_size
+        write(_one_zone(size), api, database)
+        api.put(f"/zones/{POOL}./rectify").raise_for_status()
+        samples = _calls(api, size)
+        if size == max(ZONE_SIZES):
+            samples["database bytes per rrset"] = [(database.stat().st_size - empty) / size]
+        return samples
+
+
+def _listing(zones: int) -> Samples:
+    def search(turn: int) -> None:
+        answer = api.get("/search-data", params={"q": f"z{turn}.works", "object_type": "zone", "max": 50})
+        if [found["name"] for found in answer.json()] != [f"z{turn}.works."]:
+            raise CheckFailedError(f"a search among {zones} zones found {answer.text[:200]}")
+
+    with _server() as (api, database):
+        with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+            connection.executemany(
+                "INSERT INTO domains (id, name, type) VALUES (?, ?, 'NATIVE')",
+                [(number + 1, f"z{number}.works") for number in range(zones)],
+            )
+            connection.executemany(
+                "INSERT INTO records (domain_id, name, type, content, ttl, disabled, auth) "
+                "VALUES (?, ?, 'SOA', 'ns1.openova.io hostmaster.openova.io 1 10800 3600 604800 3600', 3600, 0, 1)",
+                [(number + 1, f"z{number}.works") for number in range(zones)],
+            )
+        return {listing_key(zones): _times(SEARCHES, search)}
 
 
 def _calls(api: httpx.Client, size: int) -> Samples:
@@ -194,6 +232,10 @@ def _audit() -> Samples:
     return {"audit seconds per rrset": [played.seconds / played.traced.result.rrsets_total]}
 
 
+_CALL = re.compile(r'^\w+ +\d+ \S+ \[webserver\] \S+ \S+ "(GET|PATCH|POST|PUT|DELETE) \S+ HTTP', re.MULTILINE)
+"""In PowerDNS' log. A line that tells a body may hold what looks like it: the statistics tell the last log messages."""
+
+
 class _Telling(PowerDNSServer):
     """Writes all of each request into its log."""
 
@@ -203,7 +245,7 @@ class _Telling(PowerDNSServer):
     def requests(self) -> Counter[str]:
         """So many of each kind since its start; searches by what they look for."""
         said = self.log.read_text(encoding="utf-8", errors="replace")
-        methods = Counter(re.findall(r'"(GET|PATCH|POST|PUT|DELETE) \S+ HTTP', said))
+        methods = Counter(_CALL.findall(said))
         searches = Counter(f"{kind} search" for kind in re.findall(r"^.*  object_type: (\w+)$", said, re.MULTILINE))
         methods["other GET"] = methods.pop("GET", 0) - searches.total()
         return methods + searches
@@ -213,7 +255,7 @@ async def _provisionings() -> Samples:
     with tempfile.TemporaryDirectory() as state, _stack(Path(state)) as stack:
         client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
         _plant(stack)
-        await _run(client, [f"warm{number}.z{number}.works" for number in range(10)])
+        await _run(client, [f"warm{number}.z{number}.works" for number in range(ROUNDS_ZONES)])
         samples = await _rounds(client, stack)
         for number, crowd in enumerate(CROWDS):
             zones = [POOL] if crowd.rrsets_before else [f"z{zone}.works" for zone in range(crowd.zones)]
@@ -223,10 +265,10 @@ async def _provisionings() -> Samples:
 
 
 def _plant(stack: Stack) -> None:
-    """Ten empty zones, and one with many Sovereigns."""
+    """Empty zones, and one with many Sovereigns."""
     base = f"{stack.powerdns.api_url}/api/v1/servers/localhost"
     with httpx.Client(base_url=base, headers={"X-API-Key": _key(stack)}, timeout=60) as api:
-        for number in range(10):
+        for number in range(ROUNDS_ZONES):
             body = {"name": f"z{number}.works.", "kind": "Native", "nameservers": ["ns1.openova.io."]}
             api.post("/zones", json=body | {"dnssec": True}).raise_for_status()
         write(_one_zone(ROUNDS_DATABASE), api, stack.powerdns.folder() / "pdns.sqlite3")
@@ -279,20 +321,20 @@ async def _rounds(client: Client, stack: Stack) -> Samples:
     servers = {"worker": stack.worker, "Temporal": stack.temporal, "PowerDNS": stack.powerdns}
     powerdns = stack.powerdns
     assert isinstance(powerdns, _Telling)  # noqa: S101 (`_stack` has put it there)
-    requests, questions, operations = powerdns.requests(), _questions(stack), _persistence(stack)
+    questions, operations, requests = _questions(stack), _persistence(stack), powerdns.requests()
     for turn in range(ROUNDS):
-        before = {name: _cpu(server) for name, server in servers.items()}
-        fqdns = [f"c{turn}x{number}.z{number % 10}.works" for number in range(AT_ONCE)]
-        samples.setdefault("seconds per Sovereign, ten at once", []).append(await _run(client, fqdns) / AT_ONCE)
+        before = cpu_seconds(servers)
+        fqdns = [f"c{turn}x{number}.z{number % ROUNDS_ZONES}.works" for number in range(AT_ONCE)]
+        samples.setdefault(f"seconds per Sovereign, {AT_ONCE} at once", []).append(await _run(client, fqdns) / AT_ONCE)
         await asyncio.sleep(0.5)  # Temporal closes its books after the answer.
-        for name, server in servers.items():
-            samples[f"{name} CPU per Sovereign"].append((_cpu(server) - before[name]) / AT_ONCE)
+        for name, spent in cpu_seconds(servers).items():
+            samples[f"{name} CPU per Sovereign"].append((spent - before[name]) / AT_ONCE)
     runs = ROUNDS * AT_ONCE
     for kind, count in (powerdns.requests() - requests).items():
         samples[f"{kind} requests per Sovereign"] = [count / runs]
     samples["authoritative questions per Sovereign"] = [(_questions(stack) - questions) / runs]
     samples["persistence operations per Sovereign"] = [(_persistence(stack) - operations) / runs]
-    samples |= await _histories(client, [f"c0x{number}.z{number % 10}.works" for number in range(AT_ONCE)])
+    samples |= await _histories(client, [f"c0x{number}.z{number % ROUNDS_ZONES}.works" for number in range(AT_ONCE)])
     return samples
 
 
@@ -308,12 +350,6 @@ async def _histories(client: Client, fqdns: list[str]) -> Samples:
         ):
             samples.setdefault(f"{name} per Sovereign", []).append(float(figure))
     return samples
-
-
-def _cpu(process: ChildProcess) -> float:
-    """Seconds of CPU that it has taken, in user's and in system's time."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _questions(stack: Stack) -> float:
@@ -333,8 +369,3 @@ def _persistence(stack: Stack) -> float:
     if not lines:
         raise CheckFailedError("Temporal's metrics count no operations on its database")
     return sum(float(line.rpartition(" ")[2]) for line in lines)
-
-
-def as_run(report: Report) -> str:
-    """In the form of `docs/benchmarks/measured.json`, with this one run in it."""
-    return json.dumps({"runs": [{"ratios": report.ratios, "samples": report.samples}]}, indent=1) + "\n"

@@ -12,6 +12,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from benchmarks.processes import cpu_seconds_of
 from benchmarks.report import CheckFailedError, Goal, Report, Table
 from devstack.ports import Ports, free_port
 from devstack.readiness import http_ok
@@ -101,19 +102,13 @@ def _start_again(worker: WorkerProcess) -> tuple[float, float]:
     worker.stop()
     started = time.perf_counter()
     worker.start()
-    return time.perf_counter() - started, _cpu_seconds(_pid(worker))
+    return time.perf_counter() - started, cpu_seconds_of(_pid(worker))
 
 
 def _pid(worker: WorkerProcess) -> int:
     if worker.pid is None:
         raise CheckFailedError("the worker does not run")
     return worker.pid
-
-
-def _cpu_seconds(pid: int) -> float:
-    """User and system time of all its threads (proc(5): fields 14 and 15, which the name in parentheses precedes)."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu_seconds_of_threads(pid: int) -> float:

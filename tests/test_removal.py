@@ -465,6 +465,43 @@ async def test_what_a_zone_holds_is_seen_beside_a_big_zone_below_it(
     assert await bench.values(big, f"h7.{big}", "A") == [STRANGER]
 
 
+@pytest.mark.parametrize("leftover_of_pool", [False, True])
+async def test_a_zone_stays_whose_only_name_is_behind_pages_of_what_is_none_of_its_own(
+    bench: World, powerdns: PowerDNS, parent: str, leftover_of_pool: bool
+) -> None:
+    life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
+    await life.provision()
+    (found,) = (await life.find()).zones
+    await Attempts().attempt(removals(powerdns).remove_records, life.removal(found))
+    held, child = f"{'d.' * 80}{life.fqdn}", f"a.{life.fqdn}"
+    await bench.write(life.fqdn, rrset(held, "A", STRANGER))  # makes 79 empty non-terminals
+    await bench.create_zone(child, *(rrset(f"h{i}.{child}", "A", STRANGER) for i in range(2_100)))
+    await bench.write(life.fqdn, rrset(held, "A", STRANGER))  # behind all of them: the search goes by age
+
+    keys = sorted(await powerdns.ds_records(life.fqdn))
+    removal = life.zone_removal(found, leftover_of_pool=leftover_of_pool, keys=keys)
+    report = await Attempts().attempt(removals(powerdns).remove_zone, removal)
+
+    assert [hazard.content for hazard in report.hazards] == [[f"{held}. A"]]
+    assert (report.zones, report.changes) == ([], [])
+    assert await bench.answer(held) == [STRANGER]
+
+
+async def test_what_a_new_zone_would_hide_is_seen_however_much_of_ones_own_is_before_it(
+    bench: World, powerdns: PowerDNS, parent: str
+) -> None:
+    life, other = Life(powerdns, f"t1.{parent}"), f"console.t1.{parent}"
+    own = [rrset(f"h{i}.{life.fqdn}", "A", LOAD_BALANCER, owner=life.fqdn) for i in range(1_100)]
+    await bench.write(parent, *own)
+    await bench.write(parent, rrset(other, "A", STRANGER, owner=f"t2.{parent}"))
+
+    with pytest.raises(OwnershipConflict, match=f"take Sovereign t2.{parent} "):
+        await Attempts().attempt(PowerDNSActivities(powerdns).create_zone, life.creation(life.fqdn))
+
+    assert await bench.zone(life.fqdn) is None
+    assert await bench.answer(other) == [STRANGER]
+
+
 async def test_what_an_interrupted_removal_left_is_found(bench: World, powerdns: PowerDNS, parent: str) -> None:
     life = Life(powerdns, f"t1.{parent}", {"parentDomains": [{"name": f"t1.{parent}"}]})
     before = await whole(bench, parent)

@@ -1,7 +1,10 @@
 """What the simulation is asked: whether it predicts what was measured, and then what nobody can measure here."""
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import replace
 
+from benchmarks.many_into_one_zone import GROUP_COMMIT, IN_TURN, RRSETS, SOVEREIGNS
 from benchmarks.report import Goal, Plot, Report, Table
 from benchmarks.simulation import limits
 from benchmarks.simulation.fleet import Fleet, Played, play
@@ -53,23 +56,10 @@ def checked(fleet: Fleet, measured: Measured, seed: int = 1) -> Played:
 
 def _validation(measured: Measured) -> tuple[Table, list[Goal]]:
     rows, goals = [], []
-    for crowd in CROWDS:
-        if not (samples := measured.samples.get(crowd.key)):
-            continue
-        fleet = Fleet(
-            crowd.sovereigns,
-            crowd.zones,
-            crowd.rrsets_before,
-            shared_cores=CORES_HERE,
-            paced_per_second=UNPACED,
-            searches=measured.scans,
-        )
+    for case, (fleet, samples) in _cases(measured).items():
         played = [checked(fleet, measured, seed) for seed in SEEDS]
-        predicted = sorted(p.seconds for p in played)[len(played) // 2]
-        real = samples[-1]
+        predicted, real = statistics.median(p.seconds for p in played), statistics.median(samples)
         error = predicted / real - 1
-        where = f"{crowd.zones} zones" if crowd.zones > 1 else f"one zone of {crowd.rrsets_before:,} rrsets"
-        case = f"{crowd.sovereigns} at once into {where}"
         rows.append([case, span(real), span(predicted), f"{error:+.0%}", played[0].bound_by])
         goals.append(
             Goal(
@@ -81,6 +71,26 @@ def _validation(measured: Measured) -> tuple[Table, list[Goal]]:
         )
     title = "The model against what was measured: seconds until all are complete, one worker, all on one machine"
     return Table(title, ["case", "measured", "predicted", "error", "bound by"], rows), goals
+
+
+def _cases(measured: Measured) -> dict[str, tuple[Fleet, Sequence[float]]]:
+    """What is to be predicted, and what was measured of it: whole runs, and of B3 the writes alone."""
+    cases: dict[str, tuple[Fleet, Sequence[float]]] = {}
+    for crowd in CROWDS:
+        fleet = Fleet(
+            crowd.sovereigns,
+            crowd.zones,
+            crowd.rrsets_before,
+            shared_cores=CORES_HERE,
+            paced_per_second=UNPACED,
+        )
+        where = f"{crowd.zones} zones" if crowd.zones > 1 else f"one zone of {crowd.rrsets_before:,} rrsets"
+        cases[f"{crowd.sovereigns} at once into {where}"] = fleet, measured.of(crowd.key)
+    b3 = Fleet(SOVEREIGNS, 1, RRSETS, shared_cores=CORES_HERE, only_writes=True)
+    for way, group_commit in ((IN_TURN, False), (GROUP_COMMIT, True)):
+        case = f"B3, {SOVEREIGNS} into one zone of {RRSETS:,} rrsets: {way}"
+        cases[case] = replace(b3, group_commit=group_commit), measured.of(way)
+    return cases
 
 
 def _one_zone(measured: Measured) -> tuple[list[Table], list[Plot]]:
@@ -96,13 +106,12 @@ def _one_zone(measured: Measured) -> tuple[list[Table], list[Plot]]:
             temporal_cores=n,
             powerdns_cores=n,
             paced_per_second=1e6,
-            searches=0,
             slots=1,
         )
         alone = checked(replace(free, group_commit=False), measured)
         together = checked(free, measured)
         children = checked(replace(free, zones=n), measured)
-        today = checked(replace(Fleet(n, 1, written_before=True), searches=measured.scans), measured)
+        today = checked(Fleet(n, 1, written_before=True), measured)
         rectify = measured.patch.draw(n * PER_SOVEREIGN, PER_SOVEREIGN, 0.5)
         each = children.busy["PowerDNS' writer"] / n
         rows.append(
@@ -167,7 +176,6 @@ def _fleet(measured: Measured) -> Table:
         sovereigns=ALL,
         zones=ALL,
         written_before=True,
-        searches=measured.scans,
         questions=QUESTIONS,
         questions_per_second=limits.GOOGLE.figure,
     )

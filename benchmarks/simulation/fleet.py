@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 import simpy
 
 from benchmarks.simulation.measured import Measured
-from benchmarks.unit_costs import PER_SOVEREIGN, ROUNDS_DATABASE, batch
+from benchmarks.unit_costs import PER_SOVEREIGN, ROUNDS_DATABASE, ROUNDS_ZONES, batch
+from sovereign_dns.clients.group_commit import MOST_BYTES
 from sovereign_dns.settings import Settings
 from worker import POWERDNS_ACTIVITIES_AT_ONCE
 
 PARTS = 3
 """A Sovereign's CPU comes in so many parts, between its waits: before each step on PowerDNS, and after its proof.
 Assumed to be equal; what all of them take together does not depend on it."""
-
-MOST_BYTES = 1_000_000
-"""Of one PATCH's body, as group commit bounds it."""
 
 MOST_RRSETS = MOST_BYTES * PER_SOVEREIGN // len(json.dumps(batch("size", 1)))
 
@@ -46,7 +44,7 @@ class Fleet:
         most_rrsets: in one PATCH.
         slots: steps on PowerDNS that one worker has under way at once.
         paced_per_second: steps on one PowerDNS' task queue.
-        searches: that look through a whole database, for one Sovereign.
+        only_writes: whether a Sovereign is nothing but its write.
         questions: to each resolver, for one Sovereign.
         questions_per_second: that one resolver takes from one address; None: unlimited.
         egress_addresses: from which resolvers are asked.
@@ -66,7 +64,7 @@ class Fleet:
     most_rrsets: int = MOST_RRSETS
     slots: int = POWERDNS_ACTIVITIES_AT_ONCE
     paced_per_second: float = PACE
-    searches: float = 3
+    only_writes: bool = False
     questions: int = PER_SOVEREIGN + 1
     questions_per_second: float | None = None
     egress_addresses: int = 1
@@ -101,12 +99,30 @@ class Places:
         self._env = env
         self.free_at = [0.0] * number
 
-    def end_of(self, seconds: float, *also: "Places") -> simpy.Event:
-        """Its end, where the first free place serves it for so long, and one of each of the others with it."""
-        start = max(self._env.now, *(places.free_at[0] for places in (self, *also)))
-        for places in (self, *also):
-            heapq.heapreplace(places.free_at, start + seconds)
-        return self._env.timeout(start + seconds - self._env.now)
+    def end_of(self, seconds: float) -> simpy.Event:
+        """Its end, where the first free place serves it for so long."""
+        end = max(self._env.now, self.free_at[0]) + seconds
+        heapq.heapreplace(self.free_at, end)
+        return self._env.timeout(end - self._env.now)
+
+
+class PlacesOnMachine(Places):
+    """Places of a part that shares its machine's cores with all others: it takes one of them only when it has one."""
+
+    def __init__(self, env: simpy.Environment, number: int, cores: simpy.Resource) -> None:
+        super().__init__(env, number)
+        self._own, self._cores = simpy.Resource(env, number), cores
+
+    def end_of(self, seconds: float) -> simpy.Event:
+        """Its end, where it is served when a place and a core are free."""
+        return self._env.process(self._served(seconds))
+
+    def _served(self, seconds: float) -> Waits:
+        with self._own.request() as place:
+            yield place
+            with self._cores.request() as core:
+                yield core
+                yield self._env.timeout(seconds)
 
 
 class _Zone:
@@ -125,24 +141,29 @@ class Simulation:
     def __init__(self, fleet: Fleet, measured: Measured, seed: int = 1) -> None:
         self._fleet = fleet
         self._random = random.Random(seed)  # noqa: S311 (it draws from measurements, and keeps no secret)
-        self._patch, self._search = measured.patch, measured.search
+        self._patch, self._searching = measured.patch, measured.searching
         self._worker_cpu = measured.of("worker CPU per Sovereign")
         self._temporal_cpu = measured.of("Temporal CPU per Sovereign")
         self._powerdns_cpu = measured.of("PowerDNS CPU per Sovereign")
         self._env = env = simpy.Environment()
-        self._machine = Places(env, fleet.shared_cores) if fleet.shared_cores else None
-        self._workers = [Places(env, 1) for _ in range(fleet.workers)]
+        cores = simpy.Resource(env, fleet.shared_cores) if fleet.shared_cores else None
+
+        def places(number: int) -> Places:
+            return PlacesOnMachine(env, number, cores) if cores else Places(env, number)
+
+        self._workers = [places(1) for _ in range(fleet.workers)]
         self._slots = [simpy.Resource(env, fleet.slots) for _ in range(fleet.workers)]
-        self._temporal = Places(env, fleet.temporal_cores)
-        self._servers = [Places(env, fleet.powerdns_cores) for _ in range(fleet.powerdns_servers)]
+        self._temporal = places(fleet.temporal_cores)
+        self._servers = [places(fleet.powerdns_cores) for _ in range(fleet.powerdns_servers)]
         self._writers = [simpy.Resource(env, fleet.writers) for _ in range(fleet.powerdns_servers)]
         self._paces = [Places(env, 1) for _ in range(fleet.powerdns_servers)]
         self._resolvers = Places(env, fleet.egress_addresses)
         share = -(-fleet.sovereigns // fleet.zones) * PER_SOVEREIGN if fleet.written_before else 0
         self._zones = [_Zone(number, fleet.rrsets_before + share) for number in range(fleet.zones)]
-        self._databases = [0] * fleet.powerdns_servers
+        self._databases, self._hosted = [0] * fleet.powerdns_servers, [0] * fleet.powerdns_servers
         for zone in self._zones:
             self._databases[self._server(zone)] += zone.rrsets
+            self._hosted[self._server(zone)] += 1
         self.played = Played()
 
     def play(self) -> Played:
@@ -171,6 +192,11 @@ class Simulation:
     def _sovereign(self, number: int) -> Waits:
         worker = number % self._fleet.workers
         zone = self._zones[number % self._fleet.zones]
+        if self._fleet.only_writes:
+            yield from self._written(zone)
+            self.played.written_after.append(self._env.now)
+            self.played.ended_after.append(self._env.now)
+            return
         cpu = self._random.choice(self._worker_cpu) / PARTS, self._random.choice(self._temporal_cpu) / PARTS
         yield from self._think(worker, *cpu)
         yield from self._step_on_powerdns(worker, zone, writes=False)
@@ -184,15 +210,14 @@ class Simulation:
         self.played.ended_after.append(self._env.now)
 
     def _think(self, worker: int, of_worker: float, of_temporal: float) -> Waits:
-        yield self._serve("Temporal's CPU", self._temporal, of_temporal, on_machine=True)
-        yield self._serve("workers' CPU", self._workers[worker], of_worker, on_machine=True)
+        yield self._serve("Temporal's CPU", self._temporal, of_temporal)
+        yield self._serve("workers' CPU", self._workers[worker], of_worker)
 
-    def _serve(self, name: str, places: Places, seconds: float, *, on_machine: bool = False) -> simpy.Event:
+    def _serve(self, name: str, places: Places, seconds: float) -> simpy.Event:
         self.played.busy[name] += seconds
-        if not (on_machine and self._machine):
-            return places.end_of(seconds)
-        self.played.busy["the machine's CPU"] += seconds
-        return places.end_of(seconds, self._machine)
+        if isinstance(places, PlacesOnMachine):
+            self.played.busy["the machine's CPU"] += seconds
+        return places.end_of(seconds)
 
     def _step_on_powerdns(self, worker: int, zone: _Zone, *, writes: bool) -> Waits:
         server = self._server(zone)
@@ -201,19 +226,23 @@ class Simulation:
             yield slot
             if not writes:
                 return
-            yield self._serve("PowerDNS' CPU", self._servers[server], self._answering(server), on_machine=True)
-            written = self._env.event()
-            zone.waiting.append(written)
-            if not zone.is_written:
-                zone.is_written = True
-                self._env.process(self._write(zone))
-            yield written
+            yield self._serve("PowerDNS' CPU", self._servers[server], self._answering(server))
+            yield from self._written(zone)
+
+    def _written(self, zone: _Zone) -> Waits:
+        written = self._env.event()
+        zone.waiting.append(written)
+        if not zone.is_written:
+            zone.is_written = True
+            self._env.process(self._write(zone))
+        yield written
 
     def _answering(self, server: int) -> float:
         """CPU for one Sovereign's reads and DNS questions, as measured, less and more for another size of database."""
         at = self._random.random()
-        more = self._search.draw(self._databases[server], at) - self._search.draw(ROUNDS_DATABASE, at)
-        return max(self._random.choice(self._powerdns_cpu) + self._fleet.searches * more, 0.0)
+        here = self._searching(self._databases[server], self._hosted[server], at)
+        as_measured = self._searching(ROUNDS_DATABASE, ROUNDS_ZONES, at)
+        return max(self._random.choice(self._powerdns_cpu) + here - as_measured, 0.0)
 
     def _write(self, zone: _Zone) -> Waits:
         """One PATCH after the other, until nothing waits. What comes while one waits for its turn goes with it."""
@@ -232,7 +261,7 @@ class Simulation:
         start = self._env.now
         seconds = self._patch.draw(zone.rrsets, rrsets, self._random.random())
         self.played.busy["PowerDNS' writer"] += seconds
-        yield self._serve("PowerDNS' CPU", self._servers[server], seconds, on_machine=True)
+        yield self._serve("PowerDNS' CPU", self._servers[server], seconds)
         self.played.patches.append((zone.number, start, self._env.now, rrsets))
         if not self._fleet.written_before:
             zone.rrsets += rrsets

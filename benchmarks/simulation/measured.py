@@ -1,20 +1,24 @@
 """What was measured, to draw from: each draw is a measured value, or lies between those of the next sizes."""
 
-import json
 import math
 import statistics
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from benchmarks.unit_costs import BATCHES, PER_SOVEREIGN, ZONE_SIZES, patch_key, search_key
-
-MEASURED = Path("docs/benchmarks/measured.json")
-"""All benchmarks' runs, as `make bench` writes them."""
-
-COSTS = Path("docs/benchmarks/costs.json")
-"""The unit costs alone, as `make bench ARGS="simulate --measure"` writes them."""
+from benchmarks import measured as kept
+from benchmarks.page import MEASURED
+from benchmarks.unit_costs import (
+    BATCHES,
+    HOSTED_ZONES,
+    PER_SOVEREIGN,
+    ZONE_SIZES,
+    listing_key,
+    patch_key,
+    search_key,
+)
 
 
 class NotMeasuredError(Exception):
@@ -67,10 +71,9 @@ class PatchTimes:
 
 @dataclass(frozen=True)
 class Measured:
-    """All samples of the latest run that has them, by name."""
+    """The samples of all benchmarks, by name: of each its run that the page shows."""
 
     samples: Mapping[str, Sequence[float]]
-    source: str
 
     def of(self, name: str) -> Sequence[float]:
         """The samples of this name.
@@ -80,7 +83,8 @@ class Measured:
         """
         if not (found := self.samples.get(name)):
             raise NotMeasuredError(
-                f"{self.source} has no samples of {name!r}: measure them with `make bench ARGS='simulate --measure'`"
+                f"{MEASURED} has no samples of {name!r}: run `make bench` first, which measures everything; or, of the "
+                "unit costs alone, `make bench ARGS='costs --write'`"
             )
         return found
 
@@ -92,12 +96,17 @@ class Measured:
         """The middle one of a count, nought where nothing of the kind was counted."""
         return statistics.median(self.samples.get(name) or [0.0])
 
-    @property
+    @cached_property
     def scans(self) -> float:
         """How many searches of one Sovereign look through the whole database: all but those among the zones' names."""
         return sum(self.count(f"{kind} search requests per Sovereign") for kind in ("record", "comment", "all"))
 
-    @property
+    @cached_property
+    def listings(self) -> float:
+        """How many searches of one Sovereign list all zones, as each does."""
+        return self.scans + self.count("zone search requests per Sovereign")
+
+    @cached_property
     def patch(self) -> PatchTimes:
         """What PATCHes take."""
         by_batch = {}
@@ -110,26 +119,29 @@ class Measured:
             self.of(patch_key(ZONE_SIZES[0], PER_SOVEREIGN))
         return PatchTimes(by_batch)
 
-    @property
+    @cached_property
     def search(self) -> BySize:
         """What a search among all records takes, by all rrsets of the server's database."""
         return BySize({size: self.of(search_key(size)) for size in ZONE_SIZES})
 
+    @cached_property
+    def listing(self) -> BySize:
+        """What a search among the zones' names takes, by their number. Any other lists them as well."""
+        return BySize({zones: self.of(listing_key(zones)) for zones in HOSTED_ZONES})
+
+    def more_to_list(self, zones: float, at: float = 0.5) -> float:
+        """By what any search takes longer among so many zones than among the fewest that were measured."""
+        return self.listing.draw(zones, at) - self.listing.draw(0, at)
+
+    def searching(self, rrsets: float, zones: float, at: float) -> float:
+        """What all searches of one Sovereign take in a database of that size, at one quantile."""
+        scan = self.search.draw(rrsets, at) + self.more_to_list(zones, at)
+        return self.scans * scan + (self.listings - self.scans) * self.listing.draw(zones, at)
+
 
 def read(root: Path) -> Measured:
-    """The samples of all runs, a later run's instead of an earlier one's.
-
-    Raises:
-        NotMeasuredError: nothing was measured yet.
-    """
-    samples: dict[str, list[float]] = {}
-    sources = [path for path in (COSTS, MEASURED) if (root / path).exists()]
-    for path in sources:
-        for run in json.loads((root / path).read_text(encoding="utf-8"))["runs"]:
-            samples |= run["samples"]
-    if not samples:
-        raise NotMeasuredError(f"neither {MEASURED} nor {COSTS} is there: `make bench ARGS='simulate --measure'`")
-    return Measured(samples, " and ".join(str(path) for path in sources))
+    """What `make bench` has measured."""
+    return Measured({name: taken for run in kept.read(root / MEASURED).shown for name, taken in run.samples.items()})
 
 
 def rounded(value: float) -> str:

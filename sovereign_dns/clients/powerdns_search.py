@@ -12,8 +12,6 @@ from sovereign_dns.contract import Comment
 from sovereign_dns.rrsets import COMMENT_ACCOUNT, Record, RRset, owners_pattern
 from sovereign_dns.wire import Message
 
-MOST_FOUND = 1000
-
 AS_MANY_AS_THERE_ARE = 2**31 - 1
 """The largest number that PowerDNS takes. Its answer grows with what is found, not with this."""
 
@@ -83,23 +81,23 @@ class PowerDNSSearch:
             owners = {rrset.owner.sovereign_fqdn for rrset in as_rrsets(below, below) if rrset.owner}
             if others := sorted(owners - {sovereign_fqdn}):
                 return others
-            if len(found) < most:
+            if len(found) < most:  # of comments, a short answer is whole
                 return []
             most = min(most * 20, AS_MANY_AS_THERE_ARE)  # all of it was this Sovereign's
 
-    async def some_below(self, zone: str, most: int = ENOUGH_TO_TELL) -> list[RRset]:
-        """Some of what the zone holds below its apex, without TTLs and comments; nothing only where there is nothing.
+    async def some_below(self, zone: str, enough: int = 1) -> list[RRset]:
+        """What the zone holds below its apex, without TTLs and comments: all of it, or at least so many records.
 
-        Cheap for any zone: as soon as anything is found, no more is looked for. All of it, where that is less than
-        `most` records.
+        Cheap where a page of what is found has enough. A page that has not proves nothing, however short: it may have
+        held empty non-terminals and other zones' records.
         """
         doing = f"looking whether zone {zone} holds anything but its apex"
-        while True:
-            found = await self._ask(f"*.{zone}", "record", most, doing)
-            held = _in_zone(found, zone, zone)
-            if held or len(found) < most:
-                return as_rrsets(held, [])
-            most = min(most * 20, AS_MANY_AS_THERE_ARE)  # all of it was of other zones, above or below
+        held = list[Found]()
+        for most in (enough + ENOUGH_TO_TELL, AS_MANY_AS_THERE_ARE):
+            held = _in_zone(await self._ask(f"*.{zone}", "record", most, doing), zone, zone)
+            if len(held) >= enough:
+                break
+        return as_rrsets(held, [])
 
     async def finds_fewer_below(self, zone: str, most: int) -> bool:
         """Whether fewer records than that are below a zone's apex, in whatever zone: no more than a good guess."""
@@ -107,7 +105,7 @@ class PowerDNSSearch:
         return len(found) < most
 
     async def rrsets_below(self, zone: str, cut: str) -> list[RRset]:
-        """What the zone holds below a name, with its owners: the first `MOST_FOUND` records."""
+        """All that the zone holds below a name, with its owners."""
         doing = f"looking what zone {zone} holds below {cut}"
         kinds: tuple[Kind, ...] = ("record", "comment")
         records, comments = await side_by_side(self._found_below(zone, cut, kind, doing) for kind in kinds)
@@ -168,7 +166,7 @@ class PowerDNSSearch:
         return {zone for zone in zones if names.is_at_or_below(zone, name)}
 
     async def _found_below(self, zone: str, cut: str, kind: Kind, doing: str) -> list[Found]:
-        return _in_zone(await self._ask(f"*.{cut}", kind, MOST_FOUND, doing), zone, cut)
+        return _in_zone(await self._ask(f"*.{cut}", kind, AS_MANY_AS_THERE_ARE, doing), zone, cut)
 
 
 def tops_of(zone: str, at_names: Iterable[str]) -> dict[str, list[str]]:

@@ -8,22 +8,22 @@ pytest.importorskip("simpy")
 
 import itertools
 
+from benchmarks import generated_parts
 from benchmarks.report import Table
-from benchmarks.simulation import page
 from benchmarks.simulation.fleet import Fleet, Played, play
 from benchmarks.simulation.measured import BySize, Measured
-from benchmarks.unit_costs import PER_SOVEREIGN, ZONE_SIZES, patch_key, search_key
+from benchmarks.unit_costs import HOSTED_ZONES, PER_SOVEREIGN, ZONE_SIZES, listing_key, patch_key, search_key
 
 MEASURED = Measured(
     {
         **{search_key(size): [size * 1e-6, size * 2e-6] for size in ZONE_SIZES},
+        **{listing_key(zones): [zones * 1e-6, zones * 3e-6] for zones in HOSTED_ZONES},
         **{patch_key(size, PER_SOVEREIGN): [size * 1e-5, size * 2e-5] for size in ZONE_SIZES},
         **{patch_key(size, 10 * PER_SOVEREIGN): [size * 2e-5] for size in ZONE_SIZES},
         "worker CPU per Sovereign": [0.1, 0.2],
         "Temporal CPU per Sovereign": [0.05],
         "PowerDNS CPU per Sovereign": [0.02, 0.03],
     },
-    "a test",
 )
 CROWD = Fleet(sovereigns=90, zones=4, rrsets_before=5_000, workers=3, writers=4, slots=30, paced_per_second=1_000)
 
@@ -87,15 +87,15 @@ def test_draws_lie_on_what_was_measured_and_between() -> None:
 def test_only_the_generated_parts_of_the_page_change() -> None:
     before = "Prose.\n<!-- generated: fleet -->\nold\n<!-- end -->\nMore.\n"
 
-    after = page.filled(before, {"fleet": Table("New", ["a"], [["1"]])})
+    after = generated_parts.filled(before, {"fleet": Table("New", ["a"], [["1"]])})
 
     assert after.startswith("Prose.\n<!-- generated: fleet -->\n")
     assert after.endswith("<!-- end -->\nMore.\n")
     assert "| 1 |" in after
     assert "old" not in after
-    assert page.filled(after, {"fleet": Table("New", ["a"], [["1"]])}) == after
+    assert generated_parts.filled(after, {"fleet": Table("New", ["a"], [["1"]])}) == after
 
 
 def test_a_page_that_lacks_a_place_is_refused() -> None:
-    with pytest.raises(page.PageError, match="fleet"):
-        page.filled("No places here.\n", {"fleet": Table("New", ["a"], [])})
+    with pytest.raises(generated_parts.PageError, match="fleet"):
+        generated_parts.filled("No places here.\n", {"fleet": Table("New", ["a"], [])})

@@ -1,7 +1,10 @@
 """Whole zones read while the answer comes: name by name, and never taken for whole where it breaks off."""
 
+import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -14,6 +17,9 @@ from sovereign_dns.failures import PowerDNSUnauthorized, PowerDNSUnavailable
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
 from tests.unit.builders import LOAD_BALANCER, PARENT
+
+SMALL_BUFFER = 16_384
+"""Bytes that a socket holds back."""
 
 SOA = {"name": f"{PARENT}.", "type": "SOA", "ttl": 3600, "records": [{"content": "x", "disabled": False}]}
 
@@ -47,9 +53,18 @@ class Pieces(httpx.AsyncByteStream):
 
 
 def zone_stream(answer: Callable[[httpx.Request], httpx.Response]) -> ZoneStream:
-    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    return over(httpx.AsyncClient(transport=httpx.MockTransport(answer)), "http://pdns.test:8081")
+
+
+def over(client: httpx.AsyncClient, url: str) -> ZoneStream:
     key = Secret("CATALYST_POWERDNS_API_KEY", SecretStr("k"), None)
-    return ZoneStream(PowerDNS(client, MountedURL("URL", "http://pdns.test:8081"), key))
+    return ZoneStream(PowerDNS(client, MountedURL("URL", url), key))
+
+
+def small_buffered_client() -> httpx.AsyncClient:
+    """What it has not read waits at the server."""
+    small = (socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+    return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(socket_options=[small]))
 
 
 def answering(stream: Pieces, status: int = 200) -> ZoneStream:
@@ -67,12 +82,37 @@ async def test_the_rrsets_of_a_name_come_together_in_whatever_pieces_the_answer_
         assert found == [(f"b.{PARENT}", ["AAAA", "A"]), (f"a.{PARENT}", ["A"]), (PARENT, ["SOA"])]
 
 
-async def test_a_name_comes_before_the_rest_has_been_sent() -> None:
+async def test_of_an_answer_that_breaks_off_no_name_is_told() -> None:
     stream = answering(Pieces(body(api_rrset("b"), api_rrset("a")), error=httpx.ReadError("reset")))
-    names = stream.names(PARENT)
-    name, _ = await anext(names)
-    assert name == f"b.{PARENT}"
-    await names.aclose()
+    async with aclosing(stream.names(PARENT)) as names:
+        with pytest.raises(PowerDNSUnavailable, match=PARENT):
+            await anext(names)
+
+
+async def test_a_zone_is_read_whole_however_long_its_reader_pauses() -> None:
+    """The server hangs up as PowerDNS does: on who has not taken all of the answer by the time of the pause."""
+    content = body(*(api_rrset(f"h{number}") for number in range(3_000)))
+    pausing, paused = asyncio.Event(), asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+        await pausing.wait()
+        if writer.transport.get_write_buffer_size():
+            writer.transport.abort()
+        writer.close()
+        paused.set()
+
+    read = []
+    async with await asyncio.start_server(serve, "127.0.0.1") as server, small_buffered_client() as client:
+        port = server.sockets[0].getsockname()[1]
+        async with aclosing(over(client, f"http://127.0.0.1:{port}").names(PARENT)) as names:
+            async for name, _ in names:
+                pausing.set()
+                await paused.wait()
+                read.append(name)
+
+    assert len(read) == 3_001
 
 
 @pytest.mark.parametrize(
