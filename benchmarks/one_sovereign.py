@@ -150,9 +150,9 @@ def _report(taken: dict[str, list[float]]) -> Report:
                 met=ratio <= MOST,
                 reason=""
                 if ratio <= MOST
-                else f"{excess * 1000:.0f} ms are neither: PowerDNS' steps have a task queue of their own, from which none "
-                "starts eagerly (docs/tuning.md has its price); Temporal keeps a note of what a write replaces before "
-                "it is sent; and what the steps say to each other is converted and kept in the history.",
+                else f"{excess * 1000:.0f} ms are neither: PowerDNS' steps have a task queue of their own, from which "
+                "none starts eagerly (docs/tuning.md has its price); Temporal keeps a note of what a write replaces "
+                "before it is sent; and what the steps say to each other is converted and kept in the history.",
             )
         ],
         checked=[
