@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from benchmarks.plots import as_svg
 from benchmarks.traced_run import RUN, Round, Task, TracedRun
 
 _INCHES_WIDE = 9.0
@@ -37,6 +37,11 @@ class _Row:
 
 def draw(run: TracedRun, path: Path) -> None:
     """Writes the picture as SVG."""
+    with as_svg(path.stem):
+        _figure(run).savefig(path, format="svg", metadata={"Date": None})
+
+
+def _figure(run: TracedRun) -> Figure:
     rows = _rows(run)
     figure = Figure(figsize=(_INCHES_WIDE, 1.1 + _INCHES_A_ROW * len(rows)), facecolor="white", layout="constrained")
     axes = figure.subplots()
@@ -45,9 +50,7 @@ def draw(run: TracedRun, path: Path) -> None:
     _set_axes(axes, rows, (run.proved - run.began) * 1000 * _SPACE_AFTER_THE_PROOF)
     _tell_what_is_beyond(axes, rows)
     figure.legend(handles=_legend(run), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context({"svg.hashsalt": "one-provisioning"}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    return figure
 
 
 def _rows(run: TracedRun) -> list[_Row]:

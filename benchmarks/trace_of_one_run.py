@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from rich.console import Console
-from rich.table import Table as ShownTable
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from benchmarks import generated_parts, shown
 from benchmarks.report import CheckFailedError, Report, Table
 from benchmarks.timed_relays import Call, DNSRelay, HTTPRelay
 from benchmarks.trace_drawing import draw
@@ -34,27 +33,21 @@ ISSUE_SECONDS = 0.0
 
 LEAST_COVERED = 0.95
 
-PICTURE = PROJECT / "docs" / "benchmarks" / "one-provisioning.svg"
-
-
-def measure() -> Report:
-    """Traces one run and draws it."""
-    run = trace()
-    draw(run, PICTURE)
-    return _report(run)
+PAGE = PROJECT / "docs" / "benchmarks" / "one-provisioning.md"
+PICTURE = PAGE.with_suffix(".svg")
 
 
 def show() -> bool:
-    """Traces one run, draws it, and prints it as a table. A trace that is not sound raises."""
-    console = Console(width=120)
-    for table in measure().tables:
-        shown = ShownTable(title=table.title, title_justify="left")
-        for index, column in enumerate(table.columns):
-            shown.add_column(column, justify="right" if index else "left")
-        for row in table.rows:
-            shown.add_row(*row)
-        console.print(shown)
-    console.print(f"drawn: {PICTURE.relative_to(PROJECT)}")
+    """Traces one run, draws it, and prints it as tables, of which the page gets one. An unsound trace raises."""
+    run = trace()
+    report = _report(run)
+    shares, _ = report.tables
+    draw(run, PICTURE)
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(generated_parts.filled(page, {"shares": shares}), encoding="utf-8")
+    console = shown.console()
+    console.print(*map(shown.as_rich, report.tables), sep="\n")
+    console.print(f"Drawn: {PICTURE.relative_to(PROJECT)}, with its table in {PAGE.name}.")
     return True
 
 
