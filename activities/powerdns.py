@@ -187,7 +187,7 @@ class PowerDNSActivities:
         """
         around = await look_around(self._powerdns.search, intent.host, intent.domain)
         known = {intent.domain, *task.zones_to_come}
-        hosted = known | (await self._hosted(intent, known) if around is None else around.zones)
+        hosted = known | (await self._hosted(intent, known) if around is None else around.hosted)
         return await side_by_side(
             self._plan(zone, part, task, around, only_served=only_served)
             for zone, part in _parts_by_zone(intent, hosted).items()

@@ -17,7 +17,9 @@ from activities.powerdns import PowerDNSActivities
 from benchmarks.planted_zones import Planted, written
 from benchmarks.planted_zones import write as write_rows
 from devstack.powerdns_server import PowerDNSServer
+from sovereign_dns.clients.around_host import look_around
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.powerdns_search import ENOUGH_TO_TELL
 from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.contract import Owner
 from sovereign_dns.failures import ZoneMissing
@@ -141,15 +143,15 @@ async def test_the_calls_and_bytes_of_a_provisioning_do_not_grow_with_the_zone(s
     long_label, fresh, again, nested = map(calls_of, small)
     assert fresh == {
         "zone-create": {"GET zones": 2},
-        "records-upsert": {"GET search-data record": 4, "GET zones": 1, "PATCH zones": 1},
-        "records-compare": {"GET search-data record": 4, "GET search-data comment": 2},
+        "records-upsert": {"GET search-data record": 4, "GET search-data zone": 1, "GET zones": 1, "PATCH zones": 1},
+        "records-compare": {"GET search-data record": 4, "GET search-data zone": 1, "GET search-data comment": 2},
     }
     assert again["records-upsert"] == fresh["records-compare"] | {"GET zones": 1}
     assert again["records-compare"] == fresh["records-compare"]
     assert long_label == {
         "zone-create": {"GET zones": 2},
-        "records-upsert": {"GET search-data record": 3, "GET zones": 1, "PATCH zones": 1},
-        "records-compare": {"GET search-data record": 3, "GET search-data comment": 1},
+        "records-upsert": {"GET search-data record": 3, "GET search-data zone": 1, "GET zones": 1, "PATCH zones": 1},
+        "records-compare": {"GET search-data record": 3, "GET search-data zone": 1, "GET search-data comment": 1},
     }, "what is at the host and below it is found by one search"
     assert nested["zone-create"] == {
         "GET zones": 5,
@@ -167,6 +169,24 @@ async def test_the_calls_and_bytes_of_a_provisioning_do_not_grow_with_the_zone(s
 
 
 # --- what is found
+
+
+async def test_a_zone_without_records_is_found_among_many(bench: World, powerdns: PowerDNS) -> None:
+    """As a secondary is before its first transfer: from then on it answers."""
+    domain = f"p{secrets.token_hex(4)}.works"
+    host = f"customer1.eu.{domain}"
+    await bench.create_zone(domain)
+    for number in range(ENOUGH_TO_TELL):
+        await bench.create_secondary_zone(f"s{number}.{domain}")
+    mine = {f"eu.{domain}", host, f"api.{host}"}
+    for zone in mine:
+        await bench.create_secondary_zone(zone)
+
+    around = await look_around(powerdns.search, host, domain)
+
+    assert around is not None
+    assert around.zones == {domain}
+    assert mine <= around.hosted
 
 
 def noted(entry: dict[str, Any], content: str, account: str) -> dict[str, Any]:

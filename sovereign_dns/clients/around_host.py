@@ -4,15 +4,22 @@ from collections.abc import Collection, Iterable
 
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns_search import Found, PowerDNSSearch
+from sovereign_dns.concurrency import both
 
 MOST_LEVELS = 20
 """Between a host and the top of what is searched, each of which takes two searches."""
 
 
 class AroundHost:
-    """What a search found at and below a host, and at the names and wildcards over it as far as `top`."""
+    """What a search found at and below a host, and at the names and wildcards over it as far as `top`.
 
-    def __init__(self, search: PowerDNSSearch, host: str, top: str, records: Iterable[Found]) -> None:
+    `zones` are those that answer by now, and that it knows; `hosted` besides those that hold nothing yet, such as a
+    secondary before its first transfer: from then on it would answer in another zone's place.
+    """
+
+    def __init__(
+        self, search: PowerDNSSearch, host: str, top: str, records: Iterable[Found], hosted: Collection[str]
+    ) -> None:
         self._search = search
         self._host = host
         self._top = top
@@ -20,6 +27,7 @@ class AroundHost:
         for record in records:
             self._by_zone.setdefault(names.relative_to_root(record.zone.lower()), []).append(record)
         self.zones = {zone for zone, held in self._by_zone.items() if _is_served(zone, held)}
+        self.hosted = self.zones.union(hosted)
 
     def records(self, zone: str, at_names: Collection[str]) -> list[Found]:
         """What the zone holds at these names, all of which were searched."""
@@ -38,7 +46,8 @@ async def look_around(search: PowerDNSSearch, host: str, top: str) -> AroundHost
     """
     if host == top or len(names.lineage(host, top)) > MOST_LEVELS:
         return None
-    around = AroundHost(search, host, top, await search.around(host, top, "record"))
+    records, hosted = await both(search.around(host, top, "record"), search.zones_around(host, top))
+    around = AroundHost(search, host, top, records, hosted)
     return around if top in around.zones else None
 
 

@@ -154,6 +154,24 @@ class PowerDNSSearch:
         }
         return [item for item in held.values() if where is None or names.relative_to_root(item.name) in where]
 
+    async def zones_around(self, host: str, top: str) -> set[str]:
+        """The hosted zones at and below a host, and between it and `top`; perhaps with others below `top`.
+
+        One search, the same for all hosts below `top`, and so shared by those who look at the same time. Only where
+        many zones lie there, which a short answer can't tell, the host's are asked for besides.
+        """
+        doing = f"looking for zones below {top}"
+        found = await self._ask(f"*.{top}", "zone", ENOUGH_TO_TELL, doing)
+        if len(found) < ENOUGH_TO_TELL:  # of zones, a short answer is whole
+            return {names.relative_to_root(item.name.lower()) for item in found}
+        between = names.lineage(host, top)[1:-1]
+        below, *over = await side_by_side([self.zones_at_or_below(host), *map(self._zone_named, between)])
+        return below.union(*over)
+
+    async def _zone_named(self, name: str) -> set[str]:
+        found = await self._ask(name, "zone", ENOUGH_TO_TELL, f"looking whether {name} is a zone")
+        return {name for item in found if names.relative_to_root(item.name.lower()) == name}
+
     async def zones_at_or_below(self, name: str) -> set[str]:
         """The hosted zones there. One search; of zones, a short answer is whole."""
         doing = f"looking for zones at and below {name}"
