@@ -1,7 +1,6 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 
 from temporalio import activity
 
@@ -9,7 +8,13 @@ from activities import journal
 from activities.attempt_time import in_time
 from activities.shielding import to_its_end
 from activities.telling import tell, tell_of_attempt
-from activities.zone_writes import ZoneWrites, insist_on_writable, refuse_conflicts, too_late
+from activities.zone_writes import (
+    ZoneWrites,
+    insist_on_writable,
+    refuse_conflicts,
+    too_late,
+    until_nobody_else_writes,
+)
 from sovereign_dns import names
 from sovereign_dns.clients.around_host import AroundHost, look_around
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
@@ -128,38 +133,39 @@ class PowerDNSActivities:
     async def _delegate(self, task: CreateZone, parent_zone: str) -> list[RecordChange]:
         """Writes what the hosted zone above lacks of the delegation, on every run: an earlier one may have died."""
         async with self._powerdns.claims.held([task.domain]):
-            (nameservers, keys), present = await both(
-                both(self._rrsets.nameservers(task.domain), self._powerdns.ds_records(task.domain)),
-                self._rrsets.served(parent_zone, [task.domain]),
-            )
-            plan = plan_delegation(
-                parent_zone, task.domain, nameservers, keys, present, task.owner, takeover=task.takeover
-            )
-            refuse_conflicts([plan], _TAKE_OVER)
-            return await self._writes.apply([plan], dry_run=task.dry_run)
+            return await until_nobody_else_writes(lambda meetings: self._write_delegation(task, parent_zone, meetings))
+
+    async def _write_delegation(self, task: CreateZone, parent_zone: str, meetings: int) -> list[RecordChange]:
+        (nameservers, keys), present = await both(
+            both(self._rrsets.nameservers(task.domain), self._powerdns.ds_records(task.domain)),
+            self._rrsets.served(parent_zone, [task.domain]),
+        )
+        plan = plan_delegation(parent_zone, task.domain, nameservers, keys, present, task.owner, takeover=task.takeover)
+        refuse_conflicts([plan], _TAKE_OVER)
+        return await self._writes.apply([plan], dry_run=task.dry_run, meetings=meetings)
 
     @activity.defn(name="records-upsert")
     async def upsert_records(self, task: UpsertRecords) -> RecordsReport:
         """Makes the authoritative zone of every name hold exactly the addresses asked for."""
+        # An owner name is the same in whatever zone it is found to be.
+        names_to_write = _written_names(task.intent)
+        async with in_time(too_late(task.intent.domain)), self._powerdns.claims.held(names_to_write):
+            return await until_nobody_else_writes(lambda meetings: self._upsert(task, meetings))
+
+    async def _upsert(self, task: UpsertRecords, meetings: int) -> RecordsReport:
         domain = task.intent.domain
-        async with in_time(too_late(domain)), self._claimed(task):
+        with nullcontext() if task.dry_run else self._powerdns.group_commit.announced(domain):
             planned, zone = await both(self._planned(task, task.intent), self._powerdns.zone(domain))
             plans = [plan for plan, _ in planned]
             refuse_conflicts(plans, _TAKE_OVER)
-            changes = await self._writes.apply(plans, dry_run=task.dry_run, known={domain: zone})
+            known = {domain: zone}
+            changes = await self._writes.apply(plans, dry_run=task.dry_run, known=known, meetings=meetings)
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run),
             changes=changes,
             hazards=[hazard for plan in plans for hazard in plan.hazards],
             zones=[served for _, served in planned],
         )
-
-    @asynccontextmanager
-    async def _claimed(self, task: UpsertRecords) -> AsyncIterator[None]:
-        """From reading to writing. An owner name is the same in whatever zone it is found to be."""
-        async with self._powerdns.claims.held(_written_names(task.intent)):
-            with nullcontext() if task.dry_run else self._powerdns.group_commit.announced(task.intent.domain):
-                yield
 
     @activity.defn(name="records-compare")
     async def compare_records(self, task: UpsertRecords) -> RecordsReport:

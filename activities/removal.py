@@ -6,7 +6,7 @@ from activities import journal
 from activities.attempt_time import in_time
 from activities.sovereign_search import SovereignSearch
 from activities.zone_looks import ZoneLooks
-from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
+from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late, until_nobody_else_writes
 from sovereign_dns import names
 from sovereign_dns.clients.pdm import PDM
 from sovereign_dns.clients.powerdns import PowerDNS
@@ -45,11 +45,16 @@ class RemovalActivities:
         zone = relative_to_root(task.zone)
         at_names = list(dict.fromkeys(relative_to_root(rrset.name) for rrset in task.rrsets))
         async with in_time(too_late(zone)), self._powerdns.claims.held(at_names):
-            present = await self._looks.held(zone, at_names)
-            _refuse_changed_findings(changed_since(zone, task.rrsets, present))
-            plan = plan_removals(zone, task.rrsets, present, task.owner, task.addresses)
-            refuse_conflicts([plan], ANOTHER_DEPLOYMENT)
-            changes = await self._writes.apply([plan], dry_run=task.dry_run)
+            return await until_nobody_else_writes(lambda meetings: self._remove_records(task, zone, at_names, meetings))
+
+    async def _remove_records(
+        self, task: RemoveRecords, zone: str, at_names: list[str], meetings: int
+    ) -> RecordsReport:
+        present = await self._looks.held(zone, at_names)
+        _refuse_changed_findings(changed_since(zone, task.rrsets, present))
+        plan = plan_removals(zone, task.rrsets, present, task.owner, task.addresses)
+        refuse_conflicts([plan], ANOTHER_DEPLOYMENT)
+        changes = await self._writes.apply([plan], dry_run=task.dry_run, meetings=meetings)
         return RecordsReport(
             outcome=removal_summary(changes, planned=task.dry_run),
             changes=changes,
@@ -60,15 +65,18 @@ class RemovalActivities:
     async def remove_zone(self, task: RemoveZone) -> ZoneReport:
         """Removes a zone that was made for the Sovereign, its delegation first; or finds that it has to stay."""
         zone = relative_to_root(task.zone)
-        parent_zone = await self._looks.zone_above(zone)
         # Its delegation too, whose name is the zone's own.
         async with in_time(too_late(zone)), self._powerdns.claims.held([], whole_zones=[zone]):
-            seen = await self._see_zone(zone, parent_zone, task)
-            held_again = task.leftover_of_pool and await self._is_claimed(zone)
-            removal = plan_zone_removal(seen, task, claimed_since=held_again)
-            removed = _removed(seen) if removal.removed else None
-            plans = [plan for plan in (removal.delegation, removal.lost_with_it) if plan is not None]
-            changes = await self._writes.apply(plans, dry_run=task.dry_run, then_remove=removed)
+            parent_zone = await self._looks.zone_above(zone)
+            return await until_nobody_else_writes(lambda meetings: self._remove_zone(task, zone, parent_zone, meetings))
+
+    async def _remove_zone(self, task: RemoveZone, zone: str, parent_zone: str | None, meetings: int) -> ZoneReport:
+        seen = await self._see_zone(zone, parent_zone, task)
+        held_again = task.leftover_of_pool and await self._is_claimed(zone)
+        removal = plan_zone_removal(seen, task, claimed_since=held_again)
+        removed = _removed(seen) if removal.removed else None
+        plans = [plan for plan in (removal.delegation, removal.lost_with_it) if plan is not None]
+        changes = await self._writes.apply(plans, dry_run=task.dry_run, then_remove=removed, meetings=meetings)
         gone_before = journal.notes(ZoneChange) if not seen.hosted else []
         zones = [removed] if removed else gone_before
         return ZoneReport(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from temporalio import activity
 
 from activities.attempt_time import in_time
-from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late
+from activities.zone_writes import ZoneWrites, refuse_conflicts, too_late, until_nobody_else_writes
 from sovereign_dns import names
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames, ZoneAtNames
@@ -35,9 +35,12 @@ class RestoringActivities:
         """Makes one zone hold again what it held, in one atomic PATCH; or finds that it does."""
         at_names = list(dict.fromkeys(names.relative_to_root(change.name) for change in task.records))
         async with in_time(too_late(task.zone)), self._powerdns.claims.held(at_names):
-            plan, served = await self._plan(task, at_names)
-            refuse_conflicts([plan], _TAKE_OVER)
-            changes = await self._writes.apply([plan], dry_run=task.dry_run)
+            return await until_nobody_else_writes(lambda meetings: self._restore(task, at_names, meetings))
+
+    async def _restore(self, task: RestoreZoneRecords, at_names: list[str], meetings: int) -> RecordsReport:
+        plan, served = await self._plan(task, at_names)
+        refuse_conflicts([plan], _TAKE_OVER)
+        changes = await self._writes.apply([plan], dry_run=task.dry_run, meetings=meetings)
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run), changes=changes, hazards=plan.hazards, zones=[served]
         )

@@ -1,6 +1,9 @@
 """How planned changes reach their zones: all of one zone or none, and never without a note of what goes."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -8,6 +11,7 @@ from activities import attempt_time, journal
 from activities.shielding import to_its_end, undisturbed
 from activities.telling import tell_of_attempt
 from sovereign_dns import names
+from sovereign_dns.clients.group_commit import MetAnotherWriterError, pause_after
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import RecordChange, ZoneChange
@@ -18,6 +22,21 @@ from sovereign_dns.records import ZonePlan, over_all_attempts
 MOST_CONFLICTS_TOLD = 5
 
 _log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+
+
+async def until_nobody_else_writes(write: Callable[[int], Awaitable[Result]]) -> Result:
+    """Has it all read and planned anew where another worker's write of the zone was quicker: it may have changed that.
+
+    `write` is told how often that was so. It comes to its end: what goes on is an outage.
+    """
+    for meetings in itertools.count():
+        try:
+            return await write(meetings)
+        except MetAnotherWriterError:
+            await asyncio.sleep(pause_after(meetings + 1))
+    raise AssertionError
 
 
 class ZoneWrites:
@@ -33,14 +52,16 @@ class ZoneWrites:
         dry_run: bool,
         then_remove: ZoneChange | None = None,
         known: Mapping[str, ZoneMetadata | None] | None = None,
+        meetings: int = 0,
     ) -> list[RecordChange]:
         """Writes all plans, none of which has a conflict; and then removes a zone, where one is given.
 
-        `known` are zones whose metadata were just read.
+        `known` are zones whose metadata were just read, `meetings` as `until_nobody_else_writes` tells.
 
         Returns what was changed, by this attempt or by earlier ones.
 
         Raises:
+            MetAnotherWriterError: not all was written, and what the plans were made from may hold no more.
             ZoneWrongKind: one of the zones can't be written to; nothing was.
         """
         to_write = [plan for plan in plans if plan.writes]
@@ -53,17 +74,19 @@ class ZoneWrites:
         removed = [then_remove] if then_remove else []
         if (to_write or removed) and not dry_run:
             await journal.note(*changes, *removed)
-            await self._send(to_write, changes, removed)
+            await self._send(to_write, changes, removed, meetings)
         return changes
 
-    async def _send(self, plans: list[ZonePlan], changes: list[RecordChange], removed: list[ZoneChange]) -> None:
+    async def _send(
+        self, plans: list[ZonePlan], changes: list[RecordChange], removed: list[ZoneChange], meetings: int
+    ) -> None:
         _log.info("writing", replaced={c.name: c.before for c in changes if c.before and c.change != "unchanged"})
         written = 0
         perhaps_gone: list[ZoneChange] = []
         try:
             for plan in plans:
                 _insist_on_time(plan.zone)
-                await self._powerdns.group_commit.commit(plan.zone, plan.writes)
+                await self._powerdns.group_commit.commit(plan.zone, plan.writes, meetings=meetings)
                 written += 1
             for zone in removed:
                 perhaps_gone = [zone.changed(unconfirmed=True)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import h11
+import structlog
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -24,6 +25,8 @@ _ANSWER_TIMEOUT = timedelta(seconds=5)
 _REMEMBERED_SECONDS = 1.0
 _REQUEST_SECONDS = 10.0
 """Who takes longer to ask, or to take the answer, is hung up on."""
+
+_log = structlog.get_logger(__name__)
 
 Check = Callable[[], Awaitable[dict[str, bool]]]
 
@@ -118,6 +121,14 @@ class HealthServer:
                     writer.writelines(_response(connection, error.error_status_hint, {"error": str(error)}))
                 await writer.drain()
 
+    async def _polling(self) -> dict[str, bool]:
+        nothing = {polled.name: False for polled in POLLED}
+        try:
+            return await self.check() if self.check else nothing
+        except Exception:  # noqa: BLE001 (whoever probes must be told, whatever it is)
+            _log.exception("it can't be told whether this worker polls")
+            return nothing
+
     async def _answer(self, request: h11.Request) -> tuple[int, dict[str, object]]:
         path = request.target.partition(b"?")[0]
         if request.method not in {b"GET", b"HEAD"}:
@@ -125,7 +136,7 @@ class HealthServer:
         if path == b"/livez":
             return 200, {"live": True}
         if path == b"/readyz":
-            polling = await self.check() if self.check else {polled.name: False for polled in POLLED}
+            polling = await self._polling()
             ready = all(polling.values())
             return 200 if ready else 503, {"ready": ready, "polling": polling}
         return 404, {"error": "only /livez and /readyz"}

@@ -1,7 +1,7 @@
 """Sovereigns that are written at once into one zone of a real PowerDNS: together, and each for itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from activities.powerdns import PowerDNSActivities
+from activities.zone_writes import until_nobody_else_writes
 from benchmarks.counting_proxy import CountingProxy
 from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.clients.powerdns import PowerDNS
@@ -139,13 +140,60 @@ async def test_a_change_that_powerdns_itself_fails_on_fails_alone_in_the_end(
     )
     waiting = [f"t{number}.{world.parent}" for number in range(12)]
 
+    async def written(name: str) -> None:
+        commit = client.group_commit.commit
+        await until_nobody_else_writes(lambda met: commit(world.parent, change_of(name), meetings=met))
+
     for _ in range(5):
-        ended = await outcomes(*(client.group_commit.commit(world.parent, change_of(name)) for name in waiting))
+        ended = await outcomes(*map(written, waiting))
         assert all(outcome is None or isinstance(outcome, PowerDNSUnavailable) for outcome in ended)
         waiting = [name for name, outcome in zip(waiting, ended, strict=True) if outcome]
 
     assert waiting == [f"t7.{world.parent}"]
     assert await world.values(world.parent, f"console.t8.{world.parent}", "A") == [LOAD_BALANCER]
+
+
+class AnotherIsQuicker(httpx.AsyncBaseTransport):
+    """Before a real PowerDNS: another worker's step comes before the first PATCH, which is then answered 500."""
+
+    def __init__(self, others: Callable[[], Awaitable[object]]) -> None:
+        self._others: list[Callable[[], Awaitable[object]]] = [others]
+        self._real = httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PATCH" and self._others:
+            await self._others.pop()()
+            return httpx.Response(500, text="Internal Server Error")
+        return await self._real.handle_async_request(request)
+
+
+async def test_of_two_workers_that_meet_over_one_name_the_second_sees_what_the_first_wrote(
+    world: World, server: PowerDNSServer, client: PowerDNS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fqdn = f"t1.{world.parent}"
+    async with client_of(server.api_url) as other_worker:
+        quicker = AnotherIsQuicker(lambda: PowerDNSActivities(other_worker).upsert_records(upsert(fqdn)))
+        monkeypatch.setattr(client, "_client", httpx.AsyncClient(transport=quicker, timeout=10))
+
+        with pytest.raises(OwnershipConflict, match=fqdn):
+            await PowerDNSActivities(client).upsert_records(upsert(fqdn, STRANGER, owner="t1.elsewhere.works"))
+
+    assert await world.values(world.parent, f"console.{fqdn}", "A") == [LOAD_BALANCER]
+
+
+async def test_who_meets_another_worker_over_other_names_is_written_after_it(
+    world: World, server: PowerDNSServer, client: PowerDNS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = f"t1.{world.parent}", f"t2.{world.parent}"
+    async with client_of(server.api_url) as other_worker:
+        quicker = AnotherIsQuicker(lambda: PowerDNSActivities(other_worker).upsert_records(upsert(other)))
+        monkeypatch.setattr(client, "_client", httpx.AsyncClient(transport=quicker, timeout=10))
+
+        report = await PowerDNSActivities(client).upsert_records(upsert(one))
+
+    assert created(report) == 14
+    for fqdn in (one, other):
+        assert await world.values(world.parent, f"console.{fqdn}", "A") == [LOAD_BALANCER]
 
 
 async def test_who_is_cancelled_while_it_waits_for_its_turn_is_not_written_and_the_others_are(

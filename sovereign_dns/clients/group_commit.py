@@ -7,8 +7,8 @@ A PATCH costs PowerDNS the same for one Sovereign's rrsets and for a hundred's, 
 each: in a zone of 14,000 rrsets, 62 ms for 14 of them and 113 ms for 1,400 (measured on 4.7.3).
 
 Other workers' PATCHes of the zone are not waited for, since nothing shows them. PowerDNS answers 500 to all but the
-first of those that meet, within 5 ms and with nothing done: the turn was another's, and the batch waits for the next
-one with all that come meanwhile.
+first of those that meet, at once and with nothing done. What that write has changed nobody here has read: so each
+caller reads again before it comes back (`MetAnotherWriterError`).
 """
 
 import asyncio
@@ -45,6 +45,9 @@ MOST_SUSPECTS = 10_000
 MOST_MEETINGS = 6
 """So often PowerDNS' 500 is taken for a write of another worker, which comes to 3 s. Then it is an outage."""
 
+_PERHAPS_ITS_OWN_FAULT = frozenset({None, 500})
+"""What a change may bring about by itself: no answer, or PowerDNS' own failure. All else is nobody's among them."""
+
 _log = structlog.get_logger(__name__)
 
 Turn = Callable[[str], AbstractAsyncContextManager[None]]
@@ -54,6 +57,10 @@ Send = Callable[[str, Sequence[RRsetWrite]], Awaitable[None]]
 """Applies writes to a zone, all or none."""
 
 _Suspect = tuple[str, frozenset[str]]
+
+
+class MetAnotherWriterError(Exception):
+    """Another worker's write of the zone was quicker, and nothing of this one is in. What was read may hold no more."""
 
 
 def _about_bytes(write: RRsetWrite) -> int:
@@ -66,12 +73,12 @@ def _about_bytes(write: RRsetWrite) -> int:
 class _Change:
     """What one caller wants written, and waits for. Never split: it is in as a whole, or not at all."""
 
-    def __init__(self, zone: str, writes: Sequence[RRsetWrite]) -> None:
+    def __init__(self, zone: str, writes: Sequence[RRsetWrite], meetings: int) -> None:
         self.writes = writes
+        self.meetings = meetings
         self.suspect: _Suspect = (zone, frozenset(write.name for write in writes))
         self.bytes = sum(map(_about_bytes, writes))
         self.under_way = False
-        self.meetings = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._called_off = False
 
@@ -139,9 +146,17 @@ class _Suspects:
         while len(self._most_together) > MOST_SUSPECTS:
             self._most_together.popitem(last=False)
 
-    def clear(self, batch: Iterable[_Change]) -> None:
-        for change in batch:
-            self._most_together.pop(change.suspect, None)
+    def written(self, zone: str, batch: Iterable[_Change]) -> None:
+        """They are none any more; and where some of a zone were, the others may come in greater numbers again."""
+        were_suspects = [self._most_together.pop(change.suspect, None) for change in batch]
+        if any(limit is not None for limit in were_suspects):
+            for suspect in self._most_together:
+                if suspect[0] == zone:
+                    self._most_together[suspect] *= 2
+
+    def forget(self, change: _Change) -> None:
+        """What it fails for is known."""
+        self._most_together.pop(change.suspect, None)
 
 
 class _Queue:
@@ -155,10 +170,6 @@ class _Queue:
 
     def add(self, change: _Change) -> None:
         self._arrived.append(change)
-
-    def put_back(self, batch: Sequence[_Change]) -> None:
-        """Has them be sent again, with all that came since."""
-        self._arrived[:0] = batch
 
     def split(self, batch: Sequence[_Change]) -> None:
         """Has each half be sent by itself, before all else."""
@@ -203,8 +214,8 @@ class _Queue:
         return batch
 
 
-def _pause_after(meetings: int) -> float:
-    """For how many seconds nothing is sent into a zone that another worker writes: it would meet the same write."""
+def pause_after(meetings: int) -> float:
+    """For how many seconds not to come back to a zone that another worker writes: one would meet the same write."""
     longest = SHORTEST_PAUSE_SECONDS * math.pow(2, meetings - 1)
     return random.uniform(0.5, 1.5) * longest  # noqa: S311 (spreads load; keeps nothing secret)
 
@@ -246,19 +257,25 @@ class GroupCommit:
         if announced := self._announced.pop(task, None):
             announced.here.set_result(None)
 
-    async def commit(self, zone: str, writes: Sequence[RRsetWrite]) -> None:
+    async def commit(self, zone: str, writes: Sequence[RRsetWrite], *, meetings: int = 0) -> None:
         """Returns when these writes are in, all of them.
 
         Cancelled before they are sent, they never are; cancelled later, it returns, or raises, what became of them.
 
+        Args:
+            zone: the zone.
+            writes: what it shall hold; all of it or none.
+            meetings: how often this caller has met another worker's write already.
+
         Raises:
+            MetAnotherWriterError: nothing of them is in; to be read and planned anew, after `pause_after`.
             Failure: they are not in, or, in an outage, perhaps. What another caller's writes were refused for is none
                 of this one's concern.
         """
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError  # during an earlier write that went to its end
-        change = _Change(zone, writes)
+        change = _Change(zone, writes, meetings)
         self._queue(zone).add(change)
         self._is_here(task)
         await change.heard()
@@ -287,8 +304,11 @@ class GroupCommit:
     async def _gather(self, queue: _Queue) -> None:
         """Has those who are on their way be in the next PATCH too."""
         on_their_way = [one.here for one in self._announced.values() if one.zone == queue.zone]
-        if on_their_way and not queue.is_split:
-            await asyncio.wait(on_their_way, timeout=LONGEST_GATHERING_SECONDS)
+        if not on_their_way or queue.is_split:
+            return
+        _, late = await asyncio.wait(on_their_way, timeout=LONGEST_GATHERING_SECONDS)
+        # Waited for once: another's slow search is not to hold up each PATCH of the zone.
+        self._announced = {task: one for task, one in self._announced.items() if one.here not in late}
 
     async def _write_next(self, queue: _Queue) -> None:
         batch: list[_Change] = []
@@ -298,25 +318,20 @@ class GroupCommit:
                 if batch:
                     await self._write(queue, batch)
         except Failure as failure:
-            unmet = self._put_back(queue, batch) if isinstance(failure, Outage) and failure.may_have_met else batch
-            for change in unmet if batch else queue.wanted:
-                change.failed(failure)
-            if isinstance(failure, Outage) and failure.sent:
-                self._suspects.add(unmet)
-            if len(unmet) < len(batch):
-                await asyncio.sleep(_pause_after(max(change.meetings for change in batch)))
+            for change in batch or queue.wanted:
+                change.failed(MetAnotherWriterError() if self._may_have_met(change, failure) else failure)
+            if isinstance(failure, Outage) and failure.sent and failure.status in _PERHAPS_ITS_OWN_FAULT:
+                self._suspects.add([change for change in batch if not self._may_have_met(change, failure)])
         except BaseException as error:
             for change in batch:
                 change.failed(error)
             raise
 
-    def _put_back(self, queue: _Queue, batch: Sequence[_Change]) -> list[_Change]:
-        """Has those wait again who perhaps met another worker's write. Returns those who have too often."""
-        for change in batch:
-            change.meetings += 1
-            change.not_written()
-        queue.put_back([change for change in batch if change.meetings < MOST_MEETINGS])
-        return [change for change in batch if change.meetings >= MOST_MEETINGS]
+    def _may_have_met(self, change: _Change, failure: Failure) -> bool:
+        """Not what has failed so often that it is sent alone: each time it would hold up its caller in vain."""
+        if not isinstance(failure, Outage) or not failure.may_have_met:
+            return False
+        return change.meetings + 1 < MOST_MEETINGS and self._suspects.most_together(change) != 1
 
     async def _write(self, queue: _Queue, batch: Sequence[_Change]) -> None:
         writes = [write for change in batch for write in change.writes]
@@ -340,14 +355,14 @@ class GroupCommit:
                 rrsets=len(writes),
                 seconds=round(time.monotonic() - began, 3),
             )
-        self._suspects.clear(batch)
+        self._suspects.written(queue.zone, batch)
         for change in batch:
             change.written()
 
     def _split(self, queue: _Queue, batch: Sequence[_Change], refusal: ZoneRejected) -> None:
         """Until it is known whose the refusal is."""
         if len(batch) == 1:
-            self._suspects.clear(batch)
+            self._suspects.forget(batch[0])
             batch[0].failed(refusal)
             return
         for change in batch:

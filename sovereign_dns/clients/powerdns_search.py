@@ -140,9 +140,8 @@ class PowerDNSSearch:
         Over it as far as `top`, which lies above the host. Or, of these names, only at those in `where`. A search takes
         as long as any other, and its answer grows with what is at and below the host.
         """
-        doing = f"looking what all zones hold around {host}"
-        found = await side_by_side(
-            self._ask(pattern, kind, AS_MANY_AS_THERE_ARE, doing)
+        found = await side_by_side(  # told by the pattern: others may wait for the same answer
+            self._ask(pattern, kind, AS_MANY_AS_THERE_ARE, f"searching all zones for {pattern}")
             for pattern, covers in _patterns_around(host, top).items()
             if where is None or any(map(covers, where))
         )
@@ -160,8 +159,7 @@ class PowerDNSSearch:
         One search, the same for all hosts below `top`, and so shared by those who look at the same time. Only where
         many zones lie there, which a short answer can't tell, the host's are asked for besides.
         """
-        doing = f"looking for zones below {top}"
-        found = await self._ask(f"*.{top}", "zone", ENOUGH_TO_TELL, doing)
+        found = await self._ask(f"*.{top}", "zone", ENOUGH_TO_TELL, f"looking for zones below {top}")
         if len(found) < ENOUGH_TO_TELL:  # of zones, a short answer is whole
             return {names.relative_to_root(item.name.lower()) for item in found}
         between = names.lineage(host, top)[1:-1]
@@ -233,7 +231,9 @@ def _patterns_around(host: str, top: str) -> dict[str, Callable[[str], bool]]:
 
 
 def _in_lower_case(item: Found) -> Found:
-    return item if item.name.islower() else item.changed(name=item.name.lower())
+    if item.name.islower() and item.zone.islower():
+        return item
+    return item.changed(name=item.name.lower(), zone=item.zone.lower())
 
 
 def _in_zone(found: list[Found], zone: str, cut: str) -> list[Found]:

@@ -1,9 +1,12 @@
 """Equal reads that wait for their turn at the same time, sent once."""
 
 import asyncio
+import copy
 from collections.abc import Callable, Coroutine, Hashable
 from functools import partial
 from typing import Any, Generic, TypeVar
+
+from sovereign_dns.failures import Failure
 
 Answer = TypeVar("Answer")
 
@@ -35,6 +38,10 @@ class SharedReads(Generic[Answer]):
         read.readers += 1
         try:
             return await asyncio.shield(read.task)
+        except Failure as failure:
+            raise copy.copy(
+                failure
+            ) from failure.__cause__  # each reader's own: what is raised is marked by where it was
         finally:
             read.readers -= 1
             if not read.readers and not read.task.done():
