@@ -23,6 +23,9 @@ POLLER_SEEN_WITHIN = timedelta(seconds=90)
 
 _ANSWER_TIMEOUT = timedelta(seconds=5)
 _REMEMBERED_SECONDS = 1.0
+_NOT_YET_REMEMBERED_SECONDS = 0.1
+"""A worker that starts is ready a moment later."""
+
 _REQUEST_SECONDS = 10.0
 """Who takes longer to ask, or to take the answer, is hung up on."""
 
@@ -58,13 +61,14 @@ class PollerCheck:
         self._asking = asyncio.Lock()
 
     async def __call__(self) -> dict[str, bool]:
-        """Whether each kind of task is polled for, by its name. Asked at most once a second."""
+        """Whether each kind of task is polled for, by its name. Asked at most once a second, once it is."""
         async with self._asking:
-            if self._remembered and time.monotonic() - self._remembered[0] < _REMEMBERED_SECONDS:
+            if self._remembered and time.monotonic() < self._remembered[0]:
                 return self._remembered[1]
             answers = await asyncio.gather(*(self._is_polling(polled) for polled in POLLED))
             seen = {polled.name: answer for polled, answer in zip(POLLED, answers, strict=True)}
-            self._remembered = (time.monotonic(), seen)
+            kept = _REMEMBERED_SECONDS if all(seen.values()) else _NOT_YET_REMEMBERED_SECONDS
+            self._remembered = (time.monotonic() + kept, seen)
             return seen
 
     async def _is_polling(self, polled: Polled) -> bool:
