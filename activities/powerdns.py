@@ -148,18 +148,18 @@ class PowerDNSActivities:
     async def upsert_records(self, task: UpsertRecords) -> RecordsReport:
         """Makes the authoritative zone of every name hold exactly the addresses asked for."""
         # An owner name is the same in whatever zone it is found to be.
-        names_to_write = _written_names(task.intent)
-        async with in_time(too_late(task.intent.domain)), self._powerdns.claims.held(names_to_write):
-            return await until_nobody_else_writes(lambda meetings: self._upsert(task, meetings))
+        domain = task.intent.domain
+        async with in_time(too_late(domain)), self._powerdns.claims.held(_written_names(task.intent)):
+            with nullcontext() if task.dry_run else self._powerdns.group_commit.announced(domain):
+                return await until_nobody_else_writes(lambda meetings: self._upsert(task, meetings))
 
     async def _upsert(self, task: UpsertRecords, meetings: int) -> RecordsReport:
         domain = task.intent.domain
-        with nullcontext() if task.dry_run else self._powerdns.group_commit.announced(domain):
-            planned, zone = await both(self._planned(task, task.intent), self._powerdns.zone(domain))
-            plans = [plan for plan, _ in planned]
-            refuse_conflicts(plans, _TAKE_OVER)
-            known = {domain: zone}
-            changes = await self._writes.apply(plans, dry_run=task.dry_run, known=known, meetings=meetings)
+        planned, zone = await both(self._planned(task, task.intent), self._powerdns.zone(domain))
+        plans = [plan for plan, _ in planned]
+        refuse_conflicts(plans, _TAKE_OVER)
+        known = {domain: zone}
+        changes = await self._writes.apply(plans, dry_run=task.dry_run, known=known, meetings=meetings)
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run),
             changes=changes,

@@ -11,7 +11,7 @@ from activities import attempt_time, journal
 from activities.shielding import to_its_end, undisturbed
 from activities.telling import tell_of_attempt
 from sovereign_dns import names
-from sovereign_dns.clients.group_commit import MetAnotherWriterError, pause_after
+from sovereign_dns.clients.group_commit import MetAnotherWriterError
 from sovereign_dns.clients.powerdns import PowerDNS, ZoneMetadata
 from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import RecordChange, ZoneChange
@@ -34,8 +34,8 @@ async def until_nobody_else_writes(write: Callable[[int], Awaitable[Result]]) ->
     for meetings in itertools.count():
         try:
             return await write(meetings)
-        except MetAnotherWriterError:
-            await asyncio.sleep(pause_after(meetings + 1))
+        except MetAnotherWriterError as met:
+            await asyncio.sleep(met.pause_seconds)
     raise AssertionError
 
 

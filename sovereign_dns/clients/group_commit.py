@@ -60,7 +60,14 @@ _Suspect = tuple[str, frozenset[str]]
 
 
 class MetAnotherWriterError(Exception):
-    """Another worker's write of the zone was quicker, and nothing of this one is in. What was read may hold no more."""
+    """Another worker's write of the zone was quicker, and nothing of this one is in. What was read may hold no more.
+
+    `pause_seconds` is for how long not to come back: the same for all who were in one PATCH, so that they meet again.
+    """
+
+    def __init__(self, pause_seconds: float) -> None:
+        super().__init__(pause_seconds)
+        self.pause_seconds = pause_seconds
 
 
 def _about_bytes(write: RRsetWrite) -> int:
@@ -118,7 +125,8 @@ class _Change:
         if isinstance(error, asyncio.CancelledError):
             self.done.cancel()
         else:
-            self.done.set_exception(copy.copy(error) if isinstance(error, Failure) else error)
+            own = isinstance(error, Failure | MetAnotherWriterError)
+            self.done.set_exception(copy.copy(error) if own else error)
 
     def _end_if_called_off(self) -> None:
         if self._called_off and not self.under_way:
@@ -214,8 +222,8 @@ class _Queue:
         return batch
 
 
-def pause_after(meetings: int) -> float:
-    """For how many seconds not to come back to a zone that another worker writes: one would meet the same write."""
+def _pause_after(meetings: int) -> float:
+    """For how many seconds nothing is sent into a zone that another worker writes: it would meet the same write."""
     longest = SHORTEST_PAUSE_SECONDS * math.pow(2, meetings - 1)
     return random.uniform(0.5, 1.5) * longest  # noqa: S311 (spreads load; keeps nothing secret)
 
@@ -247,15 +255,20 @@ class GroupCommit:
         itself: those whom it waits for would wait for it.
         """
         task = asyncio.current_task()
-        self._announced[task] = _Announced(zone, asyncio.get_running_loop().create_future())
+        self._announce(task, zone)
         try:
             yield
         finally:
             self._is_here(task)
 
-    def _is_here(self, task: asyncio.Task[Any] | None) -> None:
-        if announced := self._announced.pop(task, None):
+    def _announce(self, task: asyncio.Task[Any] | None, zone: str) -> None:
+        self._announced[task] = _Announced(zone, asyncio.get_running_loop().create_future())
+
+    def _is_here(self, task: asyncio.Task[Any] | None) -> _Announced | None:
+        announced = self._announced.pop(task, None)
+        if announced is not None:
             announced.here.set_result(None)
+        return announced
 
     async def commit(self, zone: str, writes: Sequence[RRsetWrite], *, meetings: int = 0) -> None:
         """Returns when these writes are in, all of them.
@@ -268,7 +281,7 @@ class GroupCommit:
             meetings: how often this caller has met another worker's write already.
 
         Raises:
-            MetAnotherWriterError: nothing of them is in; to be read and planned anew, after `pause_after`.
+            MetAnotherWriterError: nothing of them is in; to be read and planned anew, after its pause.
             Failure: they are not in, or, in an outage, perhaps. What another caller's writes were refused for is none
                 of this one's concern.
         """
@@ -277,8 +290,13 @@ class GroupCommit:
             raise asyncio.CancelledError  # during an earlier write that went to its end
         change = _Change(zone, writes, meetings)
         self._queue(zone).add(change)
-        self._is_here(task)
-        await change.heard()
+        announced = self._is_here(task)
+        try:
+            await change.heard()
+        except MetAnotherWriterError:
+            if announced is not None:  # it will be back, and is waited for as before
+                self._announce(task, announced.zone)
+            raise
 
     def _queue(self, zone: str) -> _Queue:
         """The zone's, with a task that writes what is in it, as long as there is something."""
@@ -318,8 +336,9 @@ class GroupCommit:
                 if batch:
                     await self._write(queue, batch)
         except Failure as failure:
+            met = MetAnotherWriterError(_pause_after(1 + max((change.meetings for change in batch), default=0)))
             for change in batch or queue.wanted:
-                change.failed(MetAnotherWriterError() if self._may_have_met(change, failure) else failure)
+                change.failed(met if self._may_have_met(change, failure) else failure)
             if isinstance(failure, Outage) and failure.sent and failure.status in _PERHAPS_ITS_OWN_FAULT:
                 self._suspects.add([change for change in batch if not self._may_have_met(change, failure)])
         except BaseException as error:
