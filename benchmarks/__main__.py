@@ -19,7 +19,7 @@ _EXAMPLES = """\
 benchmarks:
 {benchmarks}
 
-measurements by themselves, with options of their own, docs/benchmarks.md left as it is (make bench ARGS="audit --help"):
+measurements by themselves, with options of their own (make bench ARGS="audit --help"):
 {alone}
 
 for example:
@@ -89,6 +89,7 @@ def measure(names: Sequence[str], runs: int, *, write: bool, command: str) -> in
     """
     console = shown.console()
     done: list[Run] = []
+    began = time.monotonic()
     failures: list[str] = []
     commit = machine.commit()  # before, so that it is what was measured
     for number in range(runs):
@@ -103,6 +104,7 @@ def measure(names: Sequence[str], runs: int, *, write: bool, command: str) -> in
                 continue
             done.append(_run(report, commit, command, time.monotonic() - started))
             console.print(*shown.lines_of(report, done[-1].seconds), sep="\n")
+    console.print(f"All of it took {(time.monotonic() - began) / 60:.1f} min.")
     return _told(console, done, failures, write=write)
 
 
