@@ -18,7 +18,7 @@ CORES_HERE = 2
 ALLOWED_ERROR = 0.35
 """By which a prediction may miss a measured case."""
 
-ONE_ZONE = (10, 100, 1_000, 3_000, 10_000)
+ONE_ZONE = (10, 100, 1_000, 3_000, 10_000, 30_000)
 MINUTES = (1, 10)
 ALL = 100_000
 
@@ -181,9 +181,9 @@ def _fleet(measured: Measured) -> Table:
     )
     scenes = {
         "one worker, one PowerDNS, one address": now,
-        "… 50 workers": (wide := replace(now, workers=50)),
-        "… 32 PowerDNS, a task queue each": (sharded := replace(wide, powerdns_servers=32)),
-        "… verifiers at 4 addresses": (regional := replace(sharded, egress_addresses=4)),
+        "… 32 PowerDNS, a task queue each": (sharded := replace(now, powerdns_servers=32)),
+        "… 50 workers": (wide := replace(sharded, workers=50)),
+        "… verifiers at 4 addresses": (regional := replace(wide, egress_addresses=4)),
         "… 32 cores for Temporal": replace(regional, temporal_cores=32),
     }
     rows = []
@@ -198,5 +198,8 @@ def _fleet(measured: Measured) -> Table:
                 "; ".join(f"{place} {played.used(place):.0%}" for place in used),
             ]
         )
-    title = f"A rerun of {ALL:,} Sovereigns, each with a zone of its own: how long, and what bounds it"
+    title = (
+        f"A rerun of {ALL:,} Sovereigns, each with a zone of its own: how long, and what bounds it "
+        f"(assumed: {now.temporal_cores} cores for Temporal unless told, {now.powerdns_cores} for each PowerDNS)"
+    )
     return Table(title, ["installation", "until all are complete", "a minute", "busiest places"], rows)
