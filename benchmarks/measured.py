@@ -84,7 +84,7 @@ def _rounded(taken: Iterable[float]) -> list[float]:
 
 
 def merged(before: Measured, now: Measured) -> Measured:
-    """New runs instead of the same benchmark's earlier ones; widths of this machine stay until several runs give new ones.
+    """New runs instead of the same benchmark's earlier ones; widths stay until new ones come, on the same machine only.
 
     Raises:
         OtherMachineError: some earlier runs would stay that were measured elsewhere.
