@@ -176,8 +176,8 @@ def _report(costs: Costs) -> Report:
         about=(
             "The records of a fresh Sovereign (14 rrsets with their owner's comments) into a signed zone of 100 to "
             "50,000 rrsets that have such comments too. Ours is the activity `records-upsert` outside of Temporal, "
-            "with all that it reads; calls and bytes are told with those of `zone-create` before it, too. The label is 7 "
-            "characters long; a short one costs a search more. "
+            "with all that it reads; calls and bytes are told with those of `zone-create` before it, too. The label "
+            "is 7 characters long; a short one costs a search more. "
             "octoDNS keeps the zone in a YAML file and is run by its Python API, plan and "
             "apply, without its interpreter's start; it writes no comments. The bare PATCH is the one that ours sends, "
             "and knows beforehand all that is to be written. Calls and bytes (both directions, heads of HTTP included) "
