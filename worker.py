@@ -1,7 +1,6 @@
 """The worker: settings -> clients -> activities -> a running Temporal worker."""
 
 import asyncio
-import gc
 import os
 import secrets
 import signal
@@ -17,7 +16,6 @@ from typing import Any, TypeVar
 
 import httpx
 import structlog
-import uvloop
 from dotenv import load_dotenv
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
@@ -39,7 +37,7 @@ from activities.powerdns import PowerDNSActivities
 from activities.registrar import RegistrarActivities
 from activities.removal import RemovalActivities
 from activities.restoring import RestoringActivities
-from service import logs, search_attributes, telemetry
+from service import event_loop, logs, search_attributes, telemetry
 from service.audit_metrics import AuditMetrics
 from service.health import HealthServer, PollerCheck
 from service.versioning import deployment_config
@@ -68,11 +66,7 @@ LONGEST_CONNECT_PAUSE_SECONDS = 10.0
 
 POWERDNS_ACTIVITIES_AT_ONCE = 64
 """Those that wait for the same zone are written together. What exceeds it waits in Temporal, where no clock of an
-attempt runs. With 100 Sovereigns at once in one zone of 14,000 rrsets, 49 PATCHes with 8, 17 with 64 and with 200
-(measured)."""
-
-NEW_OBJECTS_TO_A_COLLECTION = 10_000
-"""Python's own 700 have cycles looked for so often that it takes an eighth of the worker's CPU (`docs/tuning.md`)."""
+attempt runs. The fewer there may be, the more PATCHes a crowd in one zone takes (`make bench ARGS=workers`)."""
 
 _log = structlog.get_logger("worker")
 
@@ -304,12 +298,6 @@ async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, Outcome
     return None
 
 
-def _collect_garbage_less_often() -> None:
-    # What the imports made stays to the end: no collection need look at it again.
-    gc.freeze()
-    gc.set_threshold(NEW_OBJECTS_TO_A_COLLECTION, *gc.get_threshold()[1:])
-
-
 def main() -> int:
     """Returns the exit code: 0 after a signal, 1 where the worker failed, 2 where its settings can't be used."""
     load_dotenv(Path.cwd() / ".env")
@@ -321,8 +309,7 @@ def main() -> int:
     logs.configure(settings.sovereign_dns_log_level)
     try:
         telemetry.configure(settings.sovereign_dns_metrics_address)
-        _collect_garbage_less_often()
-        uvloop.run(run(settings))
+        event_loop.run(run(settings))
     except SettingsError as error:
         print(f"sovereign-dns worker: {error}", file=sys.stderr)
         return 2

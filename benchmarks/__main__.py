@@ -3,24 +3,23 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from importlib import import_module
 
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import audit, machine, measured, page, run_apart, shown, stampede, trace_of_one_run
+from benchmarks import machine, measured, page, run_apart, shown
 from benchmarks.measured import Measured, OtherMachineError, Run
-from benchmarks.registry import BENCHMARKS, named
+from benchmarks.registry import ALONE, BENCHMARKS, named
 from benchmarks.report import CheckFailedError, Report
-from benchmarks.simulation import page as simulation_page
 from devstack.programs import PROJECT
 
 _EXAMPLES = """\
 benchmarks:
 {benchmarks}
 
-measurements by themselves, with options of their own and nothing written (make bench ARGS="audit --help"):
+measurements by themselves, with options of their own (make bench ARGS="audit --help"):
 {alone}
 
 for example:
@@ -34,34 +33,20 @@ exit codes: 0 measured (a goal that is missed is told, and no failure), 1 a benc
 """
 
 
-@dataclass(frozen=True)
-class Alone:
-    """A measurement that is started by itself only: what can be varied, and what shows it and says if all was right."""
-
-    about: str | None
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    show: Callable[[argparse.Namespace], bool]
-
-
-_ALONE = {
-    "stampede": Alone(
-        stampede.__doc__, stampede.add_arguments, lambda options: stampede.show(stampede.scenes(options))
-    ),
-    "audit": Alone(audit.__doc__, audit.add_arguments, audit.show),
-    "trace": Alone(trace_of_one_run.__doc__, lambda _: None, lambda _: trace_of_one_run.show()),
-    "simulate": Alone(simulation_page.__doc__, simulation_page.add_arguments, simulation_page.show),
-}
-
-
 def main(arguments: Sequence[str]) -> int:
     """Runs what is asked for, and returns the exit code."""
-    if arguments and (alone := _ALONE.get(arguments[0])):
-        parser = argparse.ArgumentParser(prog=f"make bench ARGS={arguments[0]}", description=alone.about)
-        alone.add_arguments(parser)
-        return 0 if alone.show(parser.parse_args(arguments[1:])) else 1
+    if arguments and arguments[0] in ALONE:
+        return _run_alone(arguments[0], arguments[1:])
     options = _parser().parse_args(arguments)
     names = list(dict.fromkeys(options.benchmark)) or list(BENCHMARKS)
     return measure(names, options.runs, write=options.write or not options.benchmark, command=_command(arguments))
+
+
+def _run_alone(name: str, arguments: Sequence[str]) -> int:
+    module = import_module(ALONE[name].module)
+    parser = argparse.ArgumentParser(prog=f"make bench ARGS={name}", description=module.__doc__)
+    module.add_arguments(parser)
+    return 0 if module.show(parser.parse_args(arguments)) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EXAMPLES.format(
             benchmarks="\n".join(f"  {name:9} {benchmark.about}" for name, benchmark in BENCHMARKS.items()),
-            alone="\n".join(f"  {name:9} {alone.about}" for name, alone in _ALONE.items()),
+            alone="\n".join(f"  {name:9} {alone.about}" for name, alone in ALONE.items()),
         ),
     )
     parser.add_argument("benchmark", nargs="*", type=_named, help="which ones, as they are named below (default: all)")
@@ -104,6 +89,7 @@ def measure(names: Sequence[str], runs: int, *, write: bool, command: str) -> in
     """
     console = shown.console()
     done: list[Run] = []
+    began = time.monotonic()
     failures: list[str] = []
     commit = machine.commit()  # before, so that it is what was measured
     for number in range(runs):
@@ -118,6 +104,7 @@ def measure(names: Sequence[str], runs: int, *, write: bool, command: str) -> in
                 continue
             done.append(_run(report, commit, command, time.monotonic() - started))
             console.print(*shown.lines_of(report, done[-1].seconds), sep="\n")
+    console.print(f"All of it took {(time.monotonic() - began) / 60:.1f} min.")
     return _told(console, done, failures, write=write)
 
 

@@ -1,4 +1,4 @@
-"""The worker of the workflow that does nothing, with the SDK's defaults: `python -m benchmarks.do_nothing_worker`."""
+"""The worker of the workflow that does nothing, on our worker's loop: `python -m benchmarks.do_nothing_worker`."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ from temporalio.worker import Worker
 
 from benchmarks.do_nothing import TASK_QUEUE, DoNothing, nothing
 from devstack.child_process import ChildProcess
+from service import event_loop
 
 
 class DoNothingWorker(ChildProcess):
@@ -43,6 +44,6 @@ async def _serve() -> None:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(_serve())
+        event_loop.run(_serve())
     finally:
         os._exit(0)

@@ -84,7 +84,7 @@ def _rounded(taken: Iterable[float]) -> list[float]:
 
 
 def merged(before: Measured, now: Measured) -> Measured:
-    """New runs instead of the same benchmark's earlier ones; widths stay until several runs give new ones.
+    """New runs instead of the same benchmark's earlier ones; widths stay until new ones come, on the same machine only.
 
     Raises:
         OtherMachineError: some earlier runs would stay that were measured elsewhere.
@@ -93,8 +93,9 @@ def merged(before: Measured, now: Measured) -> Measured:
     staying = [run for run in before.runs if run.number not in renewed and run.number in BENCHMARKS]
     if staying:
         _require_same(before.machine | before.versions, now.machine | now.versions)
-    widened = {width.number for width in now.widths}
-    widths = [width for width in before.widths if width.number not in widened and width.number in BENCHMARKS]
+    replaced = {width.number for width in now.widths}
+    here = before.machine | before.versions == now.machine | now.versions
+    widths = [w for w in before.widths if here and w.number not in replaced and w.number in BENCHMARKS]
     return replace(
         now,
         runs=sorted([*staying, *now.runs], key=lambda run: place(run.number)),

@@ -83,7 +83,8 @@ def _benchmark(run: Run, runs: int) -> Iterator[str]:
         yield "".join(_goal(goal) for goal in run.goals)
     yield "Checked of its own result:\n"
     yield "".join(f"- {checked}\n" for checked in run.checked)
-    of = f"; the run of {runs} whose ratios are nearest to their medians" if runs > 1 else ""
+    how = "whose ratios are nearest to their medians" if run.ratios else "that came first"
+    of = f"; the run of {runs} {how}" if runs > 1 else ""
     yield f"Measured on {run.date} at commit {run.commit}, by `{run.command}`, in {run.seconds:.0f} s{of}.\n"
 
 

@@ -1,4 +1,4 @@
-"""Which benchmarks there are, in the order in which they run and are told."""
+"""Which benchmarks there are, in the order in which they run and are told, and what else is measured."""
 
 from typing import NamedTuple
 
@@ -22,6 +22,17 @@ BENCHMARKS = {
     "costs": Benchmark("benchmarks.unit_costs", "what single calls and runs cost, for the simulation"),
     "workers": Benchmark("benchmarks.many_workers", "what several workers cost one another in one zone"),
 }
+
+ALONE = {
+    "stampede": Benchmark("benchmarks.stampede", "many Sovereigns wait for a PowerDNS that is away, and it comes back"),
+    "audit": Benchmark("benchmarks.audit", "an audit of a small zone and of a big one, its size as you like"),
+    "trace": Benchmark("benchmarks.trace_of_one_run", "the trace of one provisioning, drawn into its page"),
+    "simulate": Benchmark(
+        "benchmarks.simulation.page", "fleets that nobody can measure here; writes the tables of docs/scaling.md"
+    ),
+}
+"""Measurements that are started by themselves only. Their modules have `add_arguments` for what can be varied, and
+`show`, which prints and says whether all was right; they are imported only to run: some need the extra `bench`."""
 
 
 def named(name: str) -> str:

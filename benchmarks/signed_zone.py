@@ -18,7 +18,7 @@ from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.contract import Owner, ProvisionRequest
 from sovereign_dns.intent import CANONICAL_SUBDOMAINS, NamingRules, derive_intent
-from sovereign_dns.messages import UpsertRecords
+from sovereign_dns.messages import CreateZone, UpsertRecords
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.records import plan_zone
 from sovereign_dns.rrsets import RRsetWrite
@@ -36,6 +36,8 @@ Held = Counter[tuple[str, ...]]
 class Sovereign:
     """One that is to be written, as the workflow would have it."""
 
+    zone: CreateZone
+    """The step before, which finds the zone there."""
     task: UpsertRecords
     writes: list[RRsetWrite]
 
@@ -72,8 +74,11 @@ def sovereign(number: int) -> Sovereign:
     request = ProvisionRequest.model_validate(
         {"deploymentId": "bench", "sovereignFQDN": fqdn, "loadBalancerIP": ADDRESS}
     )
-    intent = derive_intent(request, NamingRules()).domains[0]
-    return Sovereign(UpsertRecords(owner=owner, intent=intent), plan_zone(ZONE, intent, [], owner).writes)
+    whole = derive_intent(request, NamingRules())
+    intent = whole.primary
+    names = [rrset.name for rrset in intent.rrsets]
+    zone = CreateZone(owner=owner, domain=ZONE, names=names, nameservers=whole.nameservers, may_create=True)
+    return Sovereign(zone, UpsertRecords(owner=owner, intent=intent), plan_zone(ZONE, intent, [], owner).writes)
 
 
 def rows(rrsets: int) -> list[Row]:

@@ -283,8 +283,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worker", type=Path, default=PROJECT / "worker.py", help="another version's worker.py")
 
 
-def scenes(arguments: argparse.Namespace) -> list[Scene]:
-    """The scenes that the arguments ask for."""
+def _scenes(arguments: argparse.Namespace) -> list[Scene]:
     return [
         Scene(arguments.sovereigns, zones, workers, rate, arguments.at_once, arguments.worker)
         for zones in arguments.zones
@@ -293,8 +292,9 @@ def scenes(arguments: argparse.Namespace) -> list[Scene]:
     ]
 
 
-def show(scenes: Sequence[Scene]) -> bool:
+def show(options: argparse.Namespace) -> bool:
     """Plays the scenes and prints a table; returns whether every zone and every result was exactly right."""
+    scenes = _scenes(options)
     table = Table(title="PowerDNS comes back to Sovereigns that wait for it", title_justify="left")
     for column in ("waiting", "zones", "workers", "steps/s", "attempts come"):
         table.add_column(column)

@@ -3,6 +3,7 @@
 The steps' times are those of the run's history. The calls' are taken on their way, by relays before each server.
 """
 
+import argparse
 import asyncio
 import tempfile
 from contextlib import AsyncExitStack
@@ -37,7 +38,11 @@ PAGE = PROJECT / "docs" / "benchmarks" / "one-provisioning.md"
 PICTURE = PAGE.with_suffix(".svg")
 
 
-def show() -> bool:
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """Nothing can be varied."""
+
+
+def show(_options: argparse.Namespace) -> bool:
     """Traces one run, draws it, and prints it as tables, of which the page gets one. An unsound trace raises."""
     run = trace()
     report = _report(run)

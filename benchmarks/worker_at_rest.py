@@ -176,6 +176,7 @@ def _check(results: list[dict[str, Any]]) -> None:
 
 
 def _report(measured: Measured) -> Report:
+    resting = max(measured.idle.rss, measured.after.rss)
     ready, cpu = statistics.median(measured.seconds_to_ready), statistics.median(measured.cpu_to_ready)
     memory = {
         "idle": measured.idle,
@@ -207,11 +208,17 @@ def _report(measured: Measured) -> Report:
             ),
         ],
         goals=[
-            Goal(f"ready in less than {MOST_SECONDS_TO_READY:.0f} s", f"{ready:.2f} s", ready < MOST_SECONDS_TO_READY),
-            Goal(
-                f"less than {MOST_IDLE_MB:.0f} MB idle (RSS)",
-                f"{measured.idle.rss:.0f} MB",
-                measured.idle.rss < MOST_IDLE_MB,
+            _goal(
+                f"ready in less than {MOST_SECONDS_TO_READY:.0f} s",
+                f"{ready:.2f} s",
+                f"{cpu:.2f} s of it are the process' CPU, the rest is waiting, for Temporal or for a core",
+                met=ready < MOST_SECONDS_TO_READY,
+            ),
+            _goal(
+                f"less than {MOST_IDLE_MB:.0f} MB (RSS), idle before and after the load",
+                f"{measured.idle.rss:.1f} MB before, {measured.after.rss:.1f} MB after",
+                _IMPORTS,
+                met=resting < MOST_IDLE_MB,
             ),
             Goal(
                 f"less than {MOST_IDLE_CPU:.0%} of a core idle",
@@ -223,4 +230,19 @@ def _report(measured: Measured) -> Report:
             "Temporal itself saw the worker poll for each kind of task, at every start and while it was idle",
             f"afterwards it provisioned {AT_ONCE} Sovereigns at once: each complete, its 14 records created",
         ],
+        ratios={
+            "seconds until ready to the goal": ready / MOST_SECONDS_TO_READY,
+            "memory at rest to the goal": resting / MOST_IDLE_MB,
+            "CPU idle to the goal": measured.idle_cpu / MOST_IDLE_CPU,
+        },
     )
+
+
+_IMPORTS = (
+    "Imports take a large part, each measured by itself, by hand: temporalio 30 MB, cryptography 8.4, "
+    "pydantic_settings 7.3, structlog 5.4. After a load, Python and its C library also keep pages for later use."
+)
+
+
+def _goal(text: str, figure: str, reason: str, *, met: bool) -> Goal:
+    return Goal(text, figure, met, "" if met else reason)

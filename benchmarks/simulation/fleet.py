@@ -36,9 +36,9 @@ class Fleet:
         rrsets_before: of others, in each zone.
         written_before: whether their own rrsets are in the zones already, as where all get a new address.
         shared_cores: of one machine that everything runs on; None where each part has its own.
-        temporal_cores: of its servers together.
+        temporal_cores: of its servers together; assumed.
         powerdns_servers: each with its own database, and its share of the zones.
-        powerdns_cores: of each server.
+        powerdns_cores: of each server; assumed.
         writers: PATCHes of different zones that one server takes at once.
         group_commit: whether what waits for a zone goes in one PATCH.
         most_rrsets: in one PATCH.

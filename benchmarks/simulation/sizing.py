@@ -192,7 +192,8 @@ def _rerun(measured: Measured) -> Table:
         rows.append([place, *map(_told, found)])
     rows.append(["PowerDNS' searches, with a zone for each", *(_told(_searches(measured, n, zones=n)) for n in SIZES)])
     return Table(
-        "All rerun at once in the smallest installation: what each place takes alone",
+        "All rerun at once in the smallest installation: what each place takes alone "
+        f"(assumed: {SMALLEST.temporal_cores} cores for Temporal, {SMALLEST.powerdns_cores} for PowerDNS)",
         ["place", *(f"{size:,}" for size in SIZES)],
         rows,
     )
