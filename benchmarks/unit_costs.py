@@ -103,7 +103,7 @@ def measure() -> Report:
         number="costs",
         title="What single steps cost",
         about="Calls of PowerDNS by the size of a zone and of a batch; CPU, requests, questions and history of a "
-        "provisioning. The figures that docs/scaling.md computes with.",
+        "provisioning. The figures that docs/scaling.md computes with. Nothing is compared, so there are no ratios.",
         tables=[_table(samples)],
         goals=[],
         checked=["every PATCH answered 204", "every search found its records", "every Sovereign complete, all created"],
