@@ -1,7 +1,6 @@
 """How planned changes reach their zones: all of one zone or none, and never without a note of what goes."""
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -31,12 +30,13 @@ async def until_nobody_else_writes(write: Callable[[int], Awaitable[Result]]) ->
 
     `write` is told how often that was so. It comes to its end: what goes on is an outage.
     """
-    for meetings in itertools.count():
+    meetings = 0
+    while True:
         try:
             return await write(meetings)
         except MetAnotherWriterError as met:
+            meetings += 1
             await asyncio.sleep(met.pause_seconds)
-    raise AssertionError
 
 
 class ZoneWrites:

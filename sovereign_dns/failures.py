@@ -44,7 +44,7 @@ class Outage(Failure):
     """A system is away or overloaded; nobody needs to do anything but bring it back.
 
     `sent` is whether the request may have reached it: then it may have been done, and only its answer be lost.
-    `status` is what it answered, if it did. `may_have_met` says that perhaps only another writer was quicker.
+    `status` is what it answered, if it did.
     """
 
     kind = Kind.OUTAGE
@@ -61,7 +61,6 @@ class Outage(Failure):
         super().__init__(message, retry_after=retry_after, evidence=evidence)
         self.sent = sent
         self.status = status
-        self.may_have_met = False
 
 
 class NeedsAHand(Failure):

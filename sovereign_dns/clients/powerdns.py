@@ -64,10 +64,6 @@ that a PowerDNS which accepts connections and never answers is told as that, and
 APEX_TTL_SECONDS = 3600
 """As PowerDNS gives the NS rrset of a zone that it makes by itself."""
 
-_OF_WRITES_THAT_MEET = 500
-"""PowerDNS' answer to all but the first of the writes that meet, within 5 ms (measured on 4.7.3). It has no other one
-for what its database fails at."""
-
 _REFUSALS = frozenset({400, 409, 412, 422})
 """With these PowerDNS says that the request itself is wrong; nothing else may count as a refusal, or as success."""
 
@@ -287,11 +283,7 @@ class PowerDNS:
         """
         doing = f"writing {len(writes)} rrsets into zone {zone}"
         body = {"rrsets": [write.as_powerdns() for write in writes]}
-        try:
-            response = await self._send("PATCH", zone_path(zone), doing=doing, json=body)
-        except PowerDNSUnavailable as failure:
-            failure.may_have_met = failure.status == _OF_WRITES_THAT_MEET
-            raise
+        response = await self._send("PATCH", zone_path(zone), doing=doing, json=body)
         match response.status_code:
             case 200 | 204:
                 return

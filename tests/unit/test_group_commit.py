@@ -341,9 +341,7 @@ async def test_a_turn_that_never_comes_is_told_to_all_who_wait_for_it() -> None:
 
 def met() -> PowerDNSUnavailable:
     """PowerDNS' 500 to a write: perhaps another worker's was quicker."""
-    failure = PowerDNSUnavailable("answered 500", status=500)
-    failure.may_have_met = True
-    return failure
+    return PowerDNSUnavailable("answered 500", status=500)
 
 
 @pytest.fixture
@@ -373,6 +371,16 @@ async def test_a_500_that_never_ends_is_an_outage_and_its_culprit_alone_in_the_e
 
     assert sorted(zone.held) == sorted(set(names) - {"t13"})
     assert zone.patches[-1] == ["t13"]
+
+
+async def test_a_bug_in_telling_a_failure_reaches_those_whose_patch_it_was() -> None:
+    class CannotBeCopiedError(PowerDNSUnavailable):
+        def __reduce__(self) -> str:
+            raise TypeError("a bug")
+
+    zone = Zone(lambda _: CannotBeCopiedError("away"))
+
+    assert [type(outcome) for outcome in await ends(zone.commit("t1"), zone.commit("t2"))] == [TypeError, TypeError]
 
 
 async def test_a_bug_reaches_all_who_wait_and_the_next_change_is_written() -> None:
