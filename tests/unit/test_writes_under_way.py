@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from datetime import timedelta
 
 import httpx
@@ -11,16 +12,21 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import attempt_time
 from activities.powerdns import PowerDNSActivities
+from activities.zone_writes import ZoneWrites
+from sovereign_dns import names
 from sovereign_dns.clients import powerdns
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.contract import RecordChange
 from sovereign_dns.failures import PowerDNSUnavailable
 from sovereign_dns.lifecycle_messages import FindRecords
-from sovereign_dns.messages import UpsertRecords
+from sovereign_dns.messages import ChangesAttempted, UpsertRecords
 from sovereign_dns.mounted import MountedURL
+from sovereign_dns.records import plan_zone
 from sovereign_dns.secrets import Secret
+from tests.attempts import Attempts
 from tests.eventually import eventually
 from tests.removal_bench import Life, removals
-from tests.unit.builders import OWNER, domain_intent
+from tests.unit.builders import OWNER, domain_intent, intent
 
 
 async def test_a_cancelled_write_ends_before_the_activity_does() -> None:
@@ -84,6 +90,101 @@ async def test_a_write_that_waits_for_its_turn_is_called_off_with_its_run() -> N
 
     await asyncio.sleep(0)
     assert "PATCH" not in calls
+
+
+class TwoZones:
+    """A PowerDNS that says of itself what it writes, with a plan for each of two zones."""
+
+    FIRST, SECOND = "omani.works", "omani.homes"
+
+    def __init__(self, fate_of_the_second: Exception | None = None) -> None:
+        self.fate_of_the_second = fate_of_the_second
+        self.sent: list[str] = []
+        self.first_arrived, self.may_answer = asyncio.Event(), asyncio.Event()
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        self._writes = ZoneWrites(PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", None)))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        zone = names.relative_to_root(request.url.path.rpartition("/")[2])
+        if request.method == "GET":
+            return httpx.Response(200, json={"name": f"{zone}.", "kind": "Native"})
+        if zone == self.SECOND and self.fate_of_the_second is not None:
+            raise self.fate_of_the_second
+        self.sent.append(zone)
+        self.first_arrived.set()
+        await self.may_answer.wait()
+        return httpx.Response(204)
+
+    async def write(self, zones: Sequence[str]) -> list[RecordChange]:
+        """Both are planned; of a zone that isn't named, its plan finds it written already."""
+        plans = []
+        for domain in intent(parentDomains=[{"name": self.FIRST}, {"name": self.SECOND}]).domains:
+            plan = plan_zone(domain.domain, domain, [], OWNER)
+            if domain.domain not in zones:
+                plan = plan.changed(writes=[], changes=[c.changed(change="unchanged") for c in plan.changes])
+            plans.append(plan)
+        return await self._writes.apply(plans, dry_run=False)
+
+
+def zones_of(told: list[ChangesAttempted]) -> set[str]:
+    return {names.relative_to_root(change.zone) for attempted in told for change in attempted.changes}
+
+
+async def test_a_run_that_is_cancelled_between_two_zones_is_told_of_the_first_only() -> None:
+    zones, attempts = TwoZones(), Attempts()
+    running = asyncio.create_task(attempts.attempt(zones.write, [zones.FIRST, zones.SECOND]))
+    await zones.first_arrived.wait()
+
+    running.cancel()
+    zones.may_answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert zones.sent == [zones.FIRST]
+    assert zones_of(attempts.told) == {zones.FIRST}
+
+
+@pytest.mark.parametrize(
+    ("fate", "perhaps_written"),
+    [
+        (httpx.ConnectError("refused"), {TwoZones.FIRST}),
+        (httpx.ReadTimeout("silence"), {TwoZones.FIRST, TwoZones.SECOND}),
+    ],
+)
+async def test_of_two_zones_the_one_that_was_certainly_not_written_is_not_told(
+    fate: Exception, perhaps_written: set[str]
+) -> None:
+    zones, attempts = TwoZones(fate), Attempts()
+    zones.may_answer.set()
+
+    with pytest.raises(PowerDNSUnavailable):
+        await attempts.attempt(zones.write, [zones.FIRST, zones.SECOND])
+    assert zones_of(attempts.told) == perhaps_written
+    attempts.told.clear()
+    zones.fate_of_the_second = httpx.ConnectError("refused")
+    with pytest.raises(PowerDNSUnavailable):
+        await attempts.attempt(zones.write, [zones.SECOND])
+    assert zones_of(attempts.told) <= {zones.FIRST}
+    zones.fate_of_the_second = None
+
+    changes = await attempts.attempt(zones.write, [zones.SECOND])
+
+    assert {change.change for change in changes} == {"created"}, "what an earlier attempt wrote counts as written"
+
+
+async def test_what_a_killed_attempt_wrote_is_told_by_the_next_that_cannot_end() -> None:
+    zones, attempts = TwoZones(httpx.ConnectError("refused")), Attempts()
+    first = asyncio.create_task(attempts.attempt(zones.write, [zones.FIRST, zones.SECOND]))
+    await zones.first_arrived.wait()
+    killed = attempts.as_noted()
+    zones.may_answer.set()
+    with pytest.raises(PowerDNSUnavailable):
+        await first
+
+    with pytest.raises(PowerDNSUnavailable):
+        await killed.attempt(zones.write, [zones.SECOND])
+
+    assert zones_of(killed.told) == {zones.FIRST}
 
 
 async def test_nothing_is_sent_that_the_attempt_has_no_time_to_see_answered() -> None:
