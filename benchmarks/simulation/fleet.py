@@ -11,7 +11,7 @@ import simpy
 
 from benchmarks.simulation.measured import Measured
 from benchmarks.unit_costs import PER_SOVEREIGN, ROUNDS_DATABASE, ROUNDS_ZONES, batch
-from sovereign_dns.clients.group_commit import MOST_BYTES
+from sovereign_dns.clients.zone_queue import MOST_BYTES
 from sovereign_dns.settings import Settings
 from worker import POWERDNS_ACTIVITIES_AT_ONCE
 
