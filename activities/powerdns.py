@@ -221,18 +221,34 @@ class PowerDNSActivities:
     async def _plan(
         self, zone: str, part: DomainIntent, task: UpsertRecords, around: AroundHost | None, *, only_served: bool
     ) -> tuple[ZonePlan, ServedZone]:
-        """What is disabled is replaced too, and so must be told, unless it is `only_served` that counts."""
+        """What is disabled is replaced too, and so must be told, unless it is `only_served` that counts.
+
+        What others have noted is read only where the plan changes that very rrset, and then it is planned again; where
+        only what is served counts, so is whose an rrset is.
+        """
         owner_names = list(dict.fromkeys(rrset.name for rrset in part.rrsets))
-        watched = wildcards_over(part.host, zone) if names.is_at_or_below(part.host, zone) else []
-        try:
-            seen = await self._rrsets.look(zone, _written_names(part), watched=watched, around=around)
-        except ZoneMissing:
-            if not task.dry_run:
-                raise
-            seen = ZoneAtNames(rrsets=[], nameservers=[])
-        existing = seen.served if only_served else seen.rrsets
-        plan = plan_zone(zone, part, existing, task.owner, takeover=task.takeover)
-        return plan, ServedZone(zone=zone, nameservers=seen.nameservers, names=owner_names)
+        written = _written_names(part)
+        wildcards = wildcards_over(part.host, zone) if names.is_at_or_below(part.host, zone) else []
+        changed: list[str] = []
+        while True:
+            try:
+                seen = await self._rrsets.look(
+                    zone,
+                    changed,
+                    owned=[] if only_served else written,
+                    watched=[*written, *wildcards],
+                    around=around,
+                )
+            except ZoneMissing:
+                if not task.dry_run:
+                    raise
+                seen = ZoneAtNames(rrsets=[], nameservers=[])
+            existing = seen.served if only_served else seen.rrsets
+            plan = plan_zone(zone, part, existing, task.owner, takeover=task.takeover)
+            untold = {write.name for write in plan.writes if (write.name, write.type) in seen.untold}
+            if not untold:
+                return plan, ServedZone(zone=zone, nameservers=seen.nameservers, names=owner_names)
+            changed += sorted(untold)
 
 
 def _written_names(part: DomainIntent) -> list[str]:

@@ -98,6 +98,11 @@ def says_what_was_written(comment: Comment) -> bool:
     return matched is not None and matched["written"] is not None
 
 
+def is_a_note(comment: Comment) -> bool:
+    """Whether it has not the form of an owner's comment, and so says nothing of whose the rrset is."""
+    return _OWNER_COMMENT.fullmatch(comment.content) is None
+
+
 def owner_comment(owner: Owner, digest: str | None = None) -> Comment:
     """The comment that says whose an rrset is; `RRsetWrite` adds the digest of what is written."""
     written = f" written={digest}" if digest else ""

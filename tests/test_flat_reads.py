@@ -99,6 +99,34 @@ def full_zone(server: PowerDNSServer, zone: str, rrsets: int) -> None:
         write_rows(Planted(rows={zone: rows}), api, Path(server.folder()) / "pdns.sqlite3")
 
 
+def add_addresses(server: PowerDNSServer, zone: str, names: list[str]) -> None:
+    """Of nobody, and written past the API, which would rectify the zone."""
+    with sqlite3.connect(server.folder() / "pdns.sqlite3", timeout=30) as database:
+        database.executemany(
+            "INSERT INTO records (domain_id, name, type, content, ttl, auth) "
+            "SELECT id, ?, 'A', '10.0.0.1', 60, 1 FROM domains WHERE name = ?",
+            [(name, zone) for name in names],
+        )
+
+
+def add_note(server: PowerDNSServer, zone: str, *names: str) -> None:
+    """An operator's, beside what is noted on these A rrsets already."""
+    with sqlite3.connect(server.folder() / "pdns.sqlite3", timeout=30) as database:
+        database.executemany(
+            "INSERT INTO comments (domain_id, name, type, modified_at, account, comment) "
+            "SELECT id, ?, 'A', 1700000000, 'ada', 'asked for by Ada' FROM domains WHERE name = ?",
+            [(name, zone) for name in names],
+        )
+
+
+async def noted_by_ada(bench: World, zone: str) -> set[str]:
+    """The names that bear the operator's note, just as it was."""
+    found = await bench.zone(zone)
+    assert found is not None
+    note = {"content": "asked for by Ada", "account": "ada", "modified_at": 1700000000}
+    return {rrset["name"].removesuffix(".") for rrset in found["rrsets"] if note in rrset["comments"]}
+
+
 Step = tuple[dict[str, int], int]
 
 
@@ -145,14 +173,15 @@ async def test_the_calls_and_bytes_of_a_provisioning_do_not_grow_with_the_zone(s
     assert fresh == {
         "zone-create": {"GET zones": 2},
         "records-upsert": {"GET search-data record": 4, "GET search-data zone": 1, "GET zones": 1, "PATCH zones": 1},
-        "records-compare": {"GET search-data record": 4, "GET search-data zone": 1, "GET search-data comment": 2},
+        "records-compare": {"GET search-data record": 4, "GET search-data zone": 1},
     }
-    assert again["records-upsert"] == fresh["records-compare"] | {"GET zones": 1}
-    assert again["records-compare"] == fresh["records-compare"]
+    assert again == fresh | {
+        "records-upsert": fresh["records-compare"] | {"GET search-data comment": 2, "GET zones": 1}
+    }, "whose they are is told by their comments, which only who may write them needs to know"
     assert long_label == {
         "zone-create": {"GET zones": 2},
         "records-upsert": {"GET search-data record": 3, "GET search-data zone": 1, "GET zones": 1, "PATCH zones": 1},
-        "records-compare": {"GET search-data record": 3, "GET search-data zone": 1, "GET search-data comment": 1},
+        "records-compare": {"GET search-data record": 3, "GET search-data zone": 1},
     }, "what is at the host and below it is found by one search"
     assert nested["zone-create"] == {
         "GET zones": 5,
@@ -167,6 +196,115 @@ async def test_the_calls_and_bytes_of_a_provisioning_do_not_grow_with_the_zone(s
         "GET zones": 2,
         "PATCH zones": 1,
     }, "a Sovereign's own zone is read as a whole"
+
+
+async def test_an_operators_notes_are_read_for_whoever_rewrites_them_and_for_nobody_else(
+    server: PowerDNSServer, bench: World
+) -> None:
+    traffic, told = Traffic(), []
+    async with seen(server, traffic) as powerdns:
+        for size in (SMALL, LARGE):
+            zone = f"p{secrets.token_hex(4)}.works"
+            host = f"t1.{zone}"
+            full_zone(server, zone, size)
+            sovereign = Steps(powerdns, host, traffic)
+            await sovereign.run()
+            without = await sovereign.run()
+            add_note(server, zone, f"console.{host}", f"auth.{host}")
+
+            told.append(await sovereign.run())
+
+            assert calls_of(told[-1]) == calls_of(without)
+            moved = calls_of(await sovereign.run(consoleLoadBalancerIP="77.42.11.96"))
+            assert moved["records-upsert"] == without["records-upsert"][0] | {
+                "GET search-data comment": 4,
+                "GET zones by name": 1,
+                "PATCH zones": 1,
+            }
+            assert await noted_by_ada(bench, zone) == {f"console.{host}", f"auth.{host}"}
+            assert await bench.answer(f"console.{host}") == ["77.42.11.96"]
+    small, large = told
+    assert small == large
+
+
+async def test_a_note_that_goes_with_its_rrset_is_told_as_it_was(
+    server: PowerDNSServer, bench: World, powerdns: PowerDNS
+) -> None:
+    zone = f"p{secrets.token_hex(4)}.works"
+    host = f"t1.{zone}"
+    ours = f"sovereign={host} deployment=d1 written=0123456789abcdef"
+    cname = noted(rrset(f"console.{host}", "CNAME", f"www.{zone}."), ours, "sovereign-dns")
+    await bench.create_zone(zone, noted(cname, "asked for by Ada", "ada"))
+    fields = {"sovereignFQDN": host, "deploymentId": "d1", "parentDomains": [{"name": zone}]}
+    (domain,) = derive_intent(request(subdomains=["console"], **fields), NamingRules()).domains
+    upsert = UpsertRecords(owner=Owner(sovereign_fqdn=host, deployment_id="d1"), intent=domain)
+
+    report = await PowerDNSActivities(powerdns).upsert_records(upsert)
+
+    (removed,) = [change for change in report.changes if change.change == "removed"]
+    assert [(c.content, c.account, c.modified_at) for c in removed.before_comments] == [
+        ("asked for by Ada", "ada", 1700000000)
+    ]
+
+
+async def test_a_comparison_asks_only_whose_that_is_which_is_wrong(server: PowerDNSServer, bench: World) -> None:
+    zone = f"p{secrets.token_hex(4)}.works"
+    host, other = f"t1.{zone}", f"t2.{zone}"
+    theirs = f"sovereign={other} deployment=d2 written=0123456789abcdef"
+    traffic = Traffic()
+    await bench.create_zone(zone, noted(rrset(f"auth.{host}", "A", STRANGER), theirs, "sovereign-dns"))
+    fields = {"sovereignFQDN": host, "deploymentId": "d1", "parentDomains": [{"name": zone}]}
+    (domain,) = derive_intent(request(subdomains=["auth", "console"], **fields), NamingRules()).domains
+    task = UpsertRecords(owner=Owner(sovereign_fqdn=host, deployment_id="d1"), intent=domain)
+    async with seen(server, traffic) as powerdns:
+        report = await PowerDNSActivities(powerdns).compare_records(task)
+
+    assert {change.name: change.before_owner for change in report.changes} == {
+        f"{host}.": None,
+        f"console.{host}.": None,
+        f"auth.{host}.": Owner(sovereign_fqdn=other, deployment_id="d2"),
+    }
+    assert traffic.told()[0]["GET search-data comment"] == 1
+
+
+async def test_an_empty_non_terminal_makes_no_big_zone_a_small_one(server: PowerDNSServer, bench: World) -> None:
+    """PowerDNS takes as many rows as it was asked for, and leaves those without a record out."""
+    traffic, told = Traffic(), []
+    async with seen(server, traffic) as powerdns:
+        for size in (600, LARGE):
+            zone = f"p{secrets.token_hex(4)}.works"
+            await bench.create_zone(zone, rrset(f"mail._domainkey.{zone}", "TXT", '"v=DKIM1"'))
+            add_addresses(server, zone, [f"www{number}.{zone}" for number in range(size)])
+            told.append(await Steps(powerdns, zone, traffic).run(parentDomains=[{"name": zone}]))
+
+    small, large = told
+    assert small == large
+
+
+async def test_that_many_zones_lie_below_a_domain_is_found_out_once(server: PowerDNSServer, bench: World) -> None:
+    domain = f"p{secrets.token_hex(4)}.works"
+    host = f"customer1.{domain}"
+    await bench.create_zone(domain)
+    for number in range(ENOUGH_TO_TELL):
+        await bench.create_secondary_zone(f"s{number}.{domain}")
+    traffic = Traffic()
+    async with seen(server, traffic) as powerdns:
+        sovereign = Steps(powerdns, host, traffic)
+        first, again = calls_of(await sovereign.run()), calls_of(await sovereign.run())
+        assert first["records-upsert"]["GET search-data zone"] == 2
+        assert again["records-upsert"]["GET search-data zone"] == 1
+
+        await bench.create_zone(f"api.{host}")
+        with_zone = await look_around(powerdns.search, host, domain)
+        await bench.delete_zone(f"api.{host}")
+        for number in range(ENOUGH_TO_TELL):
+            await bench.delete_zone(f"s{number}.{domain}")
+        alone = await look_around(powerdns.search, host, domain)
+
+    assert with_zone is not None
+    assert with_zone.hosted == {domain, f"api.{host}"}
+    assert alone is not None
+    assert alone.hosted == {domain}
 
 
 # --- what is found

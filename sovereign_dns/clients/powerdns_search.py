@@ -60,6 +60,7 @@ class PowerDNSSearch:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
+        self._have_many_below: set[str] = set()
 
     async def noted_as_of(self, sovereign_fqdn: str) -> list[NotedRRset]:
         """Every rrset in any zone with a comment that looks like this Sovereign's: the rrset itself says whose it is.
@@ -104,8 +105,12 @@ class PowerDNSSearch:
         return as_rrsets(held, [])
 
     async def finds_fewer_below(self, zone: str, most: int) -> bool:
-        """Whether fewer records than that are below a zone's apex, in whatever zone: no more than a good guess."""
-        found = await self._ask(f"*.{zone}", "record", most, f"looking whether zone {zone} is a small one")
+        """Whether fewer records than that are below a zone's apex, in whatever zone.
+
+        No more than a good guess: of twice as many rows that PowerDNS looks at, more than half may be empty
+        non-terminals, which it leaves out.
+        """
+        found = await self._ask(f"*.{zone}", "record", 2 * most, f"looking whether zone {zone} is a small one")
         return len(found) < most
 
     async def rrsets_below(self, zone: str, cut: str) -> list[RRset]:
@@ -122,7 +127,8 @@ class PowerDNSSearch:
 
         Takes one search for each name that lies below no other of them, and one more for all below it; of them those
         that may find anything in `where`. A search takes as long as any other, and its answer grows with what is at
-        and below its name, in all zones.
+        and below its name, in all zones; and with what leads there, since the pattern matches contents too: with every
+        CNAME to the apex, where that is among the names.
         """
         at = set(at_names if where is None else where)
         doing = f"looking what zone {zone} holds at {len(at)} names"
@@ -142,7 +148,9 @@ class PowerDNSSearch:
         """The records or comments that all zones hold at and below a host, and at the names and wildcards over it.
 
         Over it as far as `top`, which lies above the host. Or, of these names, only at those in `where`. A search takes
-        as long as any other, and its answer grows with what is at and below the host.
+        as long as any other. Its answer grows with what is at and below the host, but for two things that it finds
+        besides: names of which a label ends as the host's does, where that is a `LONG_LABEL` (`customer7-prod1` beside
+        `prod1`), and all that leads to the host, to a name below it or to one over it, such as CNAMEs to the apex.
         """
         found = await side_by_side(  # told by the pattern: others may wait for the same answer
             self._ask(pattern, kind, AS_MANY_AS_THERE_ARE, f"searching all zones for {pattern}")
@@ -161,11 +169,14 @@ class PowerDNSSearch:
         """The hosted zones at and below a host, and between it and `top`; perhaps with others below `top`.
 
         One search, the same for all hosts below `top`, and so shared by those who look at the same time. Only where
-        many zones lie there, which a short answer can't tell, the host's are asked for besides.
+        many zones lie there, which a short answer can't tell, the host's are asked for besides; and once that is
+        known, in its place: they are right however many there are by then.
         """
-        found = await self._ask(f"*.{top}", "zone", ENOUGH_TO_TELL, f"looking for zones below {top}")
-        if len(found) < ENOUGH_TO_TELL:  # of zones, a short answer is whole
-            return {names.relative_to_root(item.name.lower()) for item in found}
+        if top not in self._have_many_below:
+            found = await self._ask(f"*.{top}", "zone", ENOUGH_TO_TELL, f"looking for zones below {top}")
+            if len(found) < ENOUGH_TO_TELL:  # of zones, a short answer is whole
+                return {names.relative_to_root(item.name.lower()) for item in found}
+            self._have_many_below.add(top)
         between = names.lineage(host, top)[1:-1]
         below, *over = await side_by_side([self.zones_at_or_below(host), *map(self._zone_named, between)])
         return below.union(*over)

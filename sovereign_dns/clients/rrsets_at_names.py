@@ -1,7 +1,7 @@
 """What a zone holds at some names, read so that the answers grow with what is there, and not with the zone.
 
 By `/search-data`, which tells disabled records too. It doesn't tell a comment's account, so an rrset with any comment
-that could be somebody else's is read by name besides. PowerDNS 4.7.3 tells every comment of the zone with each name
+that could be somebody else's is read by name besides, as far as the caller needs its comments. PowerDNS 4.7.3 tells every comment of the zone with each name
 that it is asked for: in a zone in which every rrset has an owner's comment, two such reads take as long as all of the
 zone. So, as the last resort, the names are picked out of the whole zone while it streams by: where more than some
 dozens of searches would be needed (what is removed or restored may be scattered), or several reads by name. And where
@@ -14,6 +14,7 @@ case serves it. A read by name finds what is served, so it decides.
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 
 from sovereign_dns import names
@@ -22,7 +23,7 @@ from sovereign_dns.clients.powerdns import AtName, PowerDNS, zone_missing
 from sovereign_dns.clients.powerdns_search import Found, as_rrsets, tops_of
 from sovereign_dns.clients.zone_stream import ZoneStream
 from sovereign_dns.concurrency import side_by_side
-from sovereign_dns.rrsets import RRset, says_what_was_written
+from sovereign_dns.rrsets import RRset, is_a_note, says_what_was_written
 from sovereign_dns.wire import Message
 
 MOST_TOPS = 48
@@ -56,11 +57,13 @@ CommentsAt = Callable[[Collection[str]], Awaitable[list[Found]]]
 class ZoneAtNames(Message):
     """What a zone holds at some names, with what is disabled in it, and its own NS set.
 
-    In the order of the names, and of one name in that of the types.
+    In the order of the names, and of one name in that of the types. `untold` are those rrsets, by name and type, that
+    bear comments which were not told as they are, or may: they must not be written from this, nor told as removed.
     """
 
     rrsets: list[RRset]
     nameservers: list[str]
+    untold: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def served(self) -> list[RRset]:
@@ -69,6 +72,26 @@ class ZoneAtNames(Message):
             rrset.changed(records=[record for record in rrset.records if not record.disabled]) for rrset in self.rrsets
         )
         return [rrset for rrset in served if rrset.records]
+
+
+@dataclass(frozen=True)
+class _Sought:
+    """The names to be read, by how much of their comments: all, whose the rrsets are, and nothing."""
+
+    noted: frozenset[str]
+    owned: frozenset[str]
+    wanted: list[str]
+
+    def is_clear(self, rrset: RRset) -> bool:
+        """Whether a search has told enough of its comments."""
+        comments = rrset.comments if rrset.name in self.noted else [one for one in rrset.comments if not is_a_note(one)]
+        return all(map(says_what_was_written, comments))
+
+    def is_untold(self, rrset: RRset) -> bool:
+        """Whether a search has not told all of its comments, where that was not sought either."""
+        if rrset.name in self.noted:
+            return False
+        return rrset.name not in self.owned or any(map(is_a_note, rrset.comments))
 
 
 class RRsetsAtNames:
@@ -110,27 +133,30 @@ class RRsetsAtNames:
         zone: str,
         at_names: Iterable[str],
         *,
+        owned: Iterable[str] = (),
         watched: Iterable[str] = (),
         around: AroundHost | None = None,
     ) -> ZoneAtNames:
-        """What `held` and `nameservers` tell, in one.
+        """What `held` and `nameservers` tell, in one; and at further names, less of the comments.
 
         Args:
             zone: the zone.
             at_names: the names.
-            watched: further names, of which no comments need to be told.
+            owned: of which it need only be told whose the rrsets are: not what others have noted.
+            watched: of which no comments need to be told.
             around: what was found already, if it knows the zone: at all of these names and at its apex.
 
         Raises:
             ZoneMissing: the zone is not hosted here.
             PowerDNSUnavailable: also where its answer breaks off.
         """
-        noted = list(dict.fromkeys(at_names))
-        wanted = list(dict.fromkeys([*noted, *watched]))
+        noted, owned = list(at_names), list(owned)
+        wanted = list(dict.fromkeys([*noted, *owned, *watched]))
+        sought = _Sought(frozenset(noted), frozenset(owned), wanted)
         with_apex = dict.fromkeys([*wanted, zone])
         if around is not None and zone in around.zones:
             records = around.records(zone, with_apex)
-            return await self._told(zone, noted, wanted, records, partial(around.comments, zone))
+            return await self._told(zone, sought, records, partial(around.comments, zone))
         tops = len(tops_of(zone, wanted))
         if tops > MOST_TOPS or (tops > FEW_TOPS and await self._powerdns.search.finds_fewer_below(zone, SMALL)):
             return await self._picked(zone, wanted)
@@ -140,21 +166,22 @@ class RRsetsAtNames:
         if not any(record.type == "SOA" and record.name == names.absolute(zone) for record in records):
             return await self._without_search(zone, wanted, as_rrsets(_as_searched(records), []))
         comments_at = partial(search.at_names, zone, with_apex, "comment")
-        return await self._told(zone, noted, wanted, records, lambda where: comments_at(where=where))
+        return await self._told(zone, sought, records, lambda where: comments_at(where=where))
 
-    async def _told(
-        self, zone: str, noted: list[str], wanted: list[str], records: list[Found], comments_at: CommentsAt
-    ) -> ZoneAtNames:
+    async def _told(self, zone: str, sought: _Sought, records: list[Found], comments_at: CommentsAt) -> ZoneAtNames:
         """With the comments that are needed: they are asked for only where there is an rrset to bear them."""
-        with_comments = {names.relative_to_root(record.name) for record in records}.intersection(noted)
+        held = {names.relative_to_root(record.name) for record in records}
+        with_comments = held.intersection(sought.noted | sought.owned)
         comments = await comments_at(with_comments) if with_comments else []
         rrsets = as_rrsets(_as_searched(records), comments)
         mixed = {names.relative_to_root(record.name) for record in records if record.in_mixed_case}
         unclear = mixed.union(
-            (rrset.name for rrset in rrsets if not all(map(says_what_was_written, rrset.comments))),
+            (rrset.name for rrset in rrsets if not sought.is_clear(rrset)),
             (comment.name.removesuffix(".") for comment in comments if not comment.type),
         )
-        return _at(zone, wanted, await self._as_told_by_name(zone, rrsets, unclear) if unclear else rrsets)
+        untold = {(one.name, one.type) for one in rrsets if one.name not in unclear and sought.is_untold(one)}
+        told = await self._as_told_by_name(zone, rrsets, unclear) if unclear else rrsets
+        return _at(zone, sought.wanted, told).changed(untold=frozenset(untold))
 
     async def _without_search(self, zone: str, wanted: list[str], found: list[RRset]) -> ZoneAtNames:
         """The search finds no zone: it is not hosted here, or in a backend that can't be searched."""
