@@ -93,8 +93,10 @@ class GroupCommit:
     def announced(self, zone: str) -> Iterator[None]:
         """While the running task finds out what it is to write into the zone: a PATCH that can wait, waits for it.
 
-        Only for those who were announced before, and not for long. Whoever holds no claim yet must not announce
-        itself: those whom it waits for would wait for it.
+        Only for those who were announced before, and not for long: one who reads slowly costs the zone's other writers
+        up to `LONGEST_GATHERING_SECONDS` once, and each slow one does so again. In vain where it then writes nothing,
+        or, announced for the parent domain's zone, only into a child of it. Whoever holds no claim yet must not
+        announce itself: those whom it waits for would wait for it.
         """
         task = asyncio.current_task()
         self._announce(task, zone)

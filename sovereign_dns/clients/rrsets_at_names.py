@@ -1,9 +1,10 @@
 """What a zone holds at some names, read so that the answers grow with what is there, and not with the zone.
 
 By `/search-data`, which tells disabled records too. It doesn't tell a comment's account, so an rrset with any comment
-that could be somebody else's is read by name besides, as far as the caller needs its comments. PowerDNS 4.7.3 tells every comment of the zone with each name
-that it is asked for: in a zone in which every rrset has an owner's comment, two such reads take as long as all of the
-zone. So, as the last resort, the names are picked out of the whole zone while it streams by: where more than some
+that could be somebody else's is read by name besides, as far as the caller needs its comments: an owner's without a
+digest wherever it matters whose the rrset is, anything else where it is to be changed. PowerDNS 4.7.3 tells every
+comment of the zone with each name that it is asked for: in a zone in which every rrset has an owner's comment, two such
+reads take as long as all of the zone. So, as the last resort, the names are picked out of the whole zone while it streams by: where more than some
 dozens of searches would be needed (what is removed or restored may be scattered), or several reads by name. And where
 the zone is small and would take several searches, such as a Sovereign's own: nothing in it but its apex is above them.
 
