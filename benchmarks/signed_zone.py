@@ -69,7 +69,12 @@ class Sovereign:
 
 def sovereign(number: int) -> Sovereign:
     """All have names of one length, so that their bytes can be compared."""
-    fqdn = f"new{number:04}.{ZONE}"
+    return labelled(f"new{number:04}")
+
+
+def labelled(label: str) -> Sovereign:
+    """The one with this label."""
+    fqdn = f"{label}.{ZONE}"
     owner = Owner(sovereign_fqdn=fqdn, deployment_id="bench")
     request = ProvisionRequest.model_validate(
         {"deploymentId": "bench", "sovereignFQDN": fqdn, "loadBalancerIP": ADDRESS}

@@ -4,9 +4,10 @@ By `/search-data`, which tells disabled records too. It doesn't tell a comment's
 that could be somebody else's is read by name besides, as far as the caller needs its comments: an owner's without a
 digest wherever it matters whose the rrset is, anything else where it is to be changed. PowerDNS 4.7.3 tells every
 comment of the zone with each name that it is asked for: in a zone in which every rrset has an owner's comment, two such
-reads take as long as all of the zone. So, as the last resort, the names are picked out of the whole zone while it streams by: where more than some
-dozens of searches would be needed (what is removed or restored may be scattered), or several reads by name. And where
-the zone is small and would take several searches, such as a Sovereign's own: nothing in it but its apex is above them.
+reads take as long as all of the zone. So, as the last resort, the names are picked out of the whole zone while it
+streams by: where more than some dozens of searches would be needed (what is removed or restored may be scattered), or
+several reads by name. And where the zone is small and would take several searches, such as a Sovereign's own: nothing
+in it but its apex is above them.
 
 A row whose name is in mixed case, which only a program that goes past the API writes, is found by a search, too. With
 SQLite it is never served, and no PATCH removes it (measured on 4.7.3); a database that compares names whatever their
