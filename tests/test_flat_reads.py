@@ -227,16 +227,17 @@ async def test_an_operators_notes_are_read_for_whoever_rewrites_them_and_for_nob
     assert small == large
 
 
-async def test_a_note_that_goes_with_its_rrset_is_told_as_it_was(
-    server: PowerDNSServer, bench: World, powerdns: PowerDNS
+async def test_what_others_noted_is_told_or_kept_as_it_was_and_makes_nobody_an_owner(
+    bench: World, powerdns: PowerDNS
 ) -> None:
     zone = f"p{secrets.token_hex(4)}.works"
     host = f"t1.{zone}"
     ours = f"sovereign={host} deployment=d1 written=0123456789abcdef"
     cname = noted(rrset(f"console.{host}", "CNAME", f"www.{zone}."), ours, "sovereign-dns")
-    await bench.create_zone(zone, noted(cname, "asked for by Ada", "ada"))
+    quoted = noted(rrset(f"auth.{host}", "A", STRANGER), f"sovereign=t2.{zone} deployment=d1", "ada")
+    await bench.create_zone(zone, noted(cname, "asked for by Ada", "ada"), quoted)
     fields = {"sovereignFQDN": host, "deploymentId": "d1", "parentDomains": [{"name": zone}]}
-    (domain,) = derive_intent(request(subdomains=["console"], **fields), NamingRules()).domains
+    (domain,) = derive_intent(request(subdomains=["console", "auth"], **fields), NamingRules()).domains
     upsert = UpsertRecords(owner=Owner(sovereign_fqdn=host, deployment_id="d1"), intent=domain)
 
     report = await PowerDNSActivities(powerdns).upsert_records(upsert)
@@ -244,6 +245,11 @@ async def test_a_note_that_goes_with_its_rrset_is_told_as_it_was(
     (removed,) = [change for change in report.changes if change.change == "removed"]
     assert [(c.content, c.account, c.modified_at) for c in removed.before_comments] == [
         ("asked for by Ada", "ada", 1700000000)
+    ]
+    (auth,) = await RRsetsAtNames(powerdns).held(zone, [f"auth.{host}"])
+    assert auth.served == [LOAD_BALANCER]
+    assert [(c.content, c.account, c.modified_at) for c in auth.foreign_comments] == [
+        (f"sovereign=t2.{zone} deployment=d1", "ada", 1700000000)
     ]
 
 
