@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.many_into_one_zone import GROUP_COMMIT, IN_TURN, RRSETS, SOVEREIGNS
+from benchmarks.provisioning_costs import CASES, ROUNDS_DATABASE, ROUNDS_ZONES, UNPACED
 from benchmarks.report import Goal, Plot, Report, Table
 from benchmarks.simulation import limits
 from benchmarks.simulation.fleet import Fleet, Played, play
 from benchmarks.simulation.measured import Measured, rounded, span
 from benchmarks.simulation.sizing import QUESTIONS
-from benchmarks.unit_costs import CROWDS, PER_SOVEREIGN, UNPACED
+from benchmarks.sovereigns import PER_SOVEREIGN
 
 CORES_HERE = 2
 """Of the machine on which the crowds were measured."""
@@ -76,42 +77,35 @@ def _validation(measured: Measured) -> tuple[Table, list[Goal]]:
 def _cases(measured: Measured) -> dict[str, tuple[Fleet, Sequence[float]]]:
     """What is to be predicted, and what was measured of it: whole runs, and of B3 the writes alone."""
     cases: dict[str, tuple[Fleet, Sequence[float]]] = {}
-    for crowd in CROWDS:
+    for case in CASES:
         fleet = Fleet(
-            crowd.sovereigns,
-            crowd.zones,
-            crowd.rrsets_before,
+            case.sovereigns,
+            case.zones,
+            case.rrsets_before,
+            rrsets_elsewhere=0 if case.rrsets_before else ROUNDS_DATABASE,
+            zones_elsewhere=1 + ROUNDS_ZONES - case.zones,
             shared_cores=CORES_HERE,
             paced_per_second=UNPACED,
         )
-        where = f"{crowd.zones} zones" if crowd.zones > 1 else f"one zone of {crowd.rrsets_before:,} rrsets"
-        cases[f"{crowd.sovereigns} at once into {where}"] = fleet, measured.of(crowd.key)
+        where = f"{case.zones} zones" if case.zones > 1 else f"one zone of {case.rrsets_before:,} rrsets"
+        cases[f"{case.sovereigns} at once into {where}"] = fleet, measured.of(case.key)
     b3 = Fleet(SOVEREIGNS, 1, RRSETS, shared_cores=CORES_HERE, only_writes=True)
     for way, group_commit in ((IN_TURN, False), (GROUP_COMMIT, True)):
-        case = f"B3, {SOVEREIGNS} into one zone of {RRSETS:,} rrsets: {way}"
-        cases[case] = replace(b3, group_commit=group_commit), measured.of(way)
+        name = f"B3, {SOVEREIGNS} into one zone of {RRSETS:,} rrsets: {way}"
+        cases[name] = replace(b3, group_commit=group_commit), measured.of(way)
     return cases
 
 
 def _one_zone(measured: Measured) -> tuple[list[Table], list[Plot]]:
-    """Only the writes: as many workers as it takes, and nothing paced."""
+    """The writes alone, all of which wait from the start; and beside them whole runs."""
     rows, series = [], {"one after the other": [], "group commit": [], "child zones": []}  # type: ignore[var-annotated]
     most = dict.fromkeys(MINUTES, 0)
     for n in ONE_ZONE:
-        free = Fleet(
-            sovereigns=n,
-            zones=1,
-            written_before=True,
-            workers=n,
-            temporal_cores=n,
-            powerdns_cores=n,
-            paced_per_second=1e6,
-            slots=1,
-        )
-        alone = checked(replace(free, group_commit=False), measured)
-        together = checked(free, measured)
-        children = checked(replace(free, zones=n), measured)
-        today = checked(Fleet(n, 1, written_before=True), measured)
+        writes = Fleet(n, 1, written_before=True, only_writes=True)
+        alone = checked(replace(writes, group_commit=False), measured)
+        together = checked(writes, measured)
+        children = checked(replace(writes, zones=n), measured)
+        today = checked(replace(writes, only_writes=False), measured)
         rectify = measured.patch.draw(n * PER_SOVEREIGN, PER_SOVEREIGN, 0.5)
         each = children.busy["PowerDNS' writer"] / n
         rows.append(

@@ -12,11 +12,13 @@ from benchmarks import generated_parts
 from benchmarks.report import Table
 from benchmarks.simulation.fleet import Fleet, Played, play
 from benchmarks.simulation.measured import BySize, Measured
-from benchmarks.unit_costs import HOSTED_ZONES, PER_SOVEREIGN, ZONE_SIZES, listing_key, patch_key, search_key
+from benchmarks.sovereigns import PER_SOVEREIGN
+from benchmarks.unit_costs import HOSTED_ZONES, ZONE_SIZES, listing_key, metadata_key, patch_key, search_key
 
 MEASURED = Measured(
     {
         **{search_key(size): [size * 1e-6, size * 2e-6] for size in ZONE_SIZES},
+        **{metadata_key(size): [1e-3] for size in ZONE_SIZES},
         **{listing_key(zones): [zones * 1e-6, zones * 3e-6] for zones in HOSTED_ZONES},
         **{patch_key(size, PER_SOVEREIGN): [size * 1e-5, size * 2e-5] for size in ZONE_SIZES},
         **{patch_key(size, 10 * PER_SOVEREIGN): [size * 2e-5] for size in ZONE_SIZES},
