@@ -181,7 +181,7 @@ class _Spending:
     def samples(self) -> Samples:
         """CPU by round, and all else over all of them."""
         runs = self._rounds * AT_ONCE
-        return self._cpu | {f"{kind} per Sovereign": [count / runs] for kind, count in self._counted.items()}
+        return self._cpu | {f"{kind} per Sovereign": [count / runs] for kind, count in self._counted.items() if count}
 
     def _cpu_seconds(self) -> dict[str, float]:
         """Of each part; the others are the resolver, and this process, which starts the runs."""

@@ -266,8 +266,8 @@ class Simulation:
             zone.on_their_way.pop(here, None)
             here.succeed()
             yield from self._written(zone)
-        spent = self._random.choice(self._powerdns_cpu)
-        yield self._serve("PowerDNS' CPU", self._servers[server], measured.beside_calls(spent, at))
+        beside_calls = max(self._random.choice(self._powerdns_cpu) - measured.calls, 0.0)  # DNS questions above all
+        yield self._serve("PowerDNS' CPU", self._servers[server], beside_calls)
 
     def _shared_read(self, step: str, worker: int, zone: _Zone, seconds: float) -> simpy.Event:
         """Who asks the same as another whose read waits to be sent, waits for that answer."""

@@ -173,14 +173,13 @@ class Measured:
         """What `records-upsert` asks of its own host, which nobody else does."""
         return (self.scans - self.shared_scans) * self.scan(rrsets, zones, at)
 
-    def beside_calls(self, spent: float, at: float) -> float:
-        """What is left of PowerDNS' CPU for one Sovereign without its calls: the DNS questions, above all.
-
-        As it was measured, no Sovereign of a round shared a call.
-        """
-        place = ROUNDS_DATABASE, ROUNDS_ZONES, at
-        reads = self.reads_of_the_zone_step(at) + self.shared_reads(*place) + self.own_reads(*place)
-        return max(spent - reads - self.patch.draw(ZONE_SIZES[0], PER_SOVEREIGN, at), 0.0)
+    @cached_property
+    def calls(self) -> float:
+        """What all calls of one Sovereign of a round took together: none of them shared any."""
+        at = 0.5
+        reads = self.reads_of_the_zone_step(at) + self.shared_reads(ROUNDS_DATABASE, ROUNDS_ZONES, at)
+        own = self.own_reads(ROUNDS_DATABASE, ROUNDS_ZONES, at)
+        return reads + own + self.patch.draw(ZONE_SIZES[0], PER_SOVEREIGN, at)
 
     def _get(self, at: float) -> float:
         return self.metadata.draw(ZONE_SIZES[0], at)
