@@ -1,8 +1,9 @@
 """What the simulation is asked: whether it predicts what was measured, and then what nobody can measure here."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from benchmarks.many_into_one_zone import GROUP_COMMIT, IN_TURN, RRSETS, SOVEREIGNS
 from benchmarks.provisioning_costs import CASES, ROUNDS_DATABASE, ROUNDS_ZONES, UNPACED
@@ -181,11 +182,11 @@ def _fleet(measured: Measured) -> Table:
     assumed = (
         f"assumed: {fleet.temporal_cores} cores for Temporal unless told, {fleet.powerdns_cores} for each PowerDNS"
     )
-    remedies = {
-        "PowerDNS' CPU": ("… 32 PowerDNS, a task queue each", {"powerdns_servers": 32}),
-        "workers' CPU": ("… 50 workers", {"workers": 50}),
-        "resolvers' limit": ("… verifiers at 4 addresses", {"egress_addresses": 4}),
-        "Temporal's CPU": ("… 32 cores for Temporal", {"temporal_cores": 32}),
+    remedies: dict[str, tuple[str, Callable[[Fleet], Fleet]]] = {
+        "PowerDNS' CPU": ("… 32 PowerDNS, a task queue each", partial(replace, powerdns_servers=32)),
+        "workers' CPU": ("… 50 workers", partial(replace, workers=50)),
+        "resolvers' limit": ("… verifiers at 4 addresses", partial(replace, egress_addresses=4)),
+        "Temporal's CPU": ("… 32 cores for Temporal", partial(replace, temporal_cores=32)),
     }
     scene, rows = "one worker, one PowerDNS, one address", []
     while True:
@@ -201,7 +202,7 @@ def _fleet(measured: Measured) -> Table:
         )
         if played.bound_by not in remedies:
             break
-        scene, more = remedies.pop(played.bound_by)
-        fleet = replace(fleet, **more)
+        scene, remedy = remedies.pop(played.bound_by)
+        fleet = remedy(fleet)
     title = f"A rerun of {ALL:,} Sovereigns, each with a zone of its own: how long, and what bounds it ({assumed})"
     return Table(title, ["installation", "until all are complete", "a minute", "busiest places"], rows)
