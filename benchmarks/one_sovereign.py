@@ -16,6 +16,7 @@ from benchmarks import do_nothing
 from benchmarks.do_nothing import DoNothing, Shape
 from benchmarks.do_nothing_worker import DoNothingWorker
 from benchmarks.report import CheckFailedError, Goal, Report, Table
+from benchmarks.sovereigns import ADDRESS, PER_SOVEREIGN, names_of, request
 from benchmarks.straight_line import StraightLine, straight_line
 from devstack.ports import Ports
 from devstack.stack import Stack
@@ -27,12 +28,10 @@ from sovereign_dns.contract import (
     ProvisionResult,
     sovereign_workflow_id,
 )
-from sovereign_dns.intent import CANONICAL_SUBDOMAINS
 
 COUNT = 20
 MOST = 1.25
 ZONE = "bench.works"
-ADDRESS = "77.42.11.95"
 SHAPE = Shape(chains=[2, 2])
 """`zone-create`; then `records-upsert` and `dns-verify` beside `certificate-request` and `certificate-ready`."""
 
@@ -66,7 +65,7 @@ async def _play(stack: Stack) -> dict[str, list[float]]:
     async with straight_line(client) as line:
         for index in range(COUNT + 1):
             for fqdn in (f"t{index}.{ZONE}", f"s{index}.{ZONE}"):
-                await line.certify(ProvisionRequest.model_validate(_request(fqdn)))
+                await line.certify(ProvisionRequest.model_validate(request(fqdn)))
             taken[OURS].append(await _timed(_provision(client, f"t{index}.{ZONE}")))
             taken[STRAIGHT].append(await _timed(_straight(line, f"s{index}.{ZONE}")))
             taken[NOTHING].append(await _timed(_nothing(client, index)))
@@ -82,28 +81,24 @@ async def _timed(run: Awaitable[None]) -> float:
     return time.perf_counter() - began
 
 
-def _request(fqdn: str) -> dict[str, str]:
-    return {"deploymentId": "bench", "sovereignFQDN": fqdn, "loadBalancerIP": ADDRESS}
-
-
 async def _provision(client: Client, fqdn: str) -> None:
     result = await client.execute_workflow(
         PROVISION_SOVEREIGN,
-        _request(fqdn),
+        request(fqdn),
         id=sovereign_workflow_id(fqdn),
         task_queue=TASK_QUEUE,
         result_type=ProvisionResult,
     )
     created = [record for record in result.records if record.change == "created"]
     ready = [certificate.ready for certificate in result.certificates]
-    if (result.phase, len(created), ready) != ("complete", len(CANONICAL_SUBDOMAINS) + 1, [True]):
+    if (result.phase, len(created), ready) != ("complete", PER_SOVEREIGN, [True]):
         raise CheckFailedError(f"{fqdn}: {result.model_dump_json()[:500]}")
 
 
 async def _straight(line: StraightLine, fqdn: str) -> None:
-    done = await line.provision(ProvisionRequest.model_validate(_request(fqdn)))
+    done = await line.provision(ProvisionRequest.model_validate(request(fqdn)))
     created = [record for record in done.records if record.change == "created"]
-    if len(created) != len(CANONICAL_SUBDOMAINS) + 1 or not done.certificate_ready or done.converged != done.total:
+    if len(created) != PER_SOVEREIGN or not done.certificate_ready or done.converged != done.total:
         raise CheckFailedError(f"{fqdn}, without Temporal: {done}")
 
 
@@ -112,7 +107,7 @@ async def _nothing(client: Client, index: int) -> None:
 
 
 async def _check_answers(resolver: dns.asyncresolver.Resolver, fqdn: str) -> None:
-    for name in (fqdn, *(f"{label}.{fqdn}" for label in CANONICAL_SUBDOMAINS)):
+    for name in names_of(fqdn):
         addresses = [record.to_text() for record in await resolver.resolve(name, "A")]
         if addresses != [ADDRESS]:
             raise CheckFailedError(f"{name} is answered {addresses}")

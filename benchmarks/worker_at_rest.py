@@ -14,12 +14,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks.processes import cpu_seconds_of
 from benchmarks.report import CheckFailedError, Goal, Report, Table
+from benchmarks.sovereigns import PER_SOVEREIGN, request_without_certificate
 from devstack.ports import Ports, free_port
 from devstack.readiness import http_ok
 from devstack.stack import Stack
 from devstack.worker_process import WorkerProcess
 from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, sovereign_workflow_id
-from sovereign_dns.intent import CANONICAL_SUBDOMAINS
 
 ZONE = "bench.works"
 STARTS = 5
@@ -156,14 +156,11 @@ async def _watch(pid: int) -> list[Memory]:
 
 
 async def _provision(client: Client, fqdn: str) -> dict[str, Any]:
-    request = {
-        "deploymentId": "bench",
-        "sovereignFQDN": fqdn,
-        "loadBalancerIP": "77.42.11.95",
-        "certificate": {"enabled": False},
-    }
     result: dict[str, Any] = await client.execute_workflow(
-        PROVISION_SOVEREIGN, request, id=sovereign_workflow_id(fqdn), task_queue=TASK_QUEUE
+        PROVISION_SOVEREIGN,
+        request_without_certificate(fqdn),
+        id=sovereign_workflow_id(fqdn),
+        task_queue=TASK_QUEUE,
     )
     return result
 
@@ -171,7 +168,7 @@ async def _provision(client: Client, fqdn: str) -> dict[str, Any]:
 def _check(results: list[dict[str, Any]]) -> None:
     for result in results:
         changes = [record["change"] for record in result["records"]]
-        if result["phase"] != "complete" or changes != ["created"] * (len(CANONICAL_SUBDOMAINS) + 1):
+        if result["phase"] != "complete" or changes != ["created"] * PER_SOVEREIGN:
             raise CheckFailedError(f"{result['sovereignFQDN']} is {result['phase']}, its records {changes}")
 
 
