@@ -241,11 +241,26 @@ def _why_missed_at(outcome: Outcome) -> str:
     cores = os.cpu_count() or 1
     used = ours * statistics.median(outcome.ours) / 60 / cores
     parts = ", ".join(f"{name} {cpu * 1000:.0f} ms" for name, cpu in outcome.our_cpu.items())
+    left = ""
     if used >= FULL:
         bound = "bound by the CPU"
+        servers = outcome.our_cpu["PowerDNS"] + outcome.our_cpu["recursor"]
+        left = (
+            f"; {WANTED} would leave {_left_by(theirs) * 1000:.0f} ms of it for all that a Sovereign does more, of "
+            f"which PowerDNS and the recursor alone take {servers * 1000:.0f}"
+        )
+    elif outcome.load.at_once == 1:
+        bound = "bound by latency"
+        run = 60 / statistics.median(outcome.theirs)
+        left = f"; {WANTED} would leave {_left_by(run) * 1000:.0f} ms of a run for all that a Sovereign does more"
     else:
-        bound = "bound by latency" if outcome.load.at_once == 1 else "not bound by the CPU of these processes alone"
+        bound = "not bound by the CPU of these processes alone"
     return (
         f"At {outcome.load.at_once}: {bound}: {used:.0%} of {cores} cores are taken by a Sovereign's "
-        f"{ours * 1000:.0f} ms of CPU ({parts}); a run that does nothing takes {theirs * 1000:.0f} ms."
+        f"{ours * 1000:.0f} ms of CPU ({parts}); a run that does nothing takes {theirs * 1000:.0f} ms{left}."
     )
+
+
+def _left_by(nothing: float) -> float:
+    """By how much a Sovereign may take more than a run that does nothing, for the goal to be met."""
+    return nothing / WANTED - nothing
