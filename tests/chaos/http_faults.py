@@ -22,6 +22,7 @@ HttpFaultKind = Literal[
     "hang",
     "slow",
     "status-500",
+    "html-404",
     "html-502",
     "retry-503",
     "retry-429",
@@ -157,6 +158,8 @@ class FaultyHttp:
                 return await self._pass_on(request, body)
             case "status-500":
                 return web.Response(status=500, text="Internal Server Error")
+            case "html-404":  # an ingress that has lost its backend
+                return web.Response(status=404, text="default backend - 404", content_type="text/html")
             case "html-502":
                 return web.Response(status=502, text=BAD_GATEWAY_PAGE, content_type="text/html")
             case "retry-503" | "retry-429":
