@@ -1,5 +1,6 @@
 """The steps `zone-create` and `records-upsert`, on PowerDNS' API."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 from temporalio import activity
@@ -155,10 +156,14 @@ class PowerDNSActivities:
 
     async def _upsert(self, task: UpsertRecords, meetings: int) -> RecordsReport:
         domain = task.intent.domain
-        planned, zone = await both(self._planned(task, task.intent), self._powerdns.zone(domain))
+        (around, parts), zone = await both(self._parts(task, task.intent), self._powerdns.zone(domain))
+        others = [other for other in parts if other != domain]
+        planned, metadata = await both(
+            self._planned(task, parts, around), side_by_side(self._powerdns.zone(other) for other in others)
+        )
         plans = [plan for plan, _ in planned]
         refuse_conflicts(plans, _TAKE_OVER)
-        known = {domain: zone}
+        known = {domain: zone} | dict(zip(others, metadata, strict=True))
         changes = await self._writes.apply(plans, dry_run=task.dry_run, known=known, meetings=meetings)
         return RecordsReport(
             outcome=summary(changes, planned=task.dry_run),
@@ -172,7 +177,8 @@ class PowerDNSActivities:
         """What the authoritative zones hold of what is expected, whoever wrote it. Reads only."""
         expected = task.intent.changed(rrsets=[rrset.changed(only_values=True) for rrset in task.intent.rrsets])
         alone = task.changed(takeover=True, dry_run=True, zones_to_come=[])
-        planned = await self._planned(alone, expected, only_served=True)
+        around, parts = await self._parts(alone, expected)
+        planned = await self._planned(alone, parts, around, only_served=True)
         changes = [change for plan, _ in planned for change in plan.changes]
         wrong = [change for change in changes if change.change != "unchanged"]
         held = f"PowerDNS holds {len(changes) - len(wrong)} of {len(changes)} rrsets as expected"
@@ -184,19 +190,28 @@ class PowerDNSActivities:
             zones=[served for _, served in planned],
         )
 
-    async def _planned(
-        self, task: UpsertRecords, intent: DomainIntent, *, only_served: bool = False
-    ) -> list[tuple[ZonePlan, ServedZone]]:
-        """The plan of each zone that really answers for a name of the intent.
+    async def _parts(
+        self, task: UpsertRecords, intent: DomainIntent
+    ) -> tuple[AroundHost | None, dict[str, DomainIntent]]:
+        """What each zone that really answers for a name of the intent shall hold of it; and what was found by the way.
 
         The parent domain itself counts as hosted: the step before made it so, or, in a dry run, would have.
         """
         around = await look_around(self._powerdns.search, intent.host, intent.domain)
         known = {intent.domain, *task.zones_to_come}
         hosted = known | (await self._hosted(intent, known) if around is None else around.hosted)
+        return around, _parts_by_zone(intent, hosted)
+
+    async def _planned(
+        self,
+        task: UpsertRecords,
+        parts: Mapping[str, DomainIntent],
+        around: AroundHost | None,
+        *,
+        only_served: bool = False,
+    ) -> list[tuple[ZonePlan, ServedZone]]:
         return await side_by_side(
-            self._plan(zone, part, task, around, only_served=only_served)
-            for zone, part in _parts_by_zone(intent, hosted).items()
+            self._plan(zone, part, task, around, only_served=only_served) for zone, part in parts.items()
         )
 
     async def _hosted(self, intent: DomainIntent, known: set[str]) -> set[str]:

@@ -114,7 +114,9 @@ class RemovalActivities:
         if not task.dry_run and not task.leftover_of_pool:
             return await self._powerdns.search.some_below(zone)
         some = await self._powerdns.search.some_below(zone, enough=MOST_RRSETS + 1)
-        return await self._looks.held(zone, {rrset.name for rrset in some})
+        held = await self._looks.held(zone, {rrset.name.lower() for rrset in some})
+        # What is never served, and only goes with the zone, is somebody's nevertheless.
+        return [*held, *(rrset for rrset in some if rrset.name != rrset.name.lower())]
 
 
 def _removed(seen: ZoneSeen) -> ZoneChange:

@@ -16,7 +16,7 @@ from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import RecordChange, ZoneChange
 from sovereign_dns.failures import Outage, OwnershipConflict, PowerDNSUnavailable, ZoneWrongKind
 from sovereign_dns.messages import ChangesAttempted
-from sovereign_dns.records import ZonePlan, over_all_attempts
+from sovereign_dns.records import ZonePlan, over_all_attempts, perhaps_done
 
 MOST_CONFLICTS_TOLD = 5
 
@@ -94,9 +94,10 @@ class ZoneWrites:
         except BaseException as failure:
             # Something was written, or perhaps only an answer was lost; and the run may end before it is known.
             unheard = isinstance(failure, Outage) and failure.sent
-            if written or unheard:
-                zones = perhaps_gone if unheard else []
-                await undisturbed(tell_of_attempt(ChangesAttempted(changes=changes, zones=zones)))
+            attempted = perhaps_done(changes, not_sent=plans[written + unheard :])
+            zones = perhaps_gone if unheard else []
+            if attempted or zones:
+                await undisturbed(tell_of_attempt(ChangesAttempted(changes=attempted, zones=zones)))
             raise
 
     async def _remove(self, zone: str) -> None:

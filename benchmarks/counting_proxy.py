@@ -8,15 +8,11 @@ import asyncio
 import contextlib
 from collections import Counter
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
-from devstack.ports import free_port
+from benchmarks.relay import Relay
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 """The workers' own: here their connections are always taken, so what they would feel is felt in their place."""
-
-LONGEST_QUEUE_OF_CONNECTIONS = 4096
 
 
 @dataclass
@@ -44,34 +40,12 @@ class Calls:
         self.failed += not well
 
 
-class CountingProxy:
-    """Passes requests on to a server; as long as it isn't opened, it refuses connections as a stopped server does."""
+class CountingProxy(Relay):
+    """Passes requests on to a server, one a connection."""
 
     def __init__(self, url: str) -> None:
-        self._server = url.removeprefix("http://").split(":")
-        self._port = free_port()
-        self._listening: asyncio.Server | None = None
+        super().__init__(url)
         self.calls = Calls()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._port}"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._listening is not None:
-            self._listening.close()
-
-    async def open(self) -> None:
-        """Starts to listen."""
-        self._listening = await asyncio.start_server(
-            self._pass_on, "127.0.0.1", self._port, backlog=LONGEST_QUEUE_OF_CONNECTIONS
-        )
 
     async def _pass_on(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         with contextlib.closing(answers), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -100,9 +74,8 @@ class CountingProxy:
         return b""
 
     async def _ask(self, request: bytes) -> bytes:
-        connecting = asyncio.open_connection(*self._server)
         try:
-            server, requests = await asyncio.wait_for(connecting, CONNECT_TIMEOUT_SECONDS)
+            server, requests = await asyncio.wait_for(self._connected(), CONNECT_TIMEOUT_SECONDS)
         except OSError:  # a TimeoutError among them
             return b""
         with contextlib.closing(requests):

@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 
 import dns.name
 
+from benchmarks.sovereigns import ADDRESS
+
 LOOPBACK = "127.0.0.1"
 ZONE = "bench.works"
-ADDRESS = "77.42.11.95"
 STRANGER = "49.12.16.160"
 NAMESERVERS = ("ns1.openova.io", "ns2.openova.io", "ns3.openova.io")
 

@@ -4,9 +4,8 @@ Nothing keeps workers from one another. PowerDNS answers 500 to a write that mee
 again.
 """
 
+from benchmarks.crowd import Outcome, Scene, play
 from benchmarks.report import CheckFailedError, Report, Table
-from benchmarks.stampede import Outcome, Scene
-from benchmarks.stampede import measure as play
 
 SOVEREIGNS = 100
 RRSETS = 14_000

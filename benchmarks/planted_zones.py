@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.sovereigns import PER_SOVEREIGN, names_of
 from sovereign_dns.audit_contract import AuditRequest, SourceRead
 from sovereign_dns.contract import Comment, Owner
-from sovereign_dns.intent import CANONICAL_SUBDOMAINS
 from sovereign_dns.inventory import GoneSovereign, Inventory, OwnedNetwork, PoolRow
 from sovereign_dns.rrsets import COMMENT_ACCOUNT, RRsetWrite, owner_comment
 
@@ -27,7 +27,6 @@ GONE = f"gone.{POOL}"
 LANDING_PAGE = "77.42.200.1"
 STRANGER = "49.12.16.160"
 WRONG_DS = f"54321 13 2 {'cd' * 32}"
-PER_SOVEREIGN = len(CANONICAL_SUBDOMAINS) + 1
 
 Told = tuple[str, str, str]
 """Kind, name and type of a finding."""
@@ -89,10 +88,17 @@ def planted(rrsets: int) -> Planted:
     return zones
 
 
+def pool_alone(rrsets: int) -> Planted:
+    """The pool's zone of it, without the small ones."""
+    zones = planted(rrsets)
+    zones.rows = {POOL: zones.rows[POOL]}
+    return zones
+
+
 def _sovereign(number: int) -> Iterable[Row]:
     fqdn = f"s{number}.{POOL}"
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    return (written(name, fqdn, address) for name in (fqdn, *(f"{label}.{fqdn}" for label in CANONICAL_SUBDOMAINS)))
+    return (written(name, fqdn, address) for name in names_of(fqdn))
 
 
 def _plant_addresses(zones: Planted) -> None:

@@ -44,7 +44,7 @@ def draw(plot: Plot, file: Path) -> None:
         _tick(axes.yaxis, [])
         axes.grid(visible=True, which="major", color="#dddddd")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend()
+        figure.legend(loc="outside lower center", ncols=len(plot.series), frameon=False)  # never over a line
         figure.savefig(file, format="svg", metadata={"Date": None})
 
 

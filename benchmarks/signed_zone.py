@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from benchmarks.planted_zones import PER_SOVEREIGN, Planted, Row, write, written
+from benchmarks.planted_zones import Planted, Row, write, written
 from benchmarks.report import CheckFailedError
+from benchmarks.sovereigns import PER_SOVEREIGN, request
 from devstack.ports import free_port
 from devstack.powerdns_server import PowerDNSServer
 from sovereign_dns.clients.powerdns import PowerDNS
@@ -26,7 +27,6 @@ from sovereign_dns.secrets import Secret
 
 ZONE = "bench.works"
 API_KEY = "bench"
-ADDRESS = "77.42.11.95"
 
 Held = Counter[tuple[str, ...]]
 """Every record and every comment."""
@@ -71,10 +71,7 @@ def sovereign(number: int) -> Sovereign:
     """All have names of one length, so that their bytes can be compared."""
     fqdn = f"new{number:04}.{ZONE}"
     owner = Owner(sovereign_fqdn=fqdn, deployment_id="bench")
-    request = ProvisionRequest.model_validate(
-        {"deploymentId": "bench", "sovereignFQDN": fqdn, "loadBalancerIP": ADDRESS}
-    )
-    whole = derive_intent(request, NamingRules())
+    whole = derive_intent(ProvisionRequest.model_validate(request(fqdn)), NamingRules())
     intent = whole.primary
     names = [rrset.name for rrset in intent.rrsets]
     zone = CreateZone(owner=owner, domain=ZONE, names=names, nameservers=whole.nameservers, may_create=True)

@@ -15,11 +15,12 @@ import dns.rdatatype
 import httpx
 from temporalio.client import Client, WorkflowHandle
 
+from benchmarks import powerdns_api
 from benchmarks.report import CheckFailedError, Goal, Report, Table
+from benchmarks.sovereigns import ADDRESS, PER_SOVEREIGN, request_without_certificate
 from devstack.ports import Ports
 from devstack.stack import Stack
 from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, sovereign_workflow_id
-from sovereign_dns.intent import CANONICAL_SUBDOMAINS
 
 RUNS = 24
 TTLS = (3, 4, 5, 6)
@@ -27,7 +28,6 @@ BETWEEN_STARTS_SECONDS = 0.53
 """No whole part of a second: caches count those, so that every phase of one has its turn."""
 
 MOST_SECONDS = 1.0
-ADDRESS = "77.42.11.95"
 STRANGER = "49.12.16.160"
 
 _LOOK_SECONDS = 0.05
@@ -52,15 +52,13 @@ class _Green:
 def measure() -> Report:
     """Runs Sovereigns whose resolver has just learned a stranger's address, on the whole embedded stack."""
     with tempfile.TemporaryDirectory() as state, Stack(Path(state), Ports.free(), simulators=False) as stack:
-        key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
-        greens = asyncio.run(asyncio.wait_for(_all_runs(stack, key), _PATIENCE_SECONDS))
+        greens = asyncio.run(asyncio.wait_for(_all_runs(stack), _PATIENCE_SECONDS))
     return _report(greens)
 
 
-async def _all_runs(stack: Stack, key: str) -> list[_Green]:
+async def _all_runs(stack: Stack) -> list[_Green]:
     client = await Client.connect(stack.temporal.address)
-    base = f"{stack.powerdns.api_url}/api/v1/servers/localhost"
-    async with httpx.AsyncClient(base_url=base, headers={"X-API-Key": key}, timeout=30) as powerdns:
+    async with powerdns_api.async_client(stack.powerdns) as powerdns:
         await _run(stack, client, powerdns, 0)  # warms the worker up
         starting = [
             asyncio.create_task(_later(number * BETWEEN_STARTS_SECONDS, _run(stack, client, powerdns, number + 1)))
@@ -82,12 +80,7 @@ async def _run(stack: Stack, client: Client, powerdns: httpx.AsyncClient, number
     await _teach(stack.recursor.address, f"console.{fqdn}")
     handle = await client.start_workflow(
         PROVISION_SOVEREIGN,
-        {
-            "deploymentId": "bench",
-            "sovereignFQDN": fqdn,
-            "loadBalancerIP": ADDRESS,
-            "certificate": {"enabled": False},
-        },
+        request_without_certificate(fqdn),
         id=sovereign_workflow_id(fqdn),
         task_queue=TASK_QUEUE,
     )
@@ -159,7 +152,7 @@ def _check(result: dict[str, Any], stale: dict[str, Any], green: dict[str, Any],
     phase, verification = result["phase"], result["verification"]
     _must(phase == "complete", f"a run is {phase}")
     _must(verification["converged"] == verification["total"], f"only {verification['converged']} answers converged")
-    _must(len(green["answers"]) == 2 * (len(CANONICAL_SUBDOMAINS) + 1), f"{len(green['answers'])} answers are shown")
+    _must(len(green["answers"]) == 2 * PER_SOVEREIGN, f"{len(green['answers'])} answers are shown")
     _must(wrong["values"] == [STRANGER], f"the stale answer was {wrong['values']}")
     now = _answer(green, wrong)
     _must((now["state"], now["values"]) == ("converged", [ADDRESS]), f"the resolver's last word is {now}")

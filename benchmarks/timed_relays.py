@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from benchmarks.relay import Relay
+
 Note = Callable[[bytes], None]
 
 
@@ -29,34 +31,20 @@ class Call:
     ended: float
 
 
-class HTTPRelay:
+class HTTPRelay(Relay):
     """Before a server that speaks HTTP/1.1. A call lasts to the last octets before its connection's next one."""
 
     def __init__(self, server: str, url: str, calls: list[Call]) -> None:
+        super().__init__(url)
         self._server = server
-        host, port = url.removeprefix("http://").split(":")
-        self._behind = host, int(port)
         self._calls = calls
-        self._listening: asyncio.Server | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        assert self._listening is not None  # noqa: S101
-        return f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
-        self._listening = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        await self.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._listening is not None:
-            self._listening.close()
-
-    async def _relay(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
-        server, requests = await asyncio.open_connection(*self._behind)
+    async def _pass_on(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        server, requests = await self._connected()
         connection = _Connection(self._server, self._calls)
         with contextlib.suppress(ConnectionError):
             await asyncio.gather(_copy(client, requests, connection.asked), _copy(server, answers, connection.answered))

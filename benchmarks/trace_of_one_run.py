@@ -14,8 +14,9 @@ import httpx
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from benchmarks import generated_parts, shown
+from benchmarks import generated_parts, powerdns_api, shown
 from benchmarks.report import CheckFailedError, Report, Table
+from benchmarks.sovereigns import request
 from benchmarks.timed_relays import Call, DNSRelay, HTTPRelay
 from benchmarks.trace_drawing import draw
 from benchmarks.traced_run import KUBERNETES, TracedRun, total, traced
@@ -62,21 +63,21 @@ def trace() -> TracedRun:
         tempfile.TemporaryDirectory() as state,
         Stack(Path(state), Ports.free(), worker=False, issue_seconds=ISSUE_SECONDS) as stack,
     ):
-        key = Path(stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
-        run = asyncio.run(_traced(stack, key))
+        run = asyncio.run(_traced(stack))
     if run.covered < LEAST_COVERED:
         raise CheckFailedError(f"the trace's spans cover only {run.covered:.0%} of the run's time")
     return run
 
 
-async def _traced(stack: Stack, key: str) -> TracedRun:
+async def _traced(stack: Stack) -> TracedRun:
     calls: list[Call] = []
     async with AsyncExitStack() as relays:
         worker = _worker(stack, await _settings_through_relays(stack, relays, calls))
         await asyncio.to_thread(worker.start)
         try:
             client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
-            await _create_pool(stack, key)
+            async with powerdns_api.async_client(stack.powerdns) as powerdns:
+                (await powerdns.post("/zones", json=powerdns_api.signed_zone(POOL))).raise_for_status()
             for index in range(SOVEREIGNS_BEFORE):
                 await _provision(client, stack, f"before{index}")
             calls.clear()
@@ -112,13 +113,6 @@ def _worker(stack: Stack, settings: dict[str, str]) -> WorkerProcess:
     return WorkerProcess(stack.environment() | settings, free_port(), stack.state / "logs" / "worker.log")
 
 
-async def _create_pool(stack: Stack, key: str) -> None:
-    zone = {"name": f"{POOL}.", "kind": "Native", "nameservers": ["ns1.openova.io."], "dnssec": True}
-    async with httpx.AsyncClient(headers={"X-API-Key": key}, timeout=30) as powerdns:
-        url = f"{stack.powerdns.api_url}/api/v1/servers/localhost/zones"
-        (await powerdns.post(url, json=zone)).raise_for_status()
-
-
 async def _provision(client: Client, stack: Stack, subdomain: str) -> None:
     """Reserved as catalyst-api does before, and provisioned with all six steps."""
     async with httpx.AsyncClient(timeout=30) as pdm:
@@ -126,15 +120,9 @@ async def _provision(client: Client, stack: Stack, subdomain: str) -> None:
         reserved = await pdm.post(f"{stack.pdm.url}/api/v1/pool/{POOL}/reserve", json=reservation)
         reserved.raise_for_status()
     fqdn = f"{subdomain}.{POOL}"
-    request = {
-        "deploymentId": "bench",
-        "sovereignFQDN": fqdn,
-        "loadBalancerIP": "77.42.11.95",
-        "pool": reservation | {"domain": POOL, "reservationToken": reserved.json()["reservationToken"]},
-        "verification": {"level": "propagated"},
-    }
+    pool = reservation | {"domain": POOL, "reservationToken": reserved.json()["reservationToken"]}
     result: dict[str, Any] = await client.execute_workflow(
-        PROVISION_SOVEREIGN, request, id=sovereign_workflow_id(fqdn), task_queue=TASK_QUEUE
+        PROVISION_SOVEREIGN, request(fqdn, pool=pool), id=sovereign_workflow_id(fqdn), task_queue=TASK_QUEUE
     )
     states = {step["step"]: step["state"] for step in result["steps"]}
     if result["phase"] != "complete" or set(states.values()) != {"done"} or len(states) != 6:

@@ -19,14 +19,15 @@ from pydantic import SecretStr
 from activities.absence import AbsenceProof
 from activities.denials import DenialSurvey
 from activities.dns import DNSActivities
-from benchmarks.distant_servers import ADDRESS, NAMESERVERS, STRANGER, ZONE, DistantServers, running
+from benchmarks.distant_servers import NAMESERVERS, STRANGER, ZONE, DistantServers, running
 from benchmarks.report import CheckFailedError, Goal, Report, Table
+from benchmarks.sovereigns import ADDRESS, names_of
 from sovereign_dns.clients.authoritative import AuthoritativeServers
 from sovereign_dns.clients.powerdns import PowerDNS
 from sovereign_dns.clients.resolvers import Resolvers
 from sovereign_dns.contract import Owner, VerificationLevel
 from sovereign_dns.failures import NotYetConverged
-from sovereign_dns.intent import CANONICAL_SUBDOMAINS, DesiredRRset, DomainIntent
+from sovereign_dns.intent import DesiredRRset, DomainIntent
 from sovereign_dns.messages import ServedZone, VerificationReport, VerifyDomain
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.secrets import Secret
@@ -42,7 +43,7 @@ ROUNDS = 2
 LOOKS_PER_ROUND = 20
 TTL = 60
 HOST = f"t1.{ZONE}"
-NAMES = [HOST, *(f"{label}.{HOST}" for label in CANONICAL_SUBDOMAINS)]
+NAMES = names_of(HOST)
 
 ONE_QUESTION = "one question to one server"
 LOOK = f"ours: one look at {SERVERS} servers"

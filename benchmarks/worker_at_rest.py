@@ -14,12 +14,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks.processes import cpu_seconds_of
 from benchmarks.report import CheckFailedError, Goal, Report, Table
+from benchmarks.sovereigns import PER_SOVEREIGN, request_without_certificate
 from devstack.ports import Ports, free_port
 from devstack.readiness import http_ok
 from devstack.stack import Stack
 from devstack.worker_process import WorkerProcess
 from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, sovereign_workflow_id
-from sovereign_dns.intent import CANONICAL_SUBDOMAINS
 
 ZONE = "bench.works"
 STARTS = 5
@@ -156,14 +156,11 @@ async def _watch(pid: int) -> list[Memory]:
 
 
 async def _provision(client: Client, fqdn: str) -> dict[str, Any]:
-    request = {
-        "deploymentId": "bench",
-        "sovereignFQDN": fqdn,
-        "loadBalancerIP": "77.42.11.95",
-        "certificate": {"enabled": False},
-    }
     result: dict[str, Any] = await client.execute_workflow(
-        PROVISION_SOVEREIGN, request, id=sovereign_workflow_id(fqdn), task_queue=TASK_QUEUE
+        PROVISION_SOVEREIGN,
+        request_without_certificate(fqdn),
+        id=sovereign_workflow_id(fqdn),
+        task_queue=TASK_QUEUE,
     )
     return result
 
@@ -171,12 +168,11 @@ async def _provision(client: Client, fqdn: str) -> dict[str, Any]:
 def _check(results: list[dict[str, Any]]) -> None:
     for result in results:
         changes = [record["change"] for record in result["records"]]
-        if result["phase"] != "complete" or changes != ["created"] * (len(CANONICAL_SUBDOMAINS) + 1):
+        if result["phase"] != "complete" or changes != ["created"] * PER_SOVEREIGN:
             raise CheckFailedError(f"{result['sovereignFQDN']} is {result['phase']}, its records {changes}")
 
 
 def _report(measured: Measured) -> Report:
-    resting = max(measured.idle.rss, measured.after.rss)
     ready, cpu = statistics.median(measured.seconds_to_ready), statistics.median(measured.cpu_to_ready)
     memory = {
         "idle": measured.idle,
@@ -189,7 +185,8 @@ def _report(measured: Measured) -> Report:
         about=f"One worker process with its metrics page. Ready means that Temporal sees it poll for every kind of "
         f"task: the median of {STARTS} starts. Idle: {IDLE_SECONDS:.0f} s without a run, asked for its health every "
         f"{PROBE_EVERY_SECONDS:.0f} s. Load: {AT_ONCE} Sovereigns at once, without certificates. RSS is what is "
-        "resident, PSS counts shared pages by their share, USS only what is the process' own. MB are 10^6 bytes.",
+        "resident, PSS counts shared pages by their share, USS only what is the process' own. MB are 10^6 bytes. The "
+        "load checks no delegation: the first check of one adds `cryptography` (docs/tuning.md).",
         tables=[
             Table(
                 "Start and idleness",
@@ -215,10 +212,16 @@ def _report(measured: Measured) -> Report:
                 met=ready < MOST_SECONDS_TO_READY,
             ),
             _goal(
-                f"less than {MOST_IDLE_MB:.0f} MB (RSS), idle before and after the load",
-                f"{measured.idle.rss:.1f} MB before, {measured.after.rss:.1f} MB after",
+                f"less than {MOST_IDLE_MB:.0f} MB (RSS), idle before the load",
+                f"{measured.idle.rss:.1f} MB",
                 _IMPORTS,
-                met=resting < MOST_IDLE_MB,
+                met=measured.idle.rss < MOST_IDLE_MB,
+            ),
+            _goal(
+                f"less than {MOST_IDLE_MB:.0f} MB (RSS), idle after the load",
+                f"{measured.after.rss:.1f} MB",
+                _AFTER_A_LOAD,
+                met=measured.after.rss < MOST_IDLE_MB,
             ),
             Goal(
                 f"less than {MOST_IDLE_CPU:.0%} of a core idle",
@@ -232,15 +235,18 @@ def _report(measured: Measured) -> Report:
         ],
         ratios={
             "seconds until ready to the goal": ready / MOST_SECONDS_TO_READY,
-            "memory at rest to the goal": resting / MOST_IDLE_MB,
+            "memory before the load to the goal": measured.idle.rss / MOST_IDLE_MB,
+            "memory after the load to the goal": measured.after.rss / MOST_IDLE_MB,
             "CPU idle to the goal": measured.idle_cpu / MOST_IDLE_CPU,
         },
     )
 
 
-_IMPORTS = (
-    "Imports take a large part, each measured by itself, by hand: temporalio 30 MB, cryptography 8.4, "
-    "pydantic_settings 7.3, structlog 5.4. After a load, Python and its C library also keep pages for later use."
+_IMPORTS = "Imports take most of it: docs/tuning.md tells which."
+
+_AFTER_A_LOAD = (
+    "Of what the runs took, Python and the C library give back only what lies together; the SDK's core has more of its "
+    "code resident, and runs that are done wait for the next garbage collection. docs/tuning.md has the parts."
 )
 
 

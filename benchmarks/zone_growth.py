@@ -275,6 +275,14 @@ def _plots(costs: Costs) -> list[Plot]:
     times = {way: [(float(size), cost.median * 1000) for size, cost in by.items()] for way, by in costs.items()}
     volumes = {way: [(float(size), cost.bytes / 1000) for size, cost in by.items()] for way, by in costs.items()}
     return [
-        Plot("zone-growth-time", "One Sovereign's records: time", x, "ms", times, log_x=True, log_y=True),
-        Plot("zone-growth-bytes", "One Sovereign's records: bytes", x, "kB", volumes, log_x=True, log_y=True),
+        Plot("zone-growth-time", "One Sovereign's records: time", x, "milliseconds", times, log_x=True, log_y=True),
+        Plot(
+            "zone-growth-bytes",
+            "One Sovereign's records: bytes",
+            x,
+            "kB there and back",
+            volumes,
+            log_x=True,
+            log_y=True,
+        ),
     ]

@@ -57,7 +57,7 @@ class PowerDNSServer(ChildProcess):
         self._folder = state / "powerdns"
         self._dns_port = dns_port
         self._api_port = api_port
-        self._api_key = api_key
+        self.api_key = api_key
 
     @property
     def api_url(self) -> str:
@@ -92,7 +92,7 @@ class PowerDNSServer(ChildProcess):
         if not database.exists():
             _create_database(database)
         configuration = _CONFIGURATION.format(
-            database=database, dns_port=self._dns_port, api_port=self._api_port, api_key=self._api_key
+            database=database, dns_port=self._dns_port, api_port=self._api_port, api_key=self.api_key
         )
         # The API key is in a file and not among the arguments, which every user of the machine may read.
         write_private(self._folder / "pdns.conf", configuration)
@@ -100,7 +100,7 @@ class PowerDNSServer(ChildProcess):
     def ready(self) -> bool:
         """Say whether it answers DNS and takes the API key."""
         url = f"{self.api_url}/api/v1/servers/localhost"
-        return http_ok(url, {"X-API-Key": self._api_key}) and dns_answers("127.0.0.1", self._dns_port)
+        return http_ok(url, {"X-API-Key": self.api_key}) and dns_answers("127.0.0.1", self._dns_port)
 
 
 def _create_database(database: Path) -> None:

@@ -12,6 +12,9 @@ from devstack.readiness import http_ok
 _ITS_OWN = ("CATALYST_OWNED_", "HCLOUD_", "TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID")
 """Settings that lead it to no backend of which the stack has one."""
 
+AS_IN_THE_IMAGE = {"MALLOC_TRIM_THRESHOLD_": "131072"}
+"""How much unused memory the C library keeps (docs/tuning.md)."""
+
 
 class WorkerProcess(ChildProcess):
     """`python worker.py`, as it runs in production but for its settings."""
@@ -46,7 +49,7 @@ class WorkerProcess(ChildProcess):
 
     def environment(self) -> dict[str, str]:
         """Return its settings."""
-        return self._environment | {"SOVEREIGN_DNS_HEALTH_ADDRESS": f"127.0.0.1:{self._health_port}"}
+        return AS_IN_THE_IMAGE | self._environment | {"SOVEREIGN_DNS_HEALTH_ADDRESS": f"127.0.0.1:{self._health_port}"}
 
     def inherits(self, variable: str) -> bool:
         """Say whether it gets a variable of the shell: every setting but those of the stack's own backends."""

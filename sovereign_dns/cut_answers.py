@@ -12,7 +12,6 @@ import dns.rdtypes.ANY.NS
 import dns.rrset
 
 from sovereign_dns.chain_of_trust import (
-    DS,
     Insecure,
     Secure,
     Trust,
@@ -24,6 +23,7 @@ from sovereign_dns.chain_of_trust import (
     signatures_of,
 )
 from sovereign_dns.delegation_seen import ParentPosition
+from sovereign_dns.dnssec_arithmetic import DS
 
 MOST_NAMESERVERS = 16
 """Referrals with many name servers that have to be looked up are an attack ("NXNS", CVE-2020-12662)."""

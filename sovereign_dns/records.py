@@ -198,10 +198,10 @@ def over_all_attempts(noted: Sequence[RecordChange], found: Sequence[RecordChang
         noted: what earlier attempts were about to change; they may have done it.
         found: what this attempt finds, which calls `unchanged` what an earlier one has written.
     """
-    earlier = {(change.zone, change.name, change.type): change for change in noted if change.change != "unchanged"}
+    earlier = {_key(change): change for change in noted if change.change != "unchanged"}
     changes: list[RecordChange] = []
     for change in found:
-        first = earlier.pop((change.zone, change.name, change.type), None)
+        first = earlier.pop(_key(change), None)
         if first is None:
             changes.append(change)
         elif change.change == "unchanged" or _was(change) == _was(first):
@@ -209,6 +209,16 @@ def over_all_attempts(noted: Sequence[RecordChange], found: Sequence[RecordChang
         else:
             changes.append(_after_somebody_else(first, change))
     return [*changes, *earlier.values()]
+
+
+def perhaps_done(changes: Iterable[RecordChange], *, not_sent: Iterable[ZonePlan]) -> list[RecordChange]:
+    """Of what several attempts changed together, what is in or may be: all but what these plans are yet to change."""
+    to_come = {_key(change) for plan in not_sent for change in plan.changes if change.change != "unchanged"}
+    return [change for change in changes if change.change != "unchanged" and _key(change) not in to_come]
+
+
+def _key(change: RecordChange) -> tuple[str, str, str]:
+    return change.zone, change.name, change.type
 
 
 def _was(change: RecordChange) -> tuple[object, ...]:

@@ -54,6 +54,12 @@ class Attempts:
             except Outage:
                 continue
 
+    def as_noted(self) -> Self:
+        """The same activity as a killed worker would have left it just now: of it nothing is told any more."""
+        left = type(self)()
+        left.note(self._notes)
+        return left
+
     def note(self, notes: dict[str, list[Any]]) -> None:
         self._notes = dict(notes)
 

@@ -34,11 +34,11 @@ MOST_XDIST_WORKERS = 8
 
 _WITHOUT_STACK = (
     "tests/unit/",
+    "tests/removal/",
     "tests/contract_tests/",
     "tests/test_delegated.py",
     "tests/test_group_commit.py",
     "tests/test_hetzner.py",
-    "tests/test_removal.py",
 )
 _WITH_BROWSER = "tests/test_web_ui.py"
 

@@ -5,9 +5,11 @@ from typing import Any
 from temporalio.client import Client
 
 from tests.runs import Handle, Result
-from tests.world import World
+from tests.world import STRANGER, World, names_of, rrset
 
 ZoneContent = list[dict[str, Any]]
+
+AUTHORITATIVE = {"level": "authoritative"}
 
 
 def removal_of(world: World, fqdn: str, **fields: Any) -> dict[str, Any]:
@@ -46,3 +48,19 @@ async def content_of(world: World, zone: str) -> ZoneContent | None:
 def removed(result: Result) -> list[str]:
     """The names whose rrsets a run has removed, or would."""
     return sorted({record["name"].rstrip(".") for record in result["records"] if record["change"] == "removed"})
+
+
+async def create_parent(world: World) -> None:
+    """With neighbours, one of them a Sovereign, which must not change by a byte."""
+    noted = rrset(f"www.{world.parent}", "A", STRANGER)
+    noted["comments"] = [{"content": "asked for by Ada", "account": "ada"}]
+    text = rrset(f"console.{world.parent}", "TXT", '"x"', ttl=5)
+    neighbour = [
+        rrset(name, "A", "77.42.11.96", owner=f"t2.{world.parent}") for name in names_of(f"t2.{world.parent}")[:3]
+    ]
+    await world.create_zone(world.parent, noted, text, *neighbour)
+
+
+async def pool_rows(world: World) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = (await world.pdm.get(f"/api/v1/pool/{world.parent}/list")).json()["allocations"]
+    return listed

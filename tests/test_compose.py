@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from ruamel.yaml import YAML
 from temporalio.envconfig import ClientConfigProfile
 
+from devstack.worker_process import AS_IN_THE_IMAGE
 from sovereign_dns.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -258,6 +259,11 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
     # Numbers: Kubernetes can't tell of a name whether it is root.
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1])
     assert SERVICES["worker"]["user"] == f"${{SOVEREIGN_DNS_USER:-{users[-1]}}}"
+
+
+def test_the_image_keeps_memory_as_the_worker_that_is_tested_and_measured() -> None:
+    for name, value in AS_IN_THE_IMAGE.items():
+        assert re.search(rf"^ +{name}={value}\b", CONTAINERFILE, flags=re.MULTILINE), name
 
 
 def test_the_image_is_installed_by_hash() -> None:

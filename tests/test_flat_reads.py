@@ -24,13 +24,14 @@ from sovereign_dns.clients.rrsets_at_names import RRsetsAtNames
 from sovereign_dns.contract import Owner
 from sovereign_dns.failures import ZoneMissing
 from sovereign_dns.intent import NamingRules, derive_intent
+from sovereign_dns.lifecycle_messages import RemoveZone
 from sovereign_dns.messages import UpsertRecords
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.rrsets import RRset
 from sovereign_dns.secrets import Secret
 from tests.attempts import Attempts
 from tests.powerdns_bench import API_KEY, client_of, own_powerdns, world_of
-from tests.removal_bench import SERVERS, Life
+from tests.removal_bench import SERVERS, Life, removals
 from tests.unit.builders import request
 from tests.world import LOAD_BALANCER, STRANGER, World, rrset
 
@@ -198,9 +199,7 @@ def disabled(entry: dict[str, Any]) -> dict[str, Any]:
     return entry | {"records": [record | {"disabled": True} for record in entry["records"]]}
 
 
-async def test_what_only_looks_alike_is_not_found_and_nothing_is_overlooked(
-    bench: World, powerdns: PowerDNS, server: PowerDNSServer
-) -> None:
+async def test_what_only_looks_alike_is_not_found_and_nothing_is_overlooked(bench: World, powerdns: PowerDNS) -> None:
     zone = f"p{secrets.token_hex(4)}.works"
     host = f"t1.{zone}"
     ours = f"sovereign={host} deployment=d1 written=0123456789abcdef"
@@ -211,7 +210,6 @@ async def test_what_only_looks_alike_is_not_found_and_nothing_is_overlooked(
         noted(rrset(f"auth.{host}", "A", STRANGER), f"sovereign=t2.{zone} deployment=d1", "ada"),
         disabled(noted(rrset(f"api.{host}", "A", STRANGER), ours, "sovereign-dns")),
         rrset(f"_x_y.{host}", "TXT", '"100% *"'),
-        rrset(f"mixed.{host}", "A", LOAD_BALANCER),
         rrset(f"*.{host}", "A", STRANGER),
         rrset(f"*.{zone}", "A", STRANGER),
         # What the patterns match besides.
@@ -224,9 +222,7 @@ async def test_what_only_looks_alike_is_not_found_and_nothing_is_overlooked(
         rrset(f"a.b.c.unasked.{host}", "A", STRANGER),
     )
     await bench.create_zone(f"eu.{host}", rrset(f"console.eu.{host}", "A", STRANGER))
-    with sqlite3.connect(server.folder() / "pdns.sqlite3", timeout=30) as database:
-        database.execute("UPDATE records SET name = ? WHERE name = ?", (f"MiXed.{host}", f"mixed.{host}"))
-    at_names = [host, *(f"{label}.{host}" for label in ("console", "auth", "api", "_x_y", "mixed", "*", "none"))]
+    at_names = [host, *(f"{label}.{host}" for label in ("console", "auth", "api", "_x_y", "*", "none"))]
     asked = [*at_names, f"*.{zone}", zone, f"console.eu.{host}"]
 
     found = await RRsetsAtNames(powerdns).held(zone, asked)
@@ -243,6 +239,63 @@ async def test_what_only_looks_alike_is_not_found_and_nothing_is_overlooked(
     assert [(c.account, c.modified_at) for c in by_key[f"console.{host}", "A"].foreign_comments] == [
         ("ada", 1700000000)
     ]
+
+
+def write_past_the_api(server: PowerDNSServer, like: str, *rows: tuple[str, str]) -> None:
+    """A records as another one is, of a name and an address each."""
+    with sqlite3.connect(server.folder() / "pdns.sqlite3", timeout=30) as database:
+        database.executemany(
+            "INSERT INTO records (domain_id, name, type, content, ttl, ordername, auth) "
+            "SELECT domain_id, ?, type, ?, ttl, lower(?), auth FROM records WHERE name = ? AND type = 'A'",
+            [(name, address, name, like) for name, address in rows],
+        )
+
+
+async def test_a_row_in_mixed_case_counts_as_little_as_it_is_served(
+    bench: World, powerdns: PowerDNS, server: PowerDNSServer
+) -> None:
+    zone = f"p{secrets.token_hex(4)}.works"
+    host = f"t1.{zone}"
+    await bench.create_zone(zone, rrset(f"www.{zone}", "A", STRANGER), rrset(f"auth.{host}", "A", STRANGER))
+    write_past_the_api(
+        server,
+        f"www.{zone}",
+        (f"Console.{host}", LOAD_BALANCER),
+        (f"Auth.{host}", "192.0.2.7"),
+        (f"*.{zone.upper()}", STRANGER),
+    )
+    fields = {"sovereignFQDN": host, "deploymentId": "d1", "parentDomains": [{"name": zone}]}
+    (domain,) = derive_intent(request(subdomains=["console", "auth"], **fields), NamingRules()).domains
+    upsert = UpsertRecords(owner=Owner(sovereign_fqdn=host, deployment_id="d1"), intent=domain)
+
+    first = await PowerDNSActivities(powerdns).upsert_records(upsert)
+    second = await PowerDNSActivities(powerdns).upsert_records(upsert)
+
+    assert {(change.name, change.change): change.before for change in first.changes} == {
+        (f"{host}.", "created"): [],
+        (f"console.{host}.", "created"): [],
+        (f"auth.{host}.", "replaced"): [STRANGER],
+    }
+    assert first.hazards == []
+    assert {change.change for change in second.changes} == {"unchanged"}
+    for name in (host, f"console.{host}", f"auth.{host}"):
+        assert await bench.answer(name) == [LOAD_BALANCER]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_zone_is_left_that_holds_but_a_row_in_mixed_case(
+    bench: World, powerdns: PowerDNS, server: PowerDNSServer, *, dry_run: bool
+) -> None:
+    life = Life(powerdns, f"p{secrets.token_hex(4)}.works")
+    await bench.create_zone(life.fqdn, rrset(f"www.{life.fqdn}", "A", STRANGER))
+    write_past_the_api(server, f"www.{life.fqdn}", (f"Console.{life.fqdn}", LOAD_BALANCER))
+    await bench.write(life.fqdn, rrset(f"www.{life.fqdn}", "A"))
+
+    removal = RemoveZone(owner=life.owner, zone=life.fqdn, without_parent=True, dry_run=dry_run)
+    report = await removals(powerdns).remove_zone(removal)
+
+    assert report.outcome.startswith(f"left: it holds Console.{life.fqdn} A")
+    assert report.zones == []
 
 
 @pytest.mark.parametrize("label", ["t1", "customer1"])

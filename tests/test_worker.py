@@ -36,6 +36,15 @@ def test_without_settings_it_says_which_are_missing(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_cryptography_is_left_out_until_a_delegation_is_checked() -> None:
+    imported = subprocess.run(
+        [sys.executable, "-c", "import sys, worker; print('cryptography' in sys.modules)"],
+        cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert imported.stdout == "False\n", imported.stderr
+
+
 def _json_lines(worker: WorkerProcess) -> list[dict[str, object]]:
     return [json.loads(line) for line in worker.log.read_text(encoding="utf-8").splitlines()]
 

@@ -1,16 +1,18 @@
 """What the simulation is asked: whether it predicts what was measured, and then what nobody can measure here."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from benchmarks.many_into_one_zone import GROUP_COMMIT, IN_TURN, RRSETS, SOVEREIGNS
+from benchmarks.provisioning_costs import CASES, ROUNDS_DATABASE, ROUNDS_ZONES, UNPACED
 from benchmarks.report import Goal, Plot, Report, Table
 from benchmarks.simulation import limits
 from benchmarks.simulation.fleet import Fleet, Played, play
 from benchmarks.simulation.measured import Measured, rounded, span
 from benchmarks.simulation.sizing import QUESTIONS
-from benchmarks.unit_costs import CROWDS, PER_SOVEREIGN, UNPACED
+from benchmarks.sovereigns import PER_SOVEREIGN
 
 CORES_HERE = 2
 """Of the machine on which the crowds were measured."""
@@ -20,6 +22,7 @@ ALLOWED_ERROR = 0.35
 
 ONE_ZONE = (10, 100, 1_000, 3_000, 10_000)
 MINUTES = (1, 10)
+MORE_SLOTS = 4
 ALL = 100_000
 
 SEEDS = (1, 2, 3)
@@ -76,42 +79,36 @@ def _validation(measured: Measured) -> tuple[Table, list[Goal]]:
 def _cases(measured: Measured) -> dict[str, tuple[Fleet, Sequence[float]]]:
     """What is to be predicted, and what was measured of it: whole runs, and of B3 the writes alone."""
     cases: dict[str, tuple[Fleet, Sequence[float]]] = {}
-    for crowd in CROWDS:
+    for case in CASES:
         fleet = Fleet(
-            crowd.sovereigns,
-            crowd.zones,
-            crowd.rrsets_before,
+            case.sovereigns,
+            case.zones,
+            case.rrsets_before,
+            rrsets_elsewhere=0 if case.rrsets_before else ROUNDS_DATABASE,
+            zones_elsewhere=1 + ROUNDS_ZONES - case.zones,
             shared_cores=CORES_HERE,
             paced_per_second=UNPACED,
         )
-        where = f"{crowd.zones} zones" if crowd.zones > 1 else f"one zone of {crowd.rrsets_before:,} rrsets"
-        cases[f"{crowd.sovereigns} at once into {where}"] = fleet, measured.of(crowd.key)
+        where = f"{case.zones} zones" if case.zones > 1 else f"one zone of {case.rrsets_before:,} rrsets"
+        cases[f"{case.sovereigns} at once into {where}"] = fleet, measured.of(case.key)
     b3 = Fleet(SOVEREIGNS, 1, RRSETS, shared_cores=CORES_HERE, only_writes=True)
     for way, group_commit in ((IN_TURN, False), (GROUP_COMMIT, True)):
-        case = f"B3, {SOVEREIGNS} into one zone of {RRSETS:,} rrsets: {way}"
-        cases[case] = replace(b3, group_commit=group_commit), measured.of(way)
+        name = f"B3, {SOVEREIGNS} into one zone of {RRSETS:,} rrsets: {way}"
+        cases[name] = replace(b3, group_commit=group_commit), measured.of(way)
     return cases
 
 
 def _one_zone(measured: Measured) -> tuple[list[Table], list[Plot]]:
-    """Only the writes: as many workers as it takes, and nothing paced."""
+    """The writes alone, all of which wait from the start; and beside them whole runs."""
     rows, series = [], {"one after the other": [], "group commit": [], "child zones": []}  # type: ignore[var-annotated]
     most = dict.fromkeys(MINUTES, 0)
     for n in ONE_ZONE:
-        free = Fleet(
-            sovereigns=n,
-            zones=1,
-            written_before=True,
-            workers=n,
-            temporal_cores=n,
-            powerdns_cores=n,
-            paced_per_second=1e6,
-            slots=1,
-        )
-        alone = checked(replace(free, group_commit=False), measured)
-        together = checked(free, measured)
-        children = checked(replace(free, zones=n), measured)
-        today = checked(Fleet(n, 1, written_before=True), measured)
+        writes = Fleet(n, 1, written_before=True, only_writes=True)
+        alone = checked(replace(writes, group_commit=False), measured)
+        together = checked(writes, measured)
+        children = checked(replace(writes, zones=n), measured)
+        whole = replace(writes, only_writes=False)
+        today, wider = checked(whole, measured), checked(replace(whole, slots=MORE_SLOTS * whole.slots), measured)
         rectify = measured.patch.draw(n * PER_SOVEREIGN, PER_SOVEREIGN, 0.5)
         each = children.busy["PowerDNS' writer"] / n
         rows.append(
@@ -126,7 +123,8 @@ def _one_zone(measured: Measured) -> tuple[list[Table], list[Plot]]:
                 rounded(_writing(together) / (rectify * len(together.patches))),
                 span(_writing(children)),
                 span(each),
-                f"{span(max(today.written_after))}, {len(today.patches):,} PATCHes; {today.bound_by}",
+                _whole_run(today),
+                _whole_run(wider),
             ]
         )
         for name, played in zip(series, (alone, together, children), strict=True):
@@ -145,9 +143,10 @@ def _one_zone(measured: Measured) -> tuple[list[Table], list[Plot]]:
         "… ÷ (rectify × PATCHes)",
         "child zones",
         "… each write",
-        "one worker, as it is set by default",
+        "a whole run, one worker as it is set by default",
+        f"… with {MORE_SLOTS} × its slots",
     ]
-    title = "All Sovereigns of one zone are written anew after an outage"
+    title = "All Sovereigns of one zone are written anew after an outage: the writes alone, and whole runs"
     said = Table(
         "How many Sovereigns one zone may hold, so that group commit writes all of them in time (of those simulated)",
         ["within", "Sovereigns"],
@@ -165,6 +164,10 @@ def _one_zone(measured: Measured) -> tuple[list[Table], list[Plot]]:
     return [Table(title, columns, rows), said], [plot]
 
 
+def _whole_run(played: Played) -> str:
+    return f"{span(max(played.written_after))}, {len(played.patches):,} PATCHes; {played.bound_by}"
+
+
 def _at_least(sovereigns: int) -> str:
     """With a word where no more were simulated."""
     return f"{sovereigns:,}" + (" or more" if sovereigns == ONE_ZONE[-1] else "")
@@ -177,22 +180,24 @@ def _writing(played: Played) -> float:
 
 def _fleet(measured: Measured) -> Table:
     """A rerun of all, in child zones; each row removes what has bound the one before."""
-    now = Fleet(
+    fleet = Fleet(
         sovereigns=ALL,
         zones=ALL,
         written_before=True,
         questions=QUESTIONS,
         questions_per_second=limits.GOOGLE.figure,
     )
-    scenes = {
-        "one worker, one PowerDNS, one address": now,
-        "… 32 PowerDNS, a task queue each": (sharded := replace(now, powerdns_servers=32)),
-        "… 50 workers": (wide := replace(sharded, workers=50)),
-        "… verifiers at 4 addresses": (regional := replace(wide, egress_addresses=4)),
-        "… 32 cores for Temporal": replace(regional, temporal_cores=32),
+    assumed = (
+        f"assumed: {fleet.temporal_cores} cores for Temporal unless told, {fleet.powerdns_cores} for each PowerDNS"
+    )
+    remedies: dict[str, tuple[str, Callable[[Fleet], Fleet]]] = {
+        "PowerDNS' CPU": ("… 32 PowerDNS, a task queue each", partial(replace, powerdns_servers=32)),
+        "workers' CPU": ("… 50 workers", partial(replace, workers=50)),
+        "resolvers' limit": ("… verifiers at 4 addresses", partial(replace, egress_addresses=4)),
+        "Temporal's CPU": ("… 32 cores for Temporal", partial(replace, temporal_cores=32)),
     }
-    rows = []
-    for scene, fleet in scenes.items():
+    scene, rows = "one worker, one PowerDNS, one address", []
+    while True:
         played = checked(fleet, measured)
         used = sorted(played.places, key=lambda place: -played.used(place))[:3]
         rows.append(
@@ -203,8 +208,9 @@ def _fleet(measured: Measured) -> Table:
                 "; ".join(f"{place} {played.used(place):.0%}" for place in used),
             ]
         )
-    title = (
-        f"A rerun of {ALL:,} Sovereigns, each with a zone of its own: how long, and what bounds it "
-        f"(assumed: {now.temporal_cores} cores for Temporal unless told, {now.powerdns_cores} for each PowerDNS)"
-    )
+        if played.bound_by not in remedies:
+            break
+        scene, remedy = remedies.pop(played.bound_by)
+        fleet = remedy(fleet)
+    title = f"A rerun of {ALL:,} Sovereigns, each with a zone of its own: how long, and what bounds it ({assumed})"
     return Table(title, ["installation", "until all are complete", "a minute", "busiest places"], rows)

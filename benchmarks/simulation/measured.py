@@ -10,15 +10,23 @@ from pathlib import Path
 
 from benchmarks import measured as kept
 from benchmarks.page import MEASURED
+from benchmarks.provisioning_costs import ROUNDS_DATABASE, ROUNDS_ZONES
+from benchmarks.sovereigns import PER_SOVEREIGN
 from benchmarks.unit_costs import (
     BATCHES,
     HOSTED_ZONES,
-    PER_SOVEREIGN,
     ZONE_SIZES,
     listing_key,
+    metadata_key,
     patch_key,
     search_key,
 )
+
+SCANS_OVER_A_HOST = 2
+"""The parent domain's apex, and the wildcard in it."""
+
+GETS_OF_THE_RECORDS_STEP = 1
+"""The zone's metadata. All others are those of `zone-create`."""
 
 
 class NotMeasuredError(Exception):
@@ -102,6 +110,11 @@ class Measured:
         return sum(self.count(f"{kind} search requests per Sovereign") for kind in ("record", "comment", "all"))
 
     @cached_property
+    def shared_scans(self) -> float:
+        """Those of them that are the same for all hosts below one parent domain: its apex, and the wildcard in it."""
+        return min(self.scans, SCANS_OVER_A_HOST)
+
+    @cached_property
     def listings(self) -> float:
         """How many searches of one Sovereign list all zones, as each does."""
         return self.scans + self.count("zone search requests per Sovereign")
@@ -133,10 +146,43 @@ class Measured:
         """By what any search takes longer among so many zones than among the fewest that were measured."""
         return self.listing.draw(zones, at) - self.listing.draw(0, at)
 
+    @cached_property
+    def metadata(self) -> BySize:
+        """What a read takes that is neither a search nor grows with anything."""
+        return BySize({size: self.of(metadata_key(size)) for size in ZONE_SIZES})
+
+    def scan(self, rrsets: float, zones: float, at: float) -> float:
+        """What one search among all records takes, at one quantile."""
+        return self.search.draw(rrsets, at) + self.more_to_list(zones, at)
+
     def searching(self, rrsets: float, zones: float, at: float) -> float:
-        """What all searches of one Sovereign take in a database of that size, at one quantile."""
-        scan = self.search.draw(rrsets, at) + self.more_to_list(zones, at)
-        return self.scans * scan + (self.listings - self.scans) * self.listing.draw(zones, at)
+        """What all searches of one Sovereign take in a database of that size, where none is shared."""
+        return self.scans * self.scan(rrsets, zones, at) + (self.listings - self.scans) * self.listing.draw(zones, at)
+
+    def reads_of_the_zone_step(self, at: float) -> float:
+        """What `zone-create` asks of a zone that is there. The same for all hosts below one parent domain."""
+        return max(self.count("other GET requests per Sovereign") - GETS_OF_THE_RECORDS_STEP, 0) * self._get(at)
+
+    def shared_reads(self, rrsets: float, zones: float, at: float) -> float:
+        """What `records-upsert` asks that is the same for all hosts below one parent domain."""
+        others = min(self.count("other GET requests per Sovereign"), GETS_OF_THE_RECORDS_STEP) * self._get(at)
+        listings = (self.listings - self.scans) * self.listing.draw(zones, at)
+        return self.shared_scans * self.scan(rrsets, zones, at) + listings + others
+
+    def own_reads(self, rrsets: float, zones: float, at: float) -> float:
+        """What `records-upsert` asks of its own host, which nobody else does."""
+        return (self.scans - self.shared_scans) * self.scan(rrsets, zones, at)
+
+    @cached_property
+    def calls(self) -> float:
+        """What all calls of one Sovereign of a round took together: none of them shared any."""
+        at = 0.5
+        reads = self.reads_of_the_zone_step(at) + self.shared_reads(ROUNDS_DATABASE, ROUNDS_ZONES, at)
+        own = self.own_reads(ROUNDS_DATABASE, ROUNDS_ZONES, at)
+        return reads + own + self.patch.draw(ZONE_SIZES[0], PER_SOVEREIGN, at)
+
+    def _get(self, at: float) -> float:
+        return self.metadata.draw(ZONE_SIZES[0], at)
 
 
 def read(root: Path) -> Measured:

@@ -8,7 +8,8 @@ from benchmarks.report import Table
 from benchmarks.simulation import limits
 from benchmarks.simulation.fleet import Fleet
 from benchmarks.simulation.measured import Measured, rounded, span
-from benchmarks.unit_costs import HOSTED_ZONES, PER_SOVEREIGN, patch_key
+from benchmarks.sovereigns import PER_SOVEREIGN
+from benchmarks.unit_costs import HOSTED_ZONES, patch_key
 from sovereign_dns.settings import DEFAULT_RESOLVERS
 
 SIZES = (10, 1_000, 100_000)

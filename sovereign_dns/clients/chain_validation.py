@@ -6,7 +6,6 @@ import dns.message
 import dns.rdatatype
 
 from sovereign_dns.chain_of_trust import (
-    DS,
     Broken,
     Insecure,
     Secure,
@@ -19,6 +18,7 @@ from sovereign_dns.chain_of_trust import (
 from sovereign_dns.clients.inquiry import Inquiry, Useless
 from sovereign_dns.clients.referrals import KnownZone
 from sovereign_dns.cut_answers import DSRead, is_authoritative, read_ds, trust_below, without_authority
+from sovereign_dns.dnssec_arithmetic import DS
 
 
 async def trust_along(inquiry: Inquiry, zones: Sequence[KnownZone], anchors: Sequence[DS]) -> Trust:

@@ -11,8 +11,6 @@ import dns.rrset
 
 from sovereign_dns import names
 from sovereign_dns.chain_of_trust import (
-    DNSKEY,
-    DS,
     Broken,
     Insecure,
     Secure,
@@ -50,6 +48,7 @@ from sovereign_dns.delegation_seen import (
     ParentSaid,
     SignatureFault,
 )
+from sovereign_dns.dnssec_arithmetic import DNSKEY, DS
 
 _NS, _DS, _SOA, _DNSKEY = dns.rdatatype.NS, dns.rdatatype.DS, dns.rdatatype.SOA, dns.rdatatype.DNSKEY
 _ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)

@@ -10,7 +10,6 @@ import dns.rdataclass
 import dns.rdatatype
 
 from sovereign_dns import names
-from sovereign_dns.chain_of_trust import DS
 from sovereign_dns.clients.authoritative import PORT, Server, split_host_port
 from sovereign_dns.clients.delegation_survey import DelegationSurvey
 from sovereign_dns.clients.exchange import ATTEMPT_TIMEOUTS_SECONDS
@@ -20,6 +19,7 @@ from sovereign_dns.concurrency import side_by_side
 from sovereign_dns.contract import ServerVerdict
 from sovereign_dns.cut_answers import read_cut
 from sovereign_dns.delegation_verdicts import verdicts
+from sovereign_dns.dnssec_arithmetic import DS
 from sovereign_dns.root_zone import ROOT_SERVERS, ROOT_TRUST_ANCHORS
 
 

@@ -17,20 +17,16 @@ import copy
 import math
 import random
 import time
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from sovereign_dns.clients.zone_queue import Change, Suspects, ZoneQueue
 from sovereign_dns.failures import Failure, Outage, ZoneRejected
 from sovereign_dns.rrsets import RRsetWrite
-
-MOST_BYTES = 1_000_000
-"""Of a PATCH's body: half of what PowerDNS takes by default (`webserver-max-bodysize`). In a zone of 14,000 rrsets it
-is answered in 0.3 s, whether it replaces 3,500 rrsets or deletes 13,000 (measured on a busy machine)."""
 
 SHORTEST_PAUSE_SECONDS = 0.1
 """After the first 500: another worker's PATCH of a zone of 14,000 rrsets takes about as long (measured)."""
@@ -38,9 +34,6 @@ SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_GATHERING_SECONDS = 0.5
 """For those who are still reading what they are to change: 100 of them take 0.35 to 0.55 s in a zone of 14,000 rrsets
 (measured), in which a PATCH that began meanwhile would contend with them for the server."""
-
-MOST_SUSPECTS = 10_000
-"""How many failed changes are remembered: a run that was cancelled never comes back to have its own forgotten."""
 
 MOST_MEETINGS = 6
 """So often PowerDNS' 500 is taken for a write of another worker, which comes to 3 s. Then it is an outage."""
@@ -59,8 +52,6 @@ Turn = Callable[[str], AbstractAsyncContextManager[None]]
 Send = Callable[[str, Sequence[RRsetWrite]], Awaitable[None]]
 """Applies writes to a zone, all or none."""
 
-_Suspect = tuple[str, frozenset[str]]
-
 
 class MetAnotherWriterError(Exception):
     """Another worker's write of the zone was quicker, and nothing of this one is in. What was read may hold no more.
@@ -71,168 +62,6 @@ class MetAnotherWriterError(Exception):
     def __init__(self, pause_seconds: float) -> None:
         super().__init__(pause_seconds)
         self.pause_seconds = pause_seconds
-
-
-def _about_bytes(write: RRsetWrite) -> int:
-    """Of a PATCH's body, with some to spare: to make its JSON twice would cost more than it tells."""
-    records = sum(40 + len(value.encode()) for value in (*write.values, *write.disabled))
-    comments = sum(100 + len(comment.content.encode()) for comment in write.comments)
-    return 100 + len(write.name) + records + comments
-
-
-class _Change:
-    """What one caller wants written, and waits for. Never split: it is in as a whole, or not at all."""
-
-    def __init__(self, zone: str, writes: Sequence[RRsetWrite], meetings: int) -> None:
-        self.writes = writes
-        self.meetings = meetings
-        self.suspect: _Suspect = (zone, frozenset(write.name for write in writes))
-        self.bytes = sum(map(_about_bytes, writes))
-        self.under_way = False
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._called_off = False
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether somebody still waits for it to be written."""
-        return not self.done.done()
-
-    async def heard(self) -> None:
-        """Returns when it is in. Called off as long as it is not sent; else it goes to its end."""
-        while not self.done.done():
-            try:
-                await asyncio.wait([self.done])
-            except asyncio.CancelledError:
-                self._called_off = True
-                self._end_if_called_off()
-        self.done.result()
-
-    def sent(self) -> None:
-        """From now on it can't be called back."""
-        self.under_way = True
-
-    def not_written(self) -> None:
-        """It may be called off again."""
-        self.under_way = False
-        self._end_if_called_off()
-
-    def written(self) -> None:
-        """It is in."""
-        if not self.done.done():
-            self.done.set_result(None)
-
-    def failed(self, error: BaseException) -> None:
-        """Each caller is given an error of its own: what is raised is marked by where it was."""
-        if self.done.done():
-            return
-        if isinstance(error, asyncio.CancelledError):
-            self.done.cancel()
-        else:
-            own = isinstance(error, Failure | MetAnotherWriterError)
-            self.done.set_exception(copy.copy(error) if own else error)
-
-    def _end_if_called_off(self) -> None:
-        if self._called_off and not self.under_way:
-            self.done.cancel()
-
-
-class _Suspects:
-    """Changes whose PATCH PowerDNS failed to do, and how many of them may share the next one.
-
-    A refusal leads to a culprit; a 500, or a server that dies of what it is sent, does not. So those who shared such a
-    PATCH share the next attempt's with half as many, until the change that it fails on is alone.
-    """
-
-    def __init__(self) -> None:
-        self._most_together: OrderedDict[_Suspect, int] = OrderedDict()
-
-    def most_together(self, change: _Change) -> int | None:
-        """With how many suspects it may be sent, itself among them; None where it is none."""
-        return self._most_together.get(change.suspect)
-
-    def add(self, batch: Sequence[_Change]) -> None:
-        for change in batch:
-            self._most_together[change.suspect] = max(len(batch) // 2, 1)
-            self._most_together.move_to_end(change.suspect)
-        while len(self._most_together) > MOST_SUSPECTS:
-            self._most_together.popitem(last=False)
-
-    def written(self, zone: str, batch: Iterable[_Change]) -> None:
-        """They are none any more; and where some of a zone were, the others may come in greater numbers again."""
-        were_suspects = [self._most_together.pop(change.suspect, None) for change in batch]
-        if any(limit is not None for limit in were_suspects):
-            for suspect in self._most_together:
-                if suspect[0] == zone:
-                    self._most_together[suspect] *= 2
-
-    def forget(self, change: _Change) -> None:
-        """What it fails for is known."""
-        self._most_together.pop(change.suspect, None)
-
-
-class _Queue:
-    """What waits to be written into one zone: parts of what was refused, and then all that came since."""
-
-    def __init__(self, zone: str, suspects: _Suspects) -> None:
-        self.zone = zone
-        self._suspects = suspects
-        self._parts: deque[list[_Change]] = deque()
-        self._arrived: list[_Change] = []
-        self._taken: list[_Change] = []
-
-    def add(self, change: _Change) -> None:
-        self._arrived.append(change)
-
-    def split(self, batch: Sequence[_Change]) -> None:
-        """Has each half be sent by itself, before all else."""
-        middle = len(batch) // 2
-        self._parts.extendleft([list(batch[middle:]), list(batch[:middle])])
-
-    @property
-    def is_split(self) -> bool:
-        """Whether it is being found out what was refused."""
-        return bool(self._parts)
-
-    @property
-    def wanted(self) -> list[_Change]:
-        """All that wait."""
-        return [change for batch in [*self._parts, self._arrived] for change in batch if change.is_wanted]
-
-    @property
-    def unanswered(self) -> list[_Change]:
-        """All that wait, and what was taken last as long as nobody was told what became of it."""
-        return [*(change for change in self._taken if change.is_wanted), *self.wanted]
-
-    def next_batch(self) -> list[_Change]:
-        """What is to be sent now, and waits no longer."""
-        self._taken = self._next_batch()
-        return self._taken
-
-    def _next_batch(self) -> list[_Change]:
-        while self._parts:
-            if batch := [change for change in self._parts.popleft() if change.is_wanted]:
-                return batch
-        arrived = [change for change in self._arrived if change.is_wanted]
-        batch = self._together(arrived)
-        taken = set(batch)
-        self._arrived = [change for change in arrived if change not in taken]
-        return batch
-
-    def _together(self, arrived: Sequence[_Change]) -> list[_Change]:
-        """The first of them, and those that may be with it: suspects are only ever with suspects."""
-        batch: list[_Change] = []
-        size, most = 0, None
-        for change in arrived:
-            limit = self._suspects.most_together(change)
-            if batch:
-                alike = (limit is None) == (most is None)
-                crowded = limit is not None and most is not None and len(batch) >= min(limit, most)
-                if not alike or crowded or size + change.bytes > MOST_BYTES:
-                    continue
-            batch.append(change)
-            size += change.bytes
-            most = limit if most is None or limit is None else min(most, limit)
-        return batch
 
 
 def _pause_after(meetings: int) -> float:
@@ -255,8 +84,8 @@ class GroupCommit:
     def __init__(self, send: Send, turn: Turn) -> None:
         self._send = send
         self._turn = turn
-        self._suspects = _Suspects()
-        self._queues: dict[str, _Queue] = {}
+        self._suspects = Suspects()
+        self._queues: dict[str, ZoneQueue] = {}
         self._writers: dict[str, asyncio.Task[None]] = {}
         self._announced: dict[asyncio.Task[Any] | None, _Announced] = {}
 
@@ -301,7 +130,7 @@ class GroupCommit:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError  # during an earlier write that went to its end
-        change = _Change(zone, writes, meetings)
+        change = Change(zone, writes, meetings)
         self._queue(zone).add(change)
         announced = self._is_here(task)
         try:
@@ -311,16 +140,16 @@ class GroupCommit:
                 self._announce(task, announced.zone)
             raise
 
-    def _queue(self, zone: str) -> _Queue:
+    def _queue(self, zone: str) -> ZoneQueue:
         """The zone's, with a task that writes what is in it, as long as there is something."""
         queue = self._queues.get(zone)
         if queue is None:
-            queue = self._queues[zone] = _Queue(zone, self._suspects)
+            queue = self._queues[zone] = ZoneQueue(zone, self._suspects)
             # Nobody's task, so nobody's context: neither the first caller's log lines nor its activity.
             self._writers[zone] = asyncio.create_task(self._write_all(queue), context=contextvars.Context())
         return queue
 
-    async def _write_all(self, queue: _Queue) -> None:
+    async def _write_all(self, queue: ZoneQueue) -> None:
         try:
             while queue.wanted:
                 await self._gather(queue)
@@ -332,7 +161,7 @@ class GroupCommit:
         finally:
             del self._queues[queue.zone], self._writers[queue.zone]
 
-    async def _gather(self, queue: _Queue) -> None:
+    async def _gather(self, queue: ZoneQueue) -> None:
         """Has those who are on their way be in the next PATCH too."""
         on_their_way = [one.here for one in self._announced.values() if one.zone == queue.zone]
         if not on_their_way or queue.is_split:
@@ -341,8 +170,8 @@ class GroupCommit:
         # Waited for once: another's slow search is not to hold up each PATCH of the zone.
         self._announced = {task: one for task, one in self._announced.items() if one.here not in late}
 
-    async def _write_next(self, queue: _Queue) -> None:
-        batch: list[_Change] = []
+    async def _write_next(self, queue: ZoneQueue) -> None:
+        batch: list[Change] = []
         try:
             async with self._turn(f"writing zone {queue.zone}"):
                 batch = queue.next_batch()  # not before: until then, more come
@@ -351,24 +180,22 @@ class GroupCommit:
         except Failure as failure:
             self._fail(batch or queue.wanted, failure)
 
-    def _fail(self, changes: Sequence[_Change], failure: Failure) -> None:
+    def _fail(self, changes: Sequence[Change], failure: Failure) -> None:
         met = MetAnotherWriterError(_pause_after(1 + max((change.meetings for change in changes), default=0)))
         have_met = {change for change in changes if self._may_have_met(change, failure)}
         have_failed = [change for change in changes if change not in have_met]
-        for change in have_met:
-            change.failed(met)
-        for change in have_failed:
-            change.failed(failure)
+        for change in changes:  # to each an error of its own: what is raised is marked by where it was
+            change.failed(copy.copy(met if change in have_met else failure))
         if isinstance(failure, Outage) and failure.sent and failure.status in _PERHAPS_ITS_OWN_FAULT:
             self._suspects.add(have_failed)
 
-    def _may_have_met(self, change: _Change, failure: Failure) -> bool:
+    def _may_have_met(self, change: Change, failure: Failure) -> bool:
         """Not what has failed so often that it is sent alone: each time it would hold up its caller in vain."""
         if not isinstance(failure, Outage) or failure.status != _OF_WRITES_THAT_MEET:
             return False
         return change.meetings + 1 < MOST_MEETINGS and self._suspects.most_together(change) != 1
 
-    async def _write(self, queue: _Queue, batch: Sequence[_Change]) -> None:
+    async def _write(self, queue: ZoneQueue, batch: Sequence[Change]) -> None:
         writes = [write for change in batch for write in change.writes]
         for change in batch:
             change.sent()
@@ -394,7 +221,7 @@ class GroupCommit:
         for change in batch:
             change.written()
 
-    def _split(self, queue: _Queue, batch: Sequence[_Change], refusal: ZoneRejected) -> None:
+    def _split(self, queue: ZoneQueue, batch: Sequence[Change], refusal: ZoneRejected) -> None:
         """Until it is known whose the refusal is."""
         if len(batch) == 1:
             self._suspects.forget(batch[0])

@@ -268,9 +268,9 @@ class PowerDNS:
         if _says_no_such_zone(response):
             raise zone_missing(zone, doing)
         told = self._parsed(_CONTENT, response, doing=doing).rrsets
-        own = [rrset for rrset in told if rrset.name == names.absolute(name)]
+        own = [rrset for rrset in told if rrset.name.lower() == names.absolute(name)]
         return AtName(
-            rrsets=[rrset.changed(name=names.relative_to_root(rrset.name)) for rrset in own],
+            rrsets=[rrset.changed(name=name) for rrset in own],
             comments_of_others=len(told) - len(own),
         )
 

@@ -23,7 +23,10 @@ LONG_LABEL = 5
 
 
 class Found(Message):
-    """One zone, record or comment that the search has found. Early versions don't tell a comment's type."""
+    """One zone, record or comment that the search has found. Early versions don't tell a comment's type.
+
+    `in_mixed_case`: its row was, and whether PowerDNS answers from it depends on its database (`RRsetsAtNames`).
+    """
 
     name: str
     type: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
@@ -32,6 +35,7 @@ class Found(Message):
     ttl: int = 0
     zone: str = ""
     zone_id: str = ""
+    in_mixed_case: bool = False
 
 
 class NotedRRset(Message):
@@ -128,7 +132,7 @@ class PowerDNSSearch:
             if not at.isdisjoint(covered)
         )
         held = {
-            (item.name, item.type, item.content): item
+            (item.name, item.type, item.content, item.in_mixed_case): item
             for item in map(_in_lower_case, itertools.chain.from_iterable(found))
             if item.zone == names.absolute(zone) and names.relative_to_root(item.name) in at
         }
@@ -147,7 +151,7 @@ class PowerDNSSearch:
         )
         over = {name for above in names.lineage(host, top)[1:] for name in (above, f"*.{above}")}
         held = {
-            (item.zone, item.name, item.type, item.content): item
+            (item.zone, item.name, item.type, item.content, item.in_mixed_case): item
             for item in map(_in_lower_case, itertools.chain.from_iterable(found))
             if (name := names.relative_to_root(item.name)) in over or names.is_at_or_below(name, host)
         }
@@ -233,7 +237,8 @@ def _patterns_around(host: str, top: str) -> dict[str, Callable[[str], bool]]:
 def _in_lower_case(item: Found) -> Found:
     if item.name.islower() and item.zone.islower():
         return item
-    return item.changed(name=item.name.lower(), zone=item.zone.lower())
+    name = item.name.lower()
+    return item.changed(name=name, zone=item.zone.lower(), in_mixed_case=name != item.name)
 
 
 def _in_zone(found: list[Found], zone: str, cut: str) -> list[Found]:

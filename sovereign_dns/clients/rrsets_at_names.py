@@ -6,6 +6,10 @@ that it is asked for: in a zone in which every rrset has an owner's comment, two
 zone. So, as the last resort, the names are picked out of the whole zone while it streams by: where more than some
 dozens of searches would be needed (what is removed or restored may be scattered), or several reads by name. And where
 the zone is small and would take several searches, such as a Sovereign's own: nothing in it but its apex is above them.
+
+A row whose name is in mixed case, which only a program that goes past the API writes, is found by a search, too. With
+SQLite it is never served, and no PATCH removes it (measured on 4.7.3); a database that compares names whatever their
+case serves it. A read by name finds what is served, so it decides.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
@@ -70,8 +74,8 @@ class ZoneAtNames(Message):
 class RRsetsAtNames:
     """Reads a zone at some names. What it finds does not depend on how it reads.
 
-    But for one thing: an owner's comment with a digest counts as ours whatever its account is, unless the name was
-    read by name.
+    But for two things. An owner's comment with a digest counts as ours whatever its account is, unless the name was
+    read by name. And a row in mixed case counts as any other where the whole zone is read, which tells them as one.
     """
 
     def __init__(self, powerdns: PowerDNS) -> None:
@@ -134,7 +138,7 @@ class RRsetsAtNames:
         # The root has no name that could be searched for.
         records = await search.at_names(zone, with_apex, "record") if zone else []
         if not any(record.type == "SOA" and record.name == names.absolute(zone) for record in records):
-            return await self._without_search(zone, wanted, as_rrsets(records, []))
+            return await self._without_search(zone, wanted, as_rrsets(_as_searched(records), []))
         comments_at = partial(search.at_names, zone, with_apex, "comment")
         return await self._told(zone, noted, wanted, records, lambda where: comments_at(where=where))
 
@@ -144,12 +148,13 @@ class RRsetsAtNames:
         """With the comments that are needed: they are asked for only where there is an rrset to bear them."""
         with_comments = {names.relative_to_root(record.name) for record in records}.intersection(noted)
         comments = await comments_at(with_comments) if with_comments else []
-        rrsets = as_rrsets(records, comments)
-        unclear = {
-            *(rrset.name for rrset in rrsets if not all(map(says_what_was_written, rrset.comments))),
-            *(comment.name.removesuffix(".") for comment in comments if not comment.type),
-        }
-        return _at(zone, wanted, await self._with_accounts(zone, rrsets, unclear) if unclear else rrsets)
+        rrsets = as_rrsets(_as_searched(records), comments)
+        mixed = {names.relative_to_root(record.name) for record in records if record.in_mixed_case}
+        unclear = mixed.union(
+            (rrset.name for rrset in rrsets if not all(map(says_what_was_written, rrset.comments))),
+            (comment.name.removesuffix(".") for comment in comments if not comment.type),
+        )
+        return _at(zone, wanted, await self._as_told_by_name(zone, rrsets, unclear) if unclear else rrsets)
 
     async def _without_search(self, zone: str, wanted: list[str], found: list[RRset]) -> ZoneAtNames:
         """The search finds no zone: it is not hosted here, or in a backend that can't be searched."""
@@ -158,17 +163,13 @@ class RRsetsAtNames:
             return await self._picked(zone, wanted)
         return _at(zone, wanted, _completed([rrset for at_name in told for rrset in at_name.rrsets], found))
 
-    async def _with_accounts(self, zone: str, rrsets: list[RRset], unclear: set[str]) -> list[RRset]:
-        """With all comments as they are, at the names where the search left open whose they are."""
+    async def _as_told_by_name(self, zone: str, rrsets: list[RRset], unclear: set[str]) -> list[RRset]:
+        """With all comments as they are, at the names where the search left open whose they are or what is served."""
         told = await self._by_name(zone, sorted(unclear))
         clear = [rrset for rrset in rrsets if rrset.name not in unclear]
         if told is None:
             return [*clear, *(await self._picked(zone, sorted(unclear))).rrsets]
-        by_name = {(rrset.name, rrset.type): rrset for at_name in told for rrset in at_name.rrsets}
-        return [
-            rrset.changed(comments=known.comments) if (known := by_name.get((rrset.name, rrset.type))) else rrset
-            for rrset in rrsets
-        ]
+        return _completed([rrset for at_name in told for rrset in at_name.rrsets], rrsets)
 
     async def _by_name(self, zone: str, wanted: list[str]) -> list[AtName] | None:
         """None where the whole zone is quicker, which the first answer tells, if not the number of names."""
@@ -194,6 +195,11 @@ class RRsetsAtNames:
 
 def _whole_zone_is_quicker(reads: int, comments_with_each: int) -> bool:
     return reads * (A_READ_IN_COMMENTS + comments_with_each) > MOST_COMMENTS_READ
+
+
+def _as_searched(records: Iterable[Found]) -> list[Found]:
+    """Those of which it needs no second read whether they are served."""
+    return [record for record in records if not record.in_mixed_case]
 
 
 def _completed(told: list[RRset], found: list[RRset]) -> list[RRset]:

@@ -18,7 +18,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from sovereign_dns.chain_of_trust import (
-    DS,
     Broken,
     Insecure,
     NoDS,
@@ -31,6 +30,7 @@ from sovereign_dns.chain_of_trust import (
     signatures_of,
     trust_from_ds,
 )
+from sovereign_dns.dnssec_arithmetic import DS
 
 ZONE = dns.name.from_text("omani.test.")
 CHILD = dns.name.from_text("t1.omani.test.")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.zone_writes import until_nobody_else_writes
-from sovereign_dns.clients import group_commit
+from sovereign_dns.clients import group_commit, zone_queue
 from sovereign_dns.clients.group_commit import GroupCommit, MetAnotherWriterError
 from sovereign_dns.failures import Failure, PowerDNSUnavailable, ZoneMissing, ZoneRejected
 from sovereign_dns.rrsets import RRsetWrite
@@ -250,7 +250,7 @@ async def test_after_a_long_outage_without_an_answer_the_patches_grow_again() ->
 
 
 async def test_a_patch_stays_below_what_powerdns_takes_and_no_change_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(zone_queue, "MOST_BYTES", 1_000)
     zone = Zone()
 
     outcomes = await ends(zone.commit("big", 40), *(zone.commit(f"t{number}") for number in range(10)))

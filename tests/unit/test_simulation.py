@@ -12,17 +12,22 @@ from benchmarks import generated_parts
 from benchmarks.report import Table
 from benchmarks.simulation.fleet import Fleet, Played, play
 from benchmarks.simulation.measured import BySize, Measured
-from benchmarks.unit_costs import HOSTED_ZONES, PER_SOVEREIGN, ZONE_SIZES, listing_key, patch_key, search_key
+from benchmarks.sovereigns import PER_SOVEREIGN
+from benchmarks.unit_costs import HOSTED_ZONES, ZONE_SIZES, listing_key, metadata_key, patch_key, search_key
 
 MEASURED = Measured(
     {
         **{search_key(size): [size * 1e-6, size * 2e-6] for size in ZONE_SIZES},
+        **{metadata_key(size): [1e-3] for size in ZONE_SIZES},
         **{listing_key(zones): [zones * 1e-6, zones * 3e-6] for zones in HOSTED_ZONES},
         **{patch_key(size, PER_SOVEREIGN): [size * 1e-5, size * 2e-5] for size in ZONE_SIZES},
         **{patch_key(size, 10 * PER_SOVEREIGN): [size * 2e-5] for size in ZONE_SIZES},
         "worker CPU per Sovereign": [0.1, 0.2],
         "Temporal CPU per Sovereign": [0.05],
         "PowerDNS CPU per Sovereign": [0.02, 0.03],
+        "record search requests per Sovereign": [3.0],
+        "zone search requests per Sovereign": [1.0],
+        "other GET requests per Sovereign": [3.0],
     },
 )
 CROWD = Fleet(sovereigns=90, zones=4, rrsets_before=5_000, workers=3, writers=4, slots=30, paced_per_second=1_000)
@@ -67,6 +72,23 @@ def test_group_commit_writes_less_often_and_no_more_than_fits() -> None:
     assert len(together.patches) < CROWD.sovereigns / 2
     assert max(rrsets for *_, rrsets in together.patches) <= 10 * PER_SOVEREIGN
     assert max(together.written_after) < max(alone.written_after)
+
+
+def test_what_is_the_same_for_all_of_a_zone_is_read_less_often() -> None:
+    def reading(zones: int) -> float:
+        elsewhere = CROWD.sovereigns - zones
+        fleet = replace(CROWD, zones=zones, zones_elsewhere=elsewhere, rrsets_before=0, rrsets_elsewhere=500_000)
+        played = play(fleet, MEASURED)
+        return played.busy["PowerDNS' CPU"] - played.busy["PowerDNS' writer"]
+
+    assert reading(zones=1) < 0.8 * reading(zones=CROWD.sovereigns)
+
+
+def test_what_is_in_other_zones_of_the_server_makes_reading_dearer() -> None:
+    alone = play(CROWD, MEASURED)
+    beside_much = play(replace(CROWD, rrsets_elsewhere=40_000), MEASURED)
+
+    assert beside_much.busy["PowerDNS' CPU"] > 1.2 * alone.busy["PowerDNS' CPU"]
 
 
 def test_the_slowest_place_is_named_and_bounds_the_whole() -> None:

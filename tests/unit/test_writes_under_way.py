@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from datetime import timedelta
 
 import httpx
@@ -11,19 +12,29 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import attempt_time
 from activities.powerdns import PowerDNSActivities
+from activities.zone_writes import ZoneWrites
+from sovereign_dns import names
 from sovereign_dns.clients import powerdns
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.contract import RecordChange
 from sovereign_dns.failures import PowerDNSUnavailable
 from sovereign_dns.lifecycle_messages import FindRecords
-from sovereign_dns.messages import UpsertRecords
+from sovereign_dns.messages import ChangesAttempted, UpsertRecords
 from sovereign_dns.mounted import MountedURL
+from sovereign_dns.records import plan_zone
 from sovereign_dns.secrets import Secret
+from tests.attempts import Attempts
 from tests.eventually import eventually
 from tests.removal_bench import Life, removals
-from tests.unit.builders import OWNER, domain_intent
+from tests.unit.builders import OWNER, domain_intent, intent
+from tests.unit.hurried_time import hurried
 
 
-async def test_a_cancelled_write_ends_before_the_activity_does() -> None:
+def test_a_cancelled_write_ends_before_the_activity_does() -> None:
+    hurried(cancel_a_write_under_way())
+
+
+async def cancel_a_write_under_way() -> None:
     arrived, may_answer = asyncio.Event(), asyncio.Event()
     applied: list[str] = []
 
@@ -45,9 +56,9 @@ async def test_a_cancelled_write_ends_before_the_activity_does() -> None:
     await arrived.wait()
 
     running.cancel()
-    done, _ = await asyncio.wait([running], timeout=0.05)
+    await asyncio.sleep(1)
 
-    assert not done, "the lock on the Sovereign would be free while its records are being written"
+    assert not running.done(), "the lock on the Sovereign would be free while its records are being written"
     may_answer.set()
     assert {change.change for change in (await running).changes} == {"created"}
     assert applied == ["PATCH"]
@@ -67,7 +78,11 @@ def answering(calls: list[str]) -> PowerDNS:
     return PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key")))
 
 
-async def test_a_write_that_waits_for_its_turn_is_called_off_with_its_run() -> None:
+def test_a_write_that_waits_for_its_turn_is_called_off_with_its_run() -> None:
+    hurried(cancel_a_write_that_waits())
+
+
+async def cancel_a_write_that_waits() -> None:
     calls: list[str] = []
     client = answering(calls)
     task = UpsertRecords(owner=OWNER, intent=domain_intent())
@@ -82,8 +97,103 @@ async def test_a_write_that_waits_for_its_turn_is_called_off_with_its_run() -> N
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    await asyncio.sleep(0)
+    await asyncio.sleep(1)
     assert "PATCH" not in calls
+
+
+class TwoZones:
+    """A PowerDNS that says of itself what it writes, with a plan for each of two zones."""
+
+    FIRST, SECOND = "omani.works", "omani.homes"
+
+    def __init__(self, fate_of_the_second: Exception | None = None) -> None:
+        self.fate_of_the_second = fate_of_the_second
+        self.sent: list[str] = []
+        self.first_arrived, self.may_answer = asyncio.Event(), asyncio.Event()
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        self._writes = ZoneWrites(PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", None)))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        zone = names.relative_to_root(request.url.path.rpartition("/")[2])
+        if request.method == "GET":
+            return httpx.Response(200, json={"name": f"{zone}.", "kind": "Native"})
+        if zone == self.SECOND and self.fate_of_the_second is not None:
+            raise self.fate_of_the_second
+        self.sent.append(zone)
+        self.first_arrived.set()
+        await self.may_answer.wait()
+        return httpx.Response(204)
+
+    async def write(self, zones: Sequence[str]) -> list[RecordChange]:
+        """Both are planned; of a zone that isn't named, its plan finds it written already."""
+        plans = []
+        for domain in intent(parentDomains=[{"name": self.FIRST}, {"name": self.SECOND}]).domains:
+            plan = plan_zone(domain.domain, domain, [], OWNER)
+            if domain.domain not in zones:
+                plan = plan.changed(writes=[], changes=[c.changed(change="unchanged") for c in plan.changes])
+            plans.append(plan)
+        return await self._writes.apply(plans, dry_run=False)
+
+
+def zones_of(told: list[ChangesAttempted]) -> set[str]:
+    return {names.relative_to_root(change.zone) for attempted in told for change in attempted.changes}
+
+
+async def test_a_run_that_is_cancelled_between_two_zones_is_told_of_the_first_only() -> None:
+    zones, attempts = TwoZones(), Attempts()
+    running = asyncio.create_task(attempts.attempt(zones.write, [zones.FIRST, zones.SECOND]))
+    await zones.first_arrived.wait()
+
+    running.cancel()
+    zones.may_answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert zones.sent == [zones.FIRST]
+    assert zones_of(attempts.told) == {zones.FIRST}
+
+
+@pytest.mark.parametrize(
+    ("fate", "perhaps_written"),
+    [
+        (httpx.ConnectError("refused"), {TwoZones.FIRST}),
+        (httpx.ReadTimeout("silence"), {TwoZones.FIRST, TwoZones.SECOND}),
+    ],
+)
+async def test_of_two_zones_the_one_that_was_certainly_not_written_is_not_told(
+    fate: Exception, perhaps_written: set[str]
+) -> None:
+    zones, attempts = TwoZones(fate), Attempts()
+    zones.may_answer.set()
+
+    with pytest.raises(PowerDNSUnavailable):
+        await attempts.attempt(zones.write, [zones.FIRST, zones.SECOND])
+    assert zones_of(attempts.told) == perhaps_written
+    attempts.told.clear()
+    zones.fate_of_the_second = httpx.ConnectError("refused")
+    with pytest.raises(PowerDNSUnavailable):
+        await attempts.attempt(zones.write, [zones.SECOND])
+    assert zones_of(attempts.told) <= {zones.FIRST}
+    zones.fate_of_the_second = None
+
+    changes = await attempts.attempt(zones.write, [zones.SECOND])
+
+    assert {change.change for change in changes} == {"created"}, "what an earlier attempt wrote counts as written"
+
+
+async def test_what_a_killed_attempt_wrote_is_told_by_the_next_that_cannot_end() -> None:
+    zones, attempts = TwoZones(httpx.ConnectError("refused")), Attempts()
+    first = asyncio.create_task(attempts.attempt(zones.write, [zones.FIRST, zones.SECOND]))
+    await zones.first_arrived.wait()
+    killed = attempts.as_noted()
+    zones.may_answer.set()
+    with pytest.raises(PowerDNSUnavailable):
+        await first
+
+    with pytest.raises(PowerDNSUnavailable):
+        await killed.attempt(zones.write, [zones.SECOND])
+
+    assert zones_of(killed.told) == {zones.FIRST}
 
 
 async def test_nothing_is_sent_that_the_attempt_has_no_time_to_see_answered() -> None:
@@ -120,19 +230,19 @@ async def test_what_cannot_be_found_within_an_attempt_is_told_as_that() -> None:
         await environment.run(removals(life.powerdns).find_records, FindRecords(owner=intent.owner, intent=intent))
 
 
-async def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powerdns, "LONGEST_STANDSTILL_OF_READS_SECONDS", 0.05)
-    never = asyncio.Event()
-
-    async def silence(request: httpx.Request) -> httpx.Response:
-        await never.wait()
-        raise AssertionError
-
-    client = httpx.AsyncClient(transport=httpx.MockTransport(silence))
+def test_a_powerdns_that_never_answers_is_told_as_that_by_all_who_wait() -> None:
     many = [f"s{number}.omani.works" for number in range(powerdns.READS_IN_FLIGHT + 1)]
 
-    with pytest.raises(PowerDNSUnavailable, match="answered 0 in the last 0 s of the calls before it"):
-        await PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key"))).hosted(many)
+    async def silence(request: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def read_all() -> set[str]:
+        client = httpx.AsyncClient(transport=httpx.MockTransport(silence))
+        return await PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", None)).hosted(many)
+
+    with pytest.raises(PowerDNSUnavailable, match="answered 0 in the last 10 s of the calls before it"):
+        hurried(read_all())
 
 
 async def test_a_key_that_no_header_may_hold_is_told_without_the_key() -> None:
@@ -147,16 +257,18 @@ async def test_a_key_that_no_header_may_hold_is_told_without_the_key() -> None:
     assert "canary" not in str(failed.value)
 
 
-async def test_a_long_queue_of_reads_is_waited_in_as_long_as_it_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powerdns, "LONGEST_STANDSTILL_OF_READS_SECONDS", 0.3)
+def test_a_long_queue_of_reads_is_waited_in_as_long_as_it_moves() -> None:
+    many = [f"s{number}.omani.works" for number in range(5 * powerdns.READS_IN_FLIGHT)]
+    answered = []
 
     async def slowly(request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0.04)
+        await asyncio.sleep(0.9 * powerdns.LONGEST_STANDSTILL_OF_READS_SECONDS)
+        answered.append(request)
         return httpx.Response(200, json=[])
 
-    client = httpx.AsyncClient(transport=httpx.MockTransport(slowly))
-    many = [f"s{number}.omani.works" for number in range(90)]
+    async def read_all() -> set[str]:
+        client = httpx.AsyncClient(transport=httpx.MockTransport(slowly))
+        return await PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", None)).hosted(many)
 
-    found = await PowerDNS(client, MountedURL("URL", "http://pdns.test"), Secret("KEY", SecretStr("key"))).hosted(many)
-
-    assert found == set()
+    assert hurried(read_all()) == set()
+    assert len(answered) == len(many)
