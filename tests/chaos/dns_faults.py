@@ -18,7 +18,9 @@ LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 10.0
 """For a server that does not answer; the client has given up before."""
 
-DnsFaultKind = Literal["lost-question", "lost-answer", "late", "repeated", "servfail", "refused", "truncated", "garbage"]
+DnsFaultKind = Literal[
+    "lost-question", "lost-answer", "late", "repeated", "servfail", "refused", "truncated", "garbage"
+]
 
 DNS_FAULTS: tuple[DnsFaultKind, ...] = get_args(DnsFaultKind)
 
@@ -44,7 +46,7 @@ Choose = Callable[[str, str], DnsFault | None]
 """What becomes of a question for this name (without its last dot, in lower case) and type."""
 
 
-def nothing(name: str, rrtype: str) -> DnsFault | None:
+def nothing(_name: str, _rrtype: str) -> DnsFault | None:
     """No question fails."""
     return None
 
@@ -95,7 +97,8 @@ class FaultyDns:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._transport is not None and self._listening is not None
+        assert self._transport is not None
+        assert self._listening is not None
         self._transport.close()
         self._listening.close()
         for task in list(self._tasks):
@@ -200,7 +203,7 @@ class _Answer(asyncio.DatagramProtocol):
     def __init__(self, answered: asyncio.Future[bytes]) -> None:
         self._answered = answered
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+    def datagram_received(self, data: bytes, _addr: tuple[str, int]) -> None:
         if not self._answered.done():
             self._answered.set_result(data)
 

@@ -36,7 +36,7 @@ class SeededHttpFates:
         self._kinds = list(kinds)
         self._times: Counter[str] = Counter()
 
-    def __call__(self, method: str, path: str, body: bytes) -> HttpFault | None:
+    def __call__(self, method: str, path: str, _body: bytes) -> HttpFault | None:
         asked = f"{method} {_NUMBER_OF_THE_RUN.sub('', path)}"
         self._times[asked] += 1
         decided = random.Random(f"{self._seed}/{self._backend}/{asked}/{self._times[asked]}")

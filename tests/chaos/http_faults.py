@@ -71,7 +71,7 @@ Choose = Callable[[str, str, bytes], HttpFault | None]
 """What becomes of a request of this method, path (with its query) and body."""
 
 
-def nothing(method: str, path: str, body: bytes) -> HttpFault | None:
+def nothing(_method: str, _path: str, _body: bytes) -> HttpFault | None:
     """No request fails."""
     return None
 
@@ -138,9 +138,7 @@ class FaultyHttp:
         except (aiohttp.ClientError, ConnectionError):
             answer = None  # the backend is away, or the client
         finally:
-            self.passed.append(
-                Passed(number, request.method, request.raw_path, fault.kind if fault else None, status)
-            )
+            self.passed.append(Passed(number, request.method, request.raw_path, fault.kind if fault else None, status))
         if answer is None:
             drop_connection(request, reset=fault is None or fault.kind != "lost-answer")
             return web.Response(status=500)  # goes nowhere: the connection is gone

@@ -13,20 +13,18 @@ import dns.asyncquery
 import dns.exception
 import dns.message
 import dns.rdatatype
-import httpx
 
+from tests.chaos import dns_faults, http_faults
 from tests.chaos.checker import update_log, world
-from tests.chaos.checker.ledger import Ledger, Planted
+from tests.chaos.checker.ledger import Ledger
 from tests.chaos.checker.rules import Answered, Violation, check
 from tests.chaos.dns_faults import DNS_FAULTS
 from tests.chaos.fates import SeededDnsFates, SeededHttpFates
+from tests.chaos.ground import prepare
 from tests.chaos.http_faults import HTTP_FAULTS
 from tests.chaos.process_faults import ProcessFaultKind, inflicted, possible
 from tests.chaos.stage import Stage
-from tests.chaos.traffic import PARENTS, POOLS, WITH_A_WILDCARD, Sovereign, Traffic, sovereigns
-
-STRANGER = "49.12.16.160"
-"""Where a forgotten wildcard leads."""
+from tests.chaos.traffic import POOLS, Traffic, sovereigns
 
 _LOOKS_A_SECOND = 40
 _REQUESTS_BETWEEN_FAULTS = (20, 150)
@@ -84,7 +82,7 @@ async def play(plan: Plan, folder: Path) -> Outcome:
     """Plays a plan on a stack of its own in this folder, which must be there and empty."""
     outcome = Outcome(Ledger())
     async with Stage(folder) as stage:
-        update_log_from = await _prepared(stage, outcome.ledger)
+        await prepare(stage, outcome.ledger)
         traffic = Traffic(await stage.client(), outcome.ledger)
         started = time.time()
         observed: list[Answered] = []
@@ -93,53 +91,8 @@ async def play(plan: Plan, folder: Path) -> Outcome:
             await _under_fire(stage, traffic, plan, outcome)
         outcome.seconds = time.time() - started
         outcome.ledger.write(folder / "ledger.json")
-        await _checked(stage, outcome, [*observed, *_relayed(stage)], update_log_from)
+        await _checked(stage, outcome, [*observed, *_relayed(stage)])
     return outcome
-
-
-async def _prepared(stage: Stage, ledger: Ledger) -> Path:
-    """What stood there before: zones, neighbours, a forgotten wildcard."""
-    for zone in (*PARENTS, *POOLS):
-        planted = _planted(zone)
-        await _create_zone(stage, zone, planted)
-        ledger.planted += planted
-        ledger.zones.append(zone)
-    await asyncio.to_thread(update_log.install, stage.database)
-    return stage.database
-
-
-def _planted(zone: str) -> list[Planted]:
-    rrsets = [
-        Planted(zone, f"www.{zone}", "A", ["192.0.2.10"]),
-        Planted(zone, f"mail.{zone}", "MX", [f"10 mx.{zone}."]),
-        Planted(zone, f"mx.{zone}", "A", ["192.0.2.11", "192.0.2.12"]),
-        Planted(zone, f"_dmarc.{zone}", "TXT", ['"v=DMARC1; p=none"']),
-        Planted(zone, f"console.neighbour.{zone}", "A", ["192.0.2.13"]),
-        Planted(zone, f"neighbour.{zone}", "A", ["192.0.2.13"]),
-    ]
-    return [*rrsets, Planted(zone, f"*.{zone}", "A", [STRANGER])] if zone == WITH_A_WILDCARD else rrsets
-
-
-async def _create_zone(stage: Stage, zone: str, planted: list[Planted]) -> None:
-    key = Path(stage.stack.environment()["CATALYST_POWERDNS_API_KEY_FILE"]).read_text(encoding="utf-8").strip()
-    rrsets = [
-        {
-            "name": f"{rrset.name}.",
-            "type": rrset.type,
-            "ttl": 60,
-            "records": [{"content": value, "disabled": False} for value in rrset.values],
-            "comments": (
-                [{"content": f"sovereign=neighbour.{zone} deployment=d0", "account": "sovereign-dns"}]
-                if "neighbour" in rrset.name
-                else []
-            ),
-        }
-        for rrset in planted
-    ]
-    body = {"name": f"{zone}.", "kind": "Native", "nameservers": ["ns1.openova.io."], "dnssec": True, "rrsets": rrsets}
-    async with httpx.AsyncClient(headers={"X-API-Key": key}, timeout=30) as client:
-        url = f"{stage.stack.powerdns.api_url}/api/v1/servers/localhost/zones"
-        (await client.post(url, json=body)).raise_for_status()
 
 
 async def _under_fire(stage: Stage, traffic: Traffic, plan: Plan, outcome: Outcome) -> None:
@@ -188,10 +141,10 @@ def _arm(stage: Stage, plan: Plan) -> None:
 
 def _disarm(stage: Stage, faults: Counter[str]) -> None:
     for name, proxy in stage.http.items():
-        proxy.choose = lambda method, path, body: None
+        proxy.choose = http_faults.nothing
         faults.update(f"{name}: {passed.fault}" for passed in proxy.passed if passed.fault)
     for name, relay in (("authoritative", stage.authoritative), ("recursor", stage.recursor)):
-        relay.choose = lambda name, rrtype: None
+        relay.choose = dns_faults.nothing
         faults.update({f"DNS, {name}: {kind}": count for kind, count in relay.failed.items() if count})
 
 
@@ -207,9 +160,7 @@ async def _fire(stage: Stage, plan: Plan, over: asyncio.Event, faults: Counter[s
                 await asyncio.wait_for(over.wait(), lasts)
 
 
-def _schedule(
-    seed: int, kinds: list[ProcessFaultKind]
-) -> Iterator[tuple[ProcessFaultKind, int, float, random.Random]]:
+def _schedule(seed: int, kinds: list[ProcessFaultKind]) -> Iterator[tuple[ProcessFaultKind, int, float, random.Random]]:
     drawn = random.Random(f"{seed}/processes")
     while True:
         for kind in drawn.sample(kinds, len(kinds)):
@@ -265,11 +216,11 @@ def _relayed(stage: Stage) -> list[Answered]:
     ]
 
 
-async def _checked(stage: Stage, outcome: Outcome, answered: list[Answered], database: Path) -> None:
+async def _checked(stage: Stage, outcome: Outcome, answered: list[Answered]) -> None:
     token = (stage.stack.state / "secrets" / "kubernetes-token").read_text(encoding="utf-8").strip()
     host, _, port = stage.stack.powerdns.dns_address.rpartition(":")
     places = world.Places(
-        database=database,
+        database=stage.database,
         dns=(host, int(port)),
         pdm=stage.stack.pdm.url,
         pools=list(POOLS),
@@ -278,9 +229,6 @@ async def _checked(stage: Stage, outcome: Outcome, answered: list[Answered], dat
     )
     names = sorted({name for request in outcome.ledger.requests for name in request.names if not name.startswith("*")})
     seen = await asyncio.to_thread(world.look, places, names)
-    updates = await asyncio.to_thread(update_log.read, database)
+    updates = await asyncio.to_thread(update_log.read, stage.database)
     outcome.updates, outcome.answers = len(updates), len(answered)
     outcome.violations = check(outcome.ledger, updates, answered, seen)
-
-
-__all__ = ["Outcome", "Plan", "Sovereign", "play"]

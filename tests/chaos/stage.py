@@ -1,6 +1,7 @@
 """The ground: real servers on a stack of their own, a faulty proxy before each of them, and several workers."""
 
 import asyncio
+import functools
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from typing import Self
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 
 from devstack.child_process import ChildProcess
 from devstack.ports import Ports, free_port
@@ -77,7 +79,9 @@ class Stage:
 
     async def client(self) -> Client:
         """A client of the stack's Temporal."""
-        return await Client.connect(self.stack.temporal.address, data_converter=pydantic_data_converter)
+        return await Client.connect(
+            self.stack.temporal.address, data_converter=pydantic_data_converter, runtime=_quiet_runtime()
+        )
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as ending:
@@ -156,6 +160,12 @@ class Stage:
             database.execute("ROLLBACK")
 
 
+@functools.cache
+def _quiet_runtime() -> Runtime:
+    """That Temporal is away is what is wanted, and not told again and again."""
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="OFF")))
+
+
 def freeze(process: ChildProcess) -> None:
     """SIGSTOP: connections stay open, and nobody answers."""
     _signal(process, signal.SIGSTOP)
@@ -194,5 +204,3 @@ def _disk_of_its_own(folder: Path) -> Iterator[bool]:
 
 def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
-
-

@@ -88,7 +88,11 @@ def _written_as_asked(known: _Names, updates: Sequence[Update]) -> Iterator[Viol
     """Only what was asked for, and never a request's value once a later one's was written, or after its own end."""
     latest: dict[tuple[str, str], int] = {}
     for update in updates:
-        if update.change != "written" or update.type not in ADDRESS_TYPES or (update.name, update.type) in known.planted:
+        if (
+            update.change != "written"
+            or update.type not in ADDRESS_TYPES
+            or (update.name, update.type) in known.planted
+        ):
             continue
         requests = known.requests(update.name)
         if requests is None:
@@ -168,6 +172,10 @@ def _provisioned(last: Asked, world: SeenWorld) -> Iterator[str]:
         certificate = world.certificates.get(f"{host}-wildcard-tls")
         if certificate != sorted([host, f"*.{host}"]):
             yield f"the Certificate of {host} names {certificate}"
+    yield from _held_by_pdm(last, world)
+
+
+def _held_by_pdm(last: Asked, world: SeenWorld) -> Iterator[str]:
     if last.pool:
         rows = [(row.state, row.fqdn) for row in world.pool_rows if f"{row.subdomain}.{row.pool}" == last.fqdn]
         if rows != [("active", last.fqdn)]:  # PDM has no call that changes an active name's address
@@ -187,17 +195,18 @@ def _gone(last: Asked, world: SeenWorld) -> Iterator[str]:
 
 def _nothing_left_over(ledger: Ledger, known: _Names, world: SeenWorld) -> Iterator[Violation]:
     rule = "nothing is left over"
-    last = (
-        next((one for one in reversed(requests) if one.accepted), None)
-        for requests in ledger.asked.values()
-    )
+    last = (next((one for one in reversed(requests) if one.accepted), None) for requests in ledger.asked.values())
     living = {
         request.fqdn if request.pool else request.zone for request in last if request and request.kind == "provision"
     }
     for zone in sorted(world.zones - set(ledger.zones) - living):
         yield Violation(rule, f"zone {zone} is there, and nobody needs it")
     for rrset in world.rrsets:
-        if rrset.type in ADDRESS_TYPES and (rrset.name, rrset.type) not in known.planted and known.requests(rrset.name) is None:
+        if (
+            rrset.type in ADDRESS_TYPES
+            and (rrset.name, rrset.type) not in known.planted
+            and known.requests(rrset.name) is None
+        ):
             yield Violation(rule, f"{rrset.name} {rrset.type} {rrset.values} in {rrset.zone} is nobody's")
 
 

@@ -43,7 +43,8 @@ def install(database: Path) -> None:
     """From now on every change is noted. Rectifying a zone changes no record's content, and is none."""
     triggers = "".join(
         f"CREATE TRIGGER IF NOT EXISTS chaos_noted_{number} AFTER {event} ON records "
-        f"WHEN {row}.type IS NOT NULL BEGIN {''.join(_NOTE.format(change=change, row=one) for one, change in notes)} END;"
+        f"WHEN {row}.type IS NOT NULL "
+        f"BEGIN {''.join(_NOTE.format(change=change, row=one) for one, change in notes)} END;"
         for number, (event, row, notes) in enumerate(
             [
                 ("INSERT", "NEW", [("NEW", "written")]),
@@ -60,6 +61,7 @@ def read(database: Path) -> list[Update]:
     """All that was noted, in order."""
     with closing(sqlite3.connect(database, timeout=30)) as connection:
         rows = connection.execute(
-            "SELECT number, at, change, zone, lower(name), type, coalesce(content, '') FROM chaos_updates ORDER BY number"
+            "SELECT number, at, change, zone, lower(name), type, coalesce(content, '') FROM chaos_updates "
+            "ORDER BY number"
         )
         return [Update(*row) for row in rows]

@@ -91,7 +91,8 @@ def look(places: Places, names: list[str]) -> SeenWorld:
     with closing(sqlite3.connect(places.database, timeout=30)) as database:
         seen.zones = {str(name).lower() for (name,) in database.execute("SELECT name FROM domains")}
         for zone, name, rrtype, comment in database.execute(
-            "SELECT lower(d.name), lower(c.name), c.type, c.comment FROM comments c JOIN domains d ON d.id = c.domain_id"
+            "SELECT lower(d.name), lower(c.name), c.type, c.comment "
+            "FROM comments c JOIN domains d ON d.id = c.domain_id"
         ):
             seen.comments.setdefault((zone, name, rrtype), []).append(comment)
     for zone in sorted(seen.zones):
