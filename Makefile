@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Further arguments for a command: make test ARGS="tests/test_devstack.py -x", make constraints ARGS=--upgrade
 ARGS ?=
 
-.PHONY: help demo dev test lint record-histories bench pictures format clean constraints packages browser dig .venv
+.PHONY: help demo dev test lint record-histories bench chaos pictures format clean constraints packages browser dig .venv
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -37,6 +37,9 @@ record-histories: .venv/.installed | packages ## record how runs go now, beside 
 
 bench: .venv/.installed-bench | packages dig ## run all benchmarks and write docs/benchmarks.md (ARGS="B2 B5": these only; ARGS=--help)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: .venv/.installed | packages ## Sovereigns under fire, and an independent checker (ARGS="--seed 7 --minutes 30"; ARGS=--help)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 pictures: .venv/.installed | browser ## take the pictures of the Web UI in docs/pictures/ anew; about three minutes
 	$(BIN)/python -m tests.web_ui.pictures $(ARGS)

@@ -50,7 +50,7 @@ class Certificates:
         """The Certificate as it is now, or None where there is none."""
         async with self._calling(f"reading Certificate {namespace}/{name}") as client:
             try:
-                return dict(await client.get(_Certificate, name, namespace=namespace))
+                return _insisted_on(dict(await client.get(_Certificate, name, namespace=namespace)), namespace, name)
             except ApiError as error:
                 if error.status.code == 404:
                     return None
@@ -78,7 +78,7 @@ class Certificates:
                 applied = await client.apply(manifest, field_manager=FIELD_MANAGER, force=force)
             except ApiError as error:
                 raise _refused_apply(error, wanted) from error
-            return issuance.status_of(applied)
+            return issuance.status_of(_insisted_on(dict(applied), wanted.namespace, wanted.name))
 
     async def delete(self, seen: KubernetesObject) -> bool:
         """Deletes the Certificate, if it is still as it was seen. Returns whether it was there. Its Secret stays.
@@ -166,6 +166,21 @@ class Certificates:
                     "It is tried again until it does.",
                     sent=not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout),
                 ) from error
+
+
+def _insisted_on(certificate: KubernetesObject, namespace: str, name: str) -> KubernetesObject:
+    """The Certificate, where it is the one that was asked for: the API server shows whatever it did.
+
+    Raises:
+        KubernetesUnavailable: it is another one, or none: something else answers in its place.
+    """
+    metadata = certificate.get("metadata") or {}
+    if metadata.get("name") == name and metadata.get("namespace") == namespace and metadata.get("uid"):
+        return certificate
+    raise KubernetesUnavailable(
+        f"what answers as the Kubernetes API was asked for Certificate {namespace}/{name}, and showed none of that "
+        "name. It is asked again; look whether a proxy answers in its place, and where the kubeconfig leads."
+    )
 
 
 def _refused_apply(error: ApiError, wanted: WantedCertificate) -> Exception:

@@ -14,6 +14,7 @@ async def delete_as_seen(client: AsyncClient, kind: type[GenericNamespacedResour
 
     Raises:
         ApiError: 409 where it was changed or made anew since, 404 where it is gone.
+        ValueError: what answers is not the API: it shows neither the object nor a `Status`.
     """
     metadata = seen["metadata"]
     parts = client._client  # noqa: SLF001 (see above)
@@ -25,3 +26,6 @@ async def delete_as_seen(client: AsyncClient, kind: type[GenericNamespacedResour
     }
     answer = await parts.send(parts.build_adapter_request(request))  # type: ignore[no-untyped-call]
     parts.raise_for_status(answer)  # type: ignore[no-untyped-call]
+    told = answer.json()
+    if not isinstance(told, dict) or told.get("kind") not in {"Status", kind._api_info.resource.kind}:  # noqa: SLF001
+        raise ValueError("what answered a deletion is no object of Kubernetes")

@@ -35,6 +35,10 @@ class _Allocations(Message):
     allocations: list[Allocation] | None = None
 
 
+class _Freed(Message):
+    freed: Allocation
+
+
 class _Health(Message):
     managed_domains: list[str] | None = None
 
@@ -134,7 +138,10 @@ class PDM:
     async def rows(self, pool_domain: str) -> list[Allocation] | None:
         """Every name of a pool that PDM holds, reserved or active; None where it doesn't manage the pool."""
         response, doing = await self._list(pool_domain)
-        return None if response.status_code == 422 else self._rows(response, doing)
+        if response.status_code == 422:
+            self._insist_on_its_own_words(response, doing)
+            return None
+        return self._rows(response, doing)
 
     async def _list(self, pool_domain: str) -> tuple[httpx.Response, str]:
         doing = f"listing the names of pool {pool_domain}"
@@ -161,14 +168,12 @@ class PDM:
         doing = f"releasing {subdomain}.{pool_domain}"
         response = await self._send("DELETE", pool_domain, "release", doing=doing, params={"sub": subdomain})
         match response.status_code:
-            case 200:
-                return Released.WITH_ITS_DNS
-            case 202:
-                return Released.WITHOUT_ITS_DNS
-            case 404:
-                return Released.NOT_HELD
-            case 422:
-                return Released.UNMANAGED
+            case 200 | 202 as status:
+                self._insist_on_row(self._parsed(TypeAdapter(_Freed), response, doing=doing).freed, subdomain, doing)
+                return Released.WITH_ITS_DNS if status == 200 else Released.WITHOUT_ITS_DNS
+            case 404 | 422 as status:
+                self._insist_on_its_own_words(response, doing)
+                return Released.NOT_HELD if status == 404 else Released.UNMANAGED
             case _:
                 raise self._unexpected(response, doing)
 
@@ -193,11 +198,18 @@ class PDM:
         }
         response = await self._send("POST", claim.pool_domain, "commit", doing=doing, json=body)
         match response.status_code:
-            case 200 | 202 | 409:
+            case 200 | 202 as status:
+                row = self._parsed(TypeAdapter(Allocation), response, doing=doing)
+                self._insist_on_row(row, claim.subdomain, doing, state="active")
+                return status
+            case 409:
+                self._insist_on_its_own_words(response, doing)
                 return response.status_code
             case 403 | 404 | 410:
+                self._insist_on_its_own_words(response, doing)
                 return None
             case 422 | 400:
+                self._insist_on_its_own_words(response, doing)
                 raise InvalidInput(f"pool: PDM refused to commit {claim.sovereign_fqdn}: {http.excerpt(response)}")
             case _:
                 raise self._unexpected(response, doing)
@@ -223,6 +235,8 @@ class PDM:
             # For a label on its reserved list PDM answers 500 for ever, which looks like an outage.
             await self._ask_whether_impossible(claim)
             raise
+        if response.status_code in {400, 409, 422}:
+            self._insist_on_its_own_words(response, doing)
         if response.status_code == 409:
             return None
         if response.status_code in {400, 422}:
@@ -267,6 +281,31 @@ class PDM:
                 f"PDM answered {response.status_code} with JSON that is not of its API while {doing}. "
                 "Perhaps another service answers at its address."
             ) from error
+
+    def _insist_on_row(self, row: Allocation, subdomain: str, doing: str, *, state: str | None = None) -> None:
+        """What is done is shown: PDM answers with the row that it has changed.
+
+        Raises:
+            PDMUnavailable: the row is of another name, or in another state.
+        """
+        if row.subdomain != subdomain or (state is not None and row.state != state):
+            raise PDMUnavailable(
+                f"PDM said that it has done it while {doing}, and showed {row.subdomain}, which is {row.state}. It is "
+                "asked again; look whether a proxy answers in its place"
+            )
+
+    def _insist_on_its_own_words(self, response: httpx.Response, doing: str) -> None:
+        """PDM says why in JSON. An ingress whose backend is gone says 404 too, with a page.
+
+        Raises:
+            PDMUnavailable: somebody else answers.
+        """
+        try:
+            told = response.json()
+        except ValueError:
+            told = None
+        if not isinstance(told, dict) or not told.get("error"):
+            raise self._unexpected(response, doing)
 
     def _unexpected(self, response: httpx.Response, doing: str) -> PDMUnavailable:
         return PDMUnavailable(

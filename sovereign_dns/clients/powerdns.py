@@ -64,6 +64,12 @@ that a PowerDNS which accepts connections and never answers is told as that, and
 APEX_TTL_SECONDS = 3600
 """As PowerDNS gives the NS rrset of a zone that it makes by itself."""
 
+_DONE = 204
+"""What PowerDNS says of a change or a deletion, and nothing else: 200 is said by whatever answers in its place."""
+
+_NO_SUCH_ZONE = "Not Found"
+"""All that 4.7.3 says with a 404. An ingress whose backend is gone says 404 too, in words of its own."""
+
 _REFUSALS = frozenset({400, 409, 412, 422})
 """With these PowerDNS says that the request itself is wrong; nothing else may count as a refusal, or as success."""
 
@@ -209,7 +215,7 @@ class PowerDNS:
         """A zone's metadata, or None where it is not hosted."""
         doing = f"reading zone {name}"
         response = await self._read(zone_path(name), doing=doing, rrsets="false")
-        if response.status_code in {404, 422}:  # 422: versions before 4.9 said so of an unknown zone
+        if _says_no_such_zone(response):
             return None
         return self._parsed(_ZONE, response, doing=doing)
 
@@ -245,13 +251,11 @@ class PowerDNS:
         """Deletes a zone with all that it holds, in a `turn_to_write`. Returns False where it was gone already."""
         doing = f"deleting zone {name}"
         response = await self._send("DELETE", zone_path(name), doing=doing)
-        match response.status_code:
-            case 200 | 204:
-                return True
-            case 404 | 422:  # 422: versions before 4.9 said so of an unknown zone
-                return False
-            case _:
-                raise self._unexpected(response, doing)
+        if response.status_code == _DONE:
+            return True
+        if _says_no_such_zone(response):
+            return False
+        raise self._unexpected(response, doing)
 
     async def at_name(self, zone: str, name: str) -> AtName:
         """What PowerDNS tells when it is asked for one name: besides, all comments of the zone (`RRsetsAtNames`).
@@ -261,7 +265,7 @@ class PowerDNS:
         """
         doing = f"reading {name} in zone {zone}"
         response = await self._read(zone_path(zone), doing=doing, rrset_name=names.absolute(name))
-        if response.status_code in {404, 422}:
+        if _says_no_such_zone(response):
             raise zone_missing(zone, doing)
         told = self._parsed(_CONTENT, response, doing=doing).rrsets
         own = [rrset for rrset in told if rrset.name.lower() == names.absolute(name)]
@@ -284,25 +288,21 @@ class PowerDNS:
         doing = f"writing {len(writes)} rrsets into zone {zone}"
         body = {"rrsets": [write.as_powerdns() for write in writes]}
         response = await self._send("PATCH", zone_path(zone), doing=doing, json=body)
-        match response.status_code:
-            case 200 | 204:
-                return
-            case 404:
-                raise ZoneMissing(
-                    f"zone {zone} is not hosted by PowerDNS any more (while {doing}); start the run again"
-                )
-            case status if status in _REFUSALS:
-                raise ZoneRejected(
-                    f"PowerDNS refused the change of zone {zone} and applied nothing of it ({_reason(response)})"
-                )
-            case _:
-                raise self._unexpected(response, doing)
+        if response.status_code == _DONE:
+            return
+        if response.status_code in _REFUSALS:
+            raise ZoneRejected(
+                f"PowerDNS refused the change of zone {zone} and applied nothing of it ({_reason(response)})"
+            )
+        if _says_no_such_zone(response):
+            raise ZoneMissing(f"zone {zone} is not hosted by PowerDNS any more (while {doing}); start the run again")
+        raise self._unexpected(response, doing)
 
     async def ds_records(self, zone: str) -> list[str]:
         """The DS records of the zone's active keys, in every digest that PowerDNS computes; none when unsigned."""
         doing = f"reading the keys of zone {zone}"
         response = await self._read(f"{zone_path(zone)}/cryptokeys", doing=doing)
-        if response.status_code in {404, 422}:
+        if _says_no_such_zone(response):
             raise ZoneMissing(f"zone {zone} is not hosted by PowerDNS any more (while {doing}); start the run again")
         keys = self._parsed(_KEYS, response, doing=doing)
         return [ds for key in keys if key.active and key.published for ds in key.ds]
@@ -318,9 +318,10 @@ class PowerDNS:
                 self._client, self._backend, "GET", url, doing=doing, headers=headers, timeout=STREAM_TIMEOUT
             ) as response,
         ):
-            if response.status_code not in {200, 404, 422}:
+            if response.status_code not in {200, 422}:
                 await response.aread()
-                raise self._unexpected(response, doing)
+                if not _says_no_such_zone(response):
+                    raise self._unexpected(response, doing)
             yield response
 
     async def _read(self, path: str, *, doing: str, **params: str) -> httpx.Response:
@@ -391,9 +392,25 @@ def _apex_nameservers(zone: str, nameservers: Sequence[str], owner: Owner | None
     return RRsetWrite(name=zone, type="NS", ttl=APEX_TTL_SECONDS, values=servers, comments=comments).as_powerdns()
 
 
+def _says_no_such_zone(response: httpx.Response) -> bool:
+    """In PowerDNS' own words; versions before 4.9 said 422 of an unknown zone, and newer ones say it in JSON."""
+    match response.status_code:
+        case 404:
+            return response.text.strip() == _NO_SUCH_ZONE or _error_of(response) is not None
+        case 422:
+            return _error_of(response) is not None
+        case _:
+            return False
+
+
 def _reason(response: httpx.Response) -> str:
+    return f"{response.status_code}: {_error_of(response) or http.excerpt(response)}"
+
+
+def _error_of(response: httpx.Response) -> str | None:
+    """What PowerDNS says in JSON, if it says anything."""
     try:
         error = response.json().get("error")
     except (ValueError, AttributeError):
-        error = None
-    return f"{response.status_code}: {error or http.excerpt(response)}"
+        return None
+    return str(error) if error else None

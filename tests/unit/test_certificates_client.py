@@ -167,11 +167,13 @@ async def test_a_change_of_a_certificate_is_told_with_its_issuer_before_and_afte
         name="tls", namespace="ns", issuer="letsencrypt-dns01-prod", dns_names=[f"*.{FQDN}", FQDN], owner=OWNER
     )
     staging = wanted.changed(issuer="letsencrypt-dns01-staging")
+    held = manifest(staging)
+    held["metadata"]["uid"] = "u1"
     asked: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
         asked.append(request.method)
-        return web.Response(body=json.dumps(manifest(staging)).encode(), headers={"Content-Type": "application/json"})
+        return web.Response(body=json.dumps(held).encode(), headers={"Content-Type": "application/json"})
 
     async with RawTestServer(answer) as server:
         certificates = Certificates(kubeconfig(tmp_path, server.port or 0, "token"))

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from sovereign_dns.clients.powerdns import PowerDNS
+from sovereign_dns.clients.zone_stream import ZoneStream
 from sovereign_dns.failures import Failure, PowerDNSUnauthorized, PowerDNSUnavailable, ZoneMissing, ZoneRejected
 from sovereign_dns.mounted import MountedURL
 from sovereign_dns.rrsets import RRsetWrite
@@ -35,6 +36,22 @@ def read(client: PowerDNS) -> Awaitable[object]:
     return client.at_name("omani.works", "a.omani.works")
 
 
+def metadata(client: PowerDNS) -> Awaitable[object]:
+    return client.zone("omani.works")
+
+
+def delete(client: PowerDNS) -> Awaitable[object]:
+    return client.delete_zone("omani.works")
+
+
+def keys(client: PowerDNS) -> Awaitable[object]:
+    return client.ds_records("omani.works")
+
+
+async def stream(client: PowerDNS) -> list[object]:
+    return [name async for name in ZoneStream(client).names("omani.works")]
+
+
 @pytest.mark.parametrize(
     ("call", "status", "expected"),
     [
@@ -45,15 +62,21 @@ def read(client: PowerDNS) -> Awaitable[object]:
         (create, 422, ZoneRejected),
         (create, 500, PowerDNSUnavailable),
         (create, 401, PowerDNSUnauthorized),
+        (change, 200, PowerDNSUnavailable),
         (change, 302, PowerDNSUnavailable),
-        (change, 404, ZoneMissing),
+        (change, 404, PowerDNSUnavailable),
         (change, 405, PowerDNSUnavailable),
         (change, 422, ZoneRejected),
         (change, 429, PowerDNSUnavailable),
         (change, 500, PowerDNSUnavailable),
         (read, 200, PowerDNSUnavailable),
         (read, 302, PowerDNSUnavailable),
-        (read, 404, ZoneMissing),
+        (read, 404, PowerDNSUnavailable),
+        (metadata, 404, PowerDNSUnavailable),
+        (delete, 200, PowerDNSUnavailable),
+        (delete, 404, PowerDNSUnavailable),
+        (keys, 404, PowerDNSUnavailable),
+        (stream, 404, PowerDNSUnavailable),
     ],
 )
 async def test_only_what_is_said_is_believed(call: Call, status: int, expected: type[Failure]) -> None:
@@ -107,6 +130,13 @@ async def test_many_names_are_not_asked_for_one_by_one(candidates: int, calls: i
     assert len(asked) == calls
 
 
-async def test_keys_that_can_not_be_read_are_not_taken_for_none() -> None:
-    with pytest.raises(ZoneMissing):
-        await answering(404, json={"error": "Not Found"}).ds_records("omani.works")
+@pytest.mark.parametrize("said", [{"text": "Not Found"}, {"json": {"error": "Not Found"}}])
+async def test_a_zone_that_powerdns_itself_does_not_know_is_missing(said: dict[str, object]) -> None:
+    client = answering(404, **said)
+
+    assert await metadata(client) is None
+    assert await delete(client) is False
+    assert await stream(client) == []
+    for call in (read, change, keys):
+        with pytest.raises(ZoneMissing):
+            await call(client)
