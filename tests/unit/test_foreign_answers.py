@@ -1,4 +1,4 @@
-"""Answers in PDM's and the Kubernetes API's place, from an ingress, a proxy, a captive portal: they are believed nothing."""
+"""Answers in PDM's and the Kubernetes API's place, from an ingress or a proxy: they are believed nothing."""
 
 import json
 from collections.abc import Awaitable, Callable
