@@ -24,13 +24,14 @@ ProcessFaultKind = Literal[
     "temporal-frozen",
     "pdm-killed",
     "pdm-refused",
-    "kubernetes-killed",
+    "kubernetes-terminated",
     "kubernetes-refused",
     "disk-full",
     "database-read-only",
     "database-locked",
 ]
 
+# Kubernetes' simulator is never killed: it writes its objects down now and then, where the real one has etcd.
 PROCESS_FAULTS: tuple[ProcessFaultKind, ...] = get_args(ProcessFaultKind)
 
 
