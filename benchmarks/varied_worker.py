@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import uvloop
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
@@ -34,12 +35,13 @@ def _sticky(seconds: int) -> Change:
     return _options(sticky_queue_schedule_to_start_timeout=timedelta(seconds=seconds))
 
 
-SHORT_STICKY = "sticky time-out of 1 s (10 s)"
+STICKY_1, STICKY_3 = "sticky time-out of 1 s (10 s)", "sticky time-out of 3 s (10 s)"
 
 CHANGES = {
     "20 workflows in the cache (1,000)": _options(max_cached_workflows=20),
     "10,000 workflows in the cache (1,000)": _options(max_cached_workflows=10_000),
-    SHORT_STICKY: _sticky(1),
+    STICKY_1: _sticky(1),
+    STICKY_3: _sticky(3),
     "sticky time-out of 60 s (10 s)": _sticky(60),
     "pollers that scale themselves (5 of each kind)": _options(
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -48,7 +50,7 @@ CHANGES = {
     "no eager starts (eager)": _options(disable_eager_activity_execution=True),
     "8 of PowerDNS' steps at once (64)": Change(worker, "POWERDNS_ACTIVITIES_AT_ONCE", 8),
     "the SDK's pydantic converter (ours)": Change(worker, "contract_data_converter", pydantic_data_converter),
-    "asyncio's own loop (uvloop)": Change(event_loop.uvloop, "run", asyncio.run),
+    "asyncio's own loop (uvloop)": Change(uvloop, "run", asyncio.run),
     "garbage collection at 700 new objects (10,000)": Change(event_loop, "NEW_OBJECTS_TO_A_COLLECTION", 700),
     "no sandbox (a sandbox for each run)": Change(worker, "SANDBOX", UnsandboxedWorkflowRunner()),
 }
