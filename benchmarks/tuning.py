@@ -1,72 +1,30 @@
 """What each setting of the engine gains: Sovereigns with it, and with what is set, in turns."""
 
 import argparse
-import asyncio
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from temporalio.client import Client, WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
-
-from benchmarks import crowd, powerdns_api, shown
+from benchmarks import crowd, shown
 from benchmarks.converter_costs import converter_costs
 from benchmarks.crowd import RATE, Scene
-from benchmarks.killed_worker import killed_worker
-from benchmarks.processes import cpu_seconds
 from benchmarks.report import CheckFailedError, Table
-from benchmarks.throughput import provision, rate_of
-from benchmarks.varied_worker import CHANGES, VariedWorker
-from devstack.ports import Ports
-from devstack.stack import Stack
-from devstack.temporal_server import TemporalServer
-from sovereign_dns.contract import sovereign_workflow_id
+from benchmarks.sticky_timeout import timed_out_in_a_crowd, waited_for_killed_workers
+from benchmarks.varied_engine import AS_SET, ZONES, Variant, play
+from benchmarks.varied_worker import CHANGES, SHORT_STICKY
 
-ALONE = 5
-"""One after the other."""
+AT_ONCE = 40
 
-CROWD = 40
-"""At once."""
+ALONE_OF_TEMPORAL = 25
+"""One after the other: its limit of polls lets a burst of fewer pass."""
 
-ZONES = 10
+ALONE = 8
 
-RATES = (20, 50, 200, 1000)
+RATES = (20, 200, 1000)
 CROWD_BY_RATE = 100
 
 FIGURES = ("one alone, ms", "a minute, 40 at once", "worker's CPU, ms", "Temporal's CPU, ms")
 
-
-@dataclass(frozen=True)
-class Variant:
-    """What is changed: the options of Temporal's that make it quick, or something of the worker."""
-
-    what: str
-    temporal: tuple[str, ...] | None = None
-    change: str | None = None
-
-    def apply(self, stack: Stack) -> None:
-        """Changes it on a stack that has not started."""
-        if self.temporal is not None:
-            stack.temporal = _VariedTemporal(stack, self.temporal)
-        if self.change is not None:
-            stack.worker = VariedWorker(
-                stack, stack.ports.worker_health, stack.state / "logs" / "worker.log", self.change
-            )
-
-
-class _VariedTemporal(TemporalServer):
-    def __init__(self, stack: Stack, tuning: Sequence[str]) -> None:
-        super().__init__(stack.state, stack.ports.temporal, stack.ports.temporal_ui)
-        self._tuning = list(tuning)
-
-    def tuning(self) -> list[str]:
-        return self._tuning
-
-
-AS_SET = Variant("as it is set")
 
 _POLLS = ("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000")
 _WAL = ("--sqlite-pragma", "journal_mode=WAL")
@@ -77,62 +35,17 @@ OF_TEMPORAL = (
     Variant("SQLite with a rollback journal, synchronous=FULL (WAL, NORMAL)", _POLLS),
     Variant("SQLite with synchronous=FULL (NORMAL)", (*_POLLS, *_WAL)),
 )
-OF_THE_WORKER = tuple(Variant(what, change=what) for what in CHANGES)
+OF_THE_WORKER = tuple(Variant(what, change=what) for what in CHANGES if what != SHORT_STICKY)
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What one play came to, in the order of `FIGURES`."""
-
-    figures: tuple[float, ...]
-    history: WorkflowHistory
-
-
-def _turn(variant: Variant) -> Turn:
-    """Plays the load on a stack of its own.
-
-    Raises:
-        CheckFailedError: a result or a zone is not exactly as it should be.
-    """
-    with tempfile.TemporaryDirectory() as state:
-        stack = Stack(Path(state), Ports.free(), simulators=False)
-        variant.apply(stack)
-        with stack:
-            return asyncio.run(_load(variant, stack))
-
-
-async def _load(variant: Variant, stack: Stack) -> Turn:
-    client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
-    scene = Scene(1 + ALONE + CROWD, ZONES)
-    processes = {"worker": stack.worker, "temporal": stack.temporal}
-    async with powerdns_api.async_client(stack.powerdns) as powerdns:
-        zones = sorted(set(scene.fqdns.values()))
-        for zone in zones:
-            (await powerdns.post("/zones", json=powerdns_api.signed_zone(zone))).raise_for_status()
-        first, *to_do = scene.fqdns
-        await provision(client, first)  # warms every cache
-        _, alone = await rate_of(1, to_do[:ALONE], lambda fqdn: provision(client, fqdn))
-        before = cpu_seconds(processes)
-        a_minute, _ = await rate_of(CROWD, to_do[ALONE:], lambda fqdn: provision(client, fqdn))
-        after = cpu_seconds(processes)
-        wrong = await crowd.wrong_results(client, scene)
-        for zone in zones:
-            wrong += crowd.wrong_records(scene, zone, (await powerdns.get(f"/zones/{zone}.")).json()["rrsets"])
-    if wrong:
-        raise CheckFailedError(f"{variant.what}: " + "; ".join(wrong[:5]))
-    cpu = [(after[name] - before[name]) / CROWD * 1000 for name in processes]
-    history = await client.get_workflow_handle(sovereign_workflow_id(to_do[-1])).fetch_history()
-    return Turn((statistics.median(alone) * 1000, a_minute, *cpu), history)
-
-
-def _in_turns(title: str, variants: Sequence[Variant]) -> Iterator[Table]:
+def _in_turns(title: str, variants: Sequence[Variant], alone: int) -> Iterator[Table]:
     """By twos between plays of what is set, which is compared with itself in the same way."""
-    as_set = [_turn(AS_SET).figures]
+    as_set = [play(AS_SET, alone, AT_ONCE).figures]
     rows = []
     for first in range(0, len(variants), 2):
         two = variants[first : first + 2]
-        played = [_turn(variant).figures for variant in two]
-        as_set.append(_turn(AS_SET).figures)
+        played = [play(variant, alone, AT_ONCE).figures for variant in two]
+        as_set.append(play(AS_SET, alone, AT_ONCE).figures)
         rows += [[of.what, *_compared(figures, as_set[-2:])] for of, figures in zip(two, played, strict=True)]
     yield Table(title, ["what is set stands in parentheses", *FIGURES], [*rows, ["what is set", *_spread(as_set)]])
 
@@ -152,11 +65,11 @@ def _spread(turns: Sequence[Sequence[float]]) -> list[str]:
 
 
 def _temporal() -> Iterator[Table]:
-    return _in_turns("The embedded Temporal", OF_TEMPORAL)
+    return _in_turns("The embedded Temporal", OF_TEMPORAL, ALONE_OF_TEMPORAL)
 
 
 def _worker() -> Iterator[Table]:
-    return _in_turns("The worker", OF_THE_WORKER)
+    return _in_turns("The worker", OF_THE_WORKER, ALONE)
 
 
 def _rates() -> Iterator[Table]:
@@ -176,18 +89,19 @@ def _rates() -> Iterator[Table]:
 
 
 def _converter() -> Iterator[Table]:
-    yield converter_costs(_turn(AS_SET).history)
+    yield converter_costs(play(AS_SET, 0, 1).histories[0])
 
 
-def _killed() -> Iterator[Table]:
-    yield killed_worker()
+def _sticky() -> Iterator[Table]:
+    yield waited_for_killed_workers()
+    yield timed_out_in_a_crowd()
 
 
 PARTS: dict[str, Callable[[], Iterator[Table]]] = {
     "temporal": _temporal,
     "worker": _worker,
     "rates": _rates,
-    "killed": _killed,
+    "sticky": _sticky,
     "converter": _converter,
 }
 

@@ -31,18 +31,12 @@ def _options(**options: object) -> Change:
     return Change(worker, "Worker", partial(Worker, **options))  # type: ignore[arg-type]
 
 
-def _sticky(seconds: int) -> Change:
-    return _options(sticky_queue_schedule_to_start_timeout=timedelta(seconds=seconds))
-
-
-STICKY_1, STICKY_3 = "sticky time-out of 1 s (10 s)", "sticky time-out of 3 s (10 s)"
+SHORT_STICKY = "sticky time-out of 3 s (10 s)"
 
 CHANGES = {
     "20 workflows in the cache (1,000)": _options(max_cached_workflows=20),
     "10,000 workflows in the cache (1,000)": _options(max_cached_workflows=10_000),
-    STICKY_1: _sticky(1),
-    STICKY_3: _sticky(3),
-    "sticky time-out of 60 s (10 s)": _sticky(60),
+    SHORT_STICKY: _options(sticky_queue_schedule_to_start_timeout=timedelta(seconds=3)),
     "pollers that scale themselves (5 of each kind)": _options(
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),

@@ -1,24 +1,28 @@
-"""How long a run does not answer after its worker has gone, by the sticky time-out."""
+"""The sticky time-out: how long a run waits for a worker that has gone, and what a shorter one does to a crowd."""
 
 import asyncio
 import statistics
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks.report import CheckFailedError, Table
 from benchmarks.sovereigns import request_without_certificate
-from benchmarks.varied_worker import STICKY_1, STICKY_3, VariedWorker
+from benchmarks.varied_engine import AS_SET, Variant, play
+from benchmarks.varied_worker import SHORT_STICKY, VariedWorker
 from devstack.ports import Ports, free_port
 from devstack.stack import Stack
 from devstack.worker_process import WorkerProcess
 from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, ProvisionResult, sovereign_workflow_id
 
 RUNS = 5
+CROWD = 250
 
 
 class End(NamedTuple):
@@ -31,8 +35,7 @@ class End(NamedTuple):
 
 ENDS = (
     End("killed, sticky time-out as set", None, killed=True),
-    End(f"killed, {STICKY_3}", STICKY_3, killed=True),
-    End(f"killed, {STICKY_1}", STICKY_1, killed=True),
+    End(f"killed, {SHORT_STICKY}", SHORT_STICKY, killed=True),
     End("ended by SIGTERM, sticky time-out as set", None, killed=False),
 )
 
@@ -41,7 +44,7 @@ _SKIP = {"step": "dns-verify", "reason": "the benchmark asks"}
 Run = WorkflowHandle[object, object]
 
 
-def killed_worker() -> Table:
+def waited_for_killed_workers() -> Table:
     """Ends workers that hold runs, and asks those at once of the next worker.
 
     Raises:
@@ -52,6 +55,34 @@ def killed_worker() -> Table:
         Stack(Path(state), Ports.free(), worker=False, simulators=False) as stack,
     ):
         return asyncio.run(_play(stack))
+
+
+def timed_out_in_a_crowd() -> Table:
+    """Plays a crowd with both, and counts the workflow tasks that waited for longer at the worker that had the run.
+
+    Raises:
+        CheckFailedError: a result or a zone is not exactly as it should be.
+    """
+    rows = []
+    for variant in (AS_SET, Variant(SHORT_STICKY, change=SHORT_STICKY)):
+        played = play(variant, 0, CROWD)
+        kinds = Counter(event.event_type for history in played.histories for event in history.events)
+        timed_out = kinds[EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT]
+        rows.append(
+            [
+                variant.what,
+                str(kinds[EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED]),
+                str(timed_out),
+                f"{played.a_minute:.0f}",
+                f"{played.worker_ms:.0f}",
+                f"{played.temporal_ms:.0f}",
+            ]
+        )
+    return Table(
+        title=f"{CROWD} Sovereigns at once",
+        columns=["", "workflow tasks", "timed out", "Sovereigns a minute", "worker's CPU, ms", "Temporal's CPU, ms"],
+        rows=rows,
+    )
 
 
 async def _play(stack: Stack) -> Table:
