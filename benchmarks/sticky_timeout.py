@@ -22,7 +22,7 @@ from devstack.worker_process import WorkerProcess
 from sovereign_dns.contract import PROVISION_SOVEREIGN, TASK_QUEUE, ProvisionResult, sovereign_workflow_id
 
 RUNS = 5
-CROWD = 250
+CROWD = 500
 
 
 class End(NamedTuple):
