@@ -114,7 +114,13 @@ BY_DEFAULT = [part for part in PARTS if part != "crowd"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which parts of it are measured."""
-    parser.add_argument("part", nargs="*", choices=[[], *PARTS], help="these only (default: all but the crowd)")
+    parser.add_argument("part", nargs="*", type=_part, help=f"of {', '.join(PARTS)} (default: all but the crowd)")
+
+
+def _part(text: str) -> str:
+    if text not in PARTS:
+        raise argparse.ArgumentTypeError(f"there is no {text!r}, but {', '.join(PARTS)}")
+    return text
 
 
 def show(options: argparse.Namespace) -> bool:

@@ -35,7 +35,6 @@ SHORT_STICKY = "sticky time-out of 3 s (10 s)"
 
 CHANGES = {
     "20 workflows in the cache (1,000)": _options(max_cached_workflows=20),
-    "10,000 workflows in the cache (1,000)": _options(max_cached_workflows=10_000),
     SHORT_STICKY: _options(sticky_queue_schedule_to_start_timeout=timedelta(seconds=3)),
     "pollers that scale themselves (5 of each kind)": _options(
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
