@@ -18,7 +18,7 @@ AT_ONCE = 40
 ALONE_OF_TEMPORAL = 25
 """One after the other: its limit of polls lets a burst of fewer pass."""
 
-ALONE = 8
+ALONE = 5
 
 RATES = (20, 200, 1000)
 CROWD_BY_RATE = 100
@@ -109,7 +109,7 @@ PARTS: dict[str, Callable[[], Iterator[Table]]] = {
 }
 
 BY_DEFAULT = [part for part in PARTS if part != "crowd"]
-"""It alone takes a minute and a half."""
+"""It alone takes minutes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
