@@ -26,6 +26,7 @@ BENCHMARKS = {
 ALONE = {
     "stampede": Benchmark("benchmarks.stampede", "many Sovereigns wait for a PowerDNS that is away, and it comes back"),
     "audit": Benchmark("benchmarks.audit", "an audit of a small zone and of a big one, its size as you like"),
+    "tuning": Benchmark("benchmarks.tuning", "what each setting of the engine gains; about four minutes"),
     "trace": Benchmark("benchmarks.trace_of_one_run", "the trace of one provisioning, drawn into its page"),
     "simulate": Benchmark(
         "benchmarks.simulation.page", "fleets that nobody can measure here; writes the tables of docs/scaling.md"

@@ -102,18 +102,18 @@ async def _play(load: Load, stack: Stack, their_worker: ChildProcess) -> Outcome
         for zone in zones:
             (await powerdns.post("/zones", json=powerdns_api.signed_zone(zone))).raise_for_status()
         to_do = list(scene.fqdns)
-        await _provision(client, to_do.pop())  # warms every cache
+        await provision(client, to_do.pop())  # warms every cache
         await _nothing(client, "warm")
         for number in range(load.rounds):
             of_this_round = [to_do.pop() for _ in range(load.runs)]
             before = cpu_seconds(processes)
-            rate, seconds = await _rate(load, of_this_round, lambda fqdn: _provision(client, fqdn))
+            rate, seconds = await rate_of(load.at_once, of_this_round, lambda fqdn: provision(client, fqdn))
             _add(outcome.our_cpu, before, cpu_seconds(processes), load)
             outcome.ours.append(rate)
             outcome.seconds += seconds
             before = cpu_seconds(processes | {"worker": their_worker})
             ids = [f"{number}-{index}" for index in range(load.runs)]
-            outcome.theirs.append((await _rate(load, ids, lambda id_: _nothing(client, id_)))[0])
+            outcome.theirs.append((await rate_of(load.at_once, ids, lambda id_: _nothing(client, id_)))[0])
             _add(outcome.their_cpu, before, cpu_seconds(processes | {"worker": their_worker}), load)
         wrong = await crowd.wrong_results(client, scene)
         for zone in zones:
@@ -123,7 +123,8 @@ async def _play(load: Load, stack: Stack, their_worker: ChildProcess) -> Outcome
     return outcome
 
 
-async def _provision(client: Client, fqdn: str) -> None:
+async def provision(client: Client, fqdn: str) -> None:
+    """Runs one Sovereign to its end, without a certificate."""
     await client.execute_workflow(
         PROVISION_SOVEREIGN,
         request_without_certificate(fqdn),
@@ -136,9 +137,9 @@ async def _nothing(client: Client, name: str) -> None:
     await client.execute_workflow(DoNothing.run, SHAPE, id=f"do-nothing/{name}", task_queue=do_nothing.TASK_QUEUE)
 
 
-async def _rate(load: Load, names: list[str], run: Callable[[str], Awaitable[None]]) -> tuple[float, list[float]]:
+async def rate_of(at_once: int, names: list[str], run: Callable[[str], Awaitable[None]]) -> tuple[float, list[float]]:
     """Runs a minute, with so many under way at any time; and the seconds of each."""
-    turn = asyncio.Semaphore(load.at_once)
+    turn = asyncio.Semaphore(at_once)
     seconds: list[float] = []
 
     async def one(name: str) -> None:
